@@ -1,0 +1,219 @@
+/**
+ * The shapes that cross a process boundary: what callers may send and what they get.
+ * Browser-safe; imports nothing but zod. Timestamps are ISO 8601 strings in UTC.
+ */
+import { z } from "zod";
+import { ATTEMPT_OUTCOMES, HOLDS, JOB_STATUSES } from "./job-states.ts";
+import { INT32_MAX, INT32_MIN, MAX_CONTENT_CHARS } from "./limits.ts";
+
+const NUL = "\u0000";
+
+/** Text that PostgreSQL can store: no NUL character. */
+const storable = (name: string) =>
+  z.string().refine((text) => !text.includes(NUL), { message: `${name} must not contain NUL characters` });
+
+const shortText = (name: string, maxChars: number) =>
+  storable(name).min(1, `${name} must not be empty`).max(maxChars, `${name} must have at most ${maxChars} characters`);
+
+/** A UUID of any version, in lower case. */
+export const idSchema = (name: string) => z.guid(`${name} must be a UUID`).transform((id) => id.toLowerCase());
+
+/** One chat message's text: 1 to 32,000 characters, not only white space. */
+export const contentSchema = storable("content")
+  .max(MAX_CONTENT_CHARS, `content must have at most ${MAX_CONTENT_CHARS.toLocaleString("en-US")} characters`)
+  .refine((text) => text.trim().length > 0, { message: "content must not be empty" });
+
+const prioritySchema = z
+  .int("priority must be a whole number")
+  .min(INT32_MIN, `priority must be at least ${INT32_MIN}`)
+  .max(INT32_MAX, `priority must be at most ${INT32_MAX}`);
+
+const maxRetriesSchema = z
+  .int("maxRetries must be a whole number")
+  .min(0, "maxRetries must not be negative")
+  .max(100, "maxRetries must be at most 100");
+
+/** `chat.submit`: one user message, in a thread that exists, in a new one with the given id, or in a new one. */
+export const submitInputSchema = z.object({
+  content: contentSchema,
+  threadId: idSchema("threadId").optional(),
+  idempotencyKey: shortText("idempotencyKey", 200).optional(),
+  priority: prioritySchema.optional(),
+  jobType: shortText("jobType", 100)
+    .regex(/^[A-Za-z0-9_.:-]+$/, "jobType may have letters, digits and _ . : - only")
+    .optional(),
+  maxRetries: maxRetriesSchema.optional(),
+});
+export type SubmitInput = z.infer<typeof submitInputSchema>;
+
+export const submittedSchema = z.object({
+  jobId: z.string(),
+  threadId: z.string(),
+  decisionSetId: z.string(),
+  status: z.enum(JOB_STATUSES),
+});
+/** What a submitter gets once its message and job are committed. */
+export type Submitted = z.infer<typeof submittedSchema>;
+
+export const jobIdInputSchema = z.object({ jobId: idSchema("jobId") });
+export const threadIdInputSchema = z.object({ threadId: idSchema("threadId") });
+
+const timestamp = z.string();
+
+/** A question that a waiting job puts to a person. */
+export const interruptSchema = z.object({ id: z.string(), kind: z.string(), value: z.unknown() });
+
+export const jobStatusSchema = z.object({
+  jobId: z.string(),
+  jobType: z.string(),
+  status: z.enum(JOB_STATUSES),
+  threadId: z.string().nullable(),
+  decisionSetId: z.string().nullable(),
+  priority: z.number(),
+  /** How many times the job was claimed; 0 before the first. */
+  attempt: z.number(),
+  retryCount: z.number(),
+  maxRetries: z.number(),
+  /** The message of the last failure; null when nothing has failed. */
+  error: z.string().nullable(),
+  /** What the handler last reported of its progress; null before it did. */
+  progress: z.object({ step: z.string(), detail: z.string().optional() }).nullable(),
+  interrupt: interruptSchema.nullable(),
+  /** The assistant's message as Markdown; null until the job has completed. */
+  reply: z.string().nullable(),
+  workerId: z.string().nullable(),
+  leaseExpiresAt: timestamp.nullable(),
+  /** When the job may run at the earliest. */
+  runAt: timestamp,
+  createdAt: timestamp,
+  startedAt: timestamp.nullable(),
+  completedAt: timestamp.nullable(),
+});
+/** `jobs.status`: where one job stands. */
+export type JobStatusView = z.infer<typeof jobStatusSchema>;
+
+export const jobRowSchema = jobStatusSchema.omit({ reply: true, interrupt: true }).extend({
+  queue: z.string(),
+  /** Why a queued job is not ready yet; null when it is, or is not queued. */
+  hold: z.enum(HOLDS).nullable(),
+});
+/** One row of `jobs.list`. */
+export type JobRow = z.infer<typeof jobRowSchema>;
+
+export const jobListInputSchema = z.object({
+  status: z.enum(JOB_STATUSES).optional(),
+  jobType: shortText("jobType", 100).optional(),
+  queue: shortText("queue", 100).optional(),
+  search: shortText("search", 200).optional(),
+  /** What the page before returned as `nextCursor`. */
+  cursor: z.string().regex(/^[0-9]{1,18}$/, "cursor must be a nextCursor of jobs.list").nullish(),
+  limit: z.int("limit must be a whole number").min(1, "limit must be at least 1").max(200, "limit must be at most 200").optional(),
+});
+export type JobListInput = z.infer<typeof jobListInputSchema>;
+
+/** `jobs.list`: newest first; `nextCursor` is null on the last page. */
+export type JobList = { jobs: JobRow[]; nextCursor: string | null };
+
+/** `jobs.counts`: how many jobs are in each state. */
+export type JobCounts = Record<(typeof JOB_STATUSES)[number], number>;
+
+export const attemptSchema = z.object({
+  attempt: z.number(),
+  workerId: z.string(),
+  startedAt: timestamp,
+  endedAt: timestamp.nullable(),
+  outcome: z.enum(ATTEMPT_OUTCOMES).nullable(),
+  errorName: z.string().nullable(),
+  errorMessage: z.string().nullable(),
+  errorStack: z.string().nullable(),
+});
+export type Attempt = z.infer<typeof attemptSchema>;
+
+export type JobEvent = { seq: number; attempt: number; type: string; data: unknown; createdAt: string };
+
+/** `jobs.get`: one job with its attempts and events, oldest first. */
+export type JobDetail = JobStatusView & {
+  queue: string;
+  hold: (typeof HOLDS)[number] | null;
+  payload: unknown;
+  result: unknown;
+  attempts: Attempt[];
+  events: JobEvent[];
+};
+
+export const MESSAGE_ROLES = ["user", "assistant", "system", "tool"] as const;
+export type MessageRole = (typeof MESSAGE_ROLES)[number];
+
+/** One message of a thread; `jobId` is null for messages that seeded it. */
+export type Message = { id: string; role: MessageRole; content: string; jobId: string | null; createdAt: string };
+
+/** `threads.list`: one conversation, most lately used first. */
+export type ThreadRow = { threadId: string; decisionSetId: string; title: string; createdAt: string; updatedAt: string };
+
+/** `threads.get`: a conversation, its messages oldest first, and its unfinished and failed jobs. */
+export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; jobs: JobStatusView[] };
+
+/** `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock. */
+export type WorkerRow = {
+  workerId: string;
+  host: string;
+  pid: number;
+  version: string;
+  concurrency: number;
+  running: number;
+  state: string;
+  alive: boolean;
+  startedAt: string;
+  heartbeatAt: string;
+};
+
+/** The JSONB parts of one decision version. */
+export type DecisionVersion = {
+  version: number;
+  jobId: string | null;
+  requirements: unknown;
+  plan: unknown;
+  alternatives: unknown;
+  costs: unknown;
+  risks: unknown;
+  policy: unknown;
+  rationale: string;
+  diff: unknown;
+  createdAt: string;
+};
+
+/** `decisionSets.get`: what a thread is designing, with its newest version. */
+export type DecisionSet = {
+  decisionSetId: string;
+  threadId: string;
+  title: string;
+  status: string;
+  currentVersion: number;
+  createdAt: string;
+  updatedAt: string;
+  latest: DecisionVersion | null;
+};
+export const decisionSetInputSchema = z.object({ decisionSetId: idSchema("decisionSetId") });
+export const decisionVersionInputSchema = decisionSetInputSchema.extend({
+  version: z.int("version must be a whole number").min(1, "version must be at least 1"),
+});
+
+/** The REST body of `POST /api/chat` and `/api/chat/async`: the last message must be the user's. */
+export const chatRequestSchema = z.object({
+  messages: z
+    .array(z.object({ role: z.enum(MESSAGE_ROLES, "role must be user, assistant, system or tool"), content: contentSchema }))
+    .min(1, "messages must not be empty")
+    .max(1000, "messages must have at most 1000 entries")
+    .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" }),
+  thread_id: idSchema("thread_id").nullish(),
+});
+export type ChatRequest = z.infer<typeof chatRequestSchema>;
+
+/** The payload of a chat turn's job, checked again by the worker that runs it. */
+export const chatPayloadSchema = z.object({
+  content: contentSchema,
+  messageId: z.string(),
+  /** Messages that seed a new thread, oldest first; absent otherwise. */
+  history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
+});
+export type ChatPayload = z.infer<typeof chatPayloadSchema>;

@@ -1,0 +1,12 @@
+/** The most characters one chat message may have. */
+export const MAX_CONTENT_CHARS = 32_000;
+/** The most bytes a request body, and so a job's payload, may have (1 MiB). */
+export const MAX_BODY_BYTES = 1_048_576;
+/** The range of a PostgreSQL `integer`, which is what a priority is stored as. */
+export const INT32_MIN = -2_147_483_648;
+export const INT32_MAX = 2_147_483_647;
+/** Retries a job gets unless its submitter says otherwise: at most four executions. */
+export const DEFAULT_MAX_RETRIES = 3;
+/** The job type of a chat turn, and the queue that jobs go to unless told otherwise. */
+export const CHAT_JOB_TYPE = "ml_workflow";
+export const DEFAULT_QUEUE = "default";
