@@ -1,0 +1,104 @@
+import postgres from "postgres";
+import { DatabaseUnavailableError, errorCode, isConnectionError, isTransientError } from "./errors.ts";
+
+/** A pool or a transaction of postgres.js: what every verb of the queue takes. */
+// oxlint-disable-next-line typescript/no-empty-object-type -- postgres.js names its own "no custom types" so
+export type Executor = postgres.ISql<{}>;
+/** A transaction of postgres.js: what a verb takes that needs several statements to be one. */
+export type Tx = postgres.TransactionSql;
+
+export interface DatabaseOptions {
+  url: string;
+  /** The most connections the pool may open. */
+  maxConnections?: number;
+  /** How long one call may take before its pool is given up, in milliseconds. */
+  deadlineMs?: number;
+  /** False where the URL is a transaction-mode pooler. */
+  prepare?: boolean;
+  /** Shown in `pg_stat_activity`. */
+  applicationName?: string;
+}
+
+const DEFAULT_DEADLINE_MS = 5_000;
+const MAX_TRIES = 4;
+
+/**
+ * The pool, and the deadline that every call has. A query on a cut connection never settles by itself, so a pool
+ * that missed a deadline or met a connection error is replaced, not trusted.
+ */
+export class Database {
+  readonly #options: DatabaseOptions;
+  #pool: postgres.Sql;
+  #closed = false;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#pool = openPool(options);
+  }
+
+  /** The present pool. Take it anew for each use: it is replaced after a fault. */
+  get sql(): postgres.Sql {
+    return this.#pool;
+  }
+
+  /**
+   * Runs work on the pool under the deadline.
+   * @throws DatabaseUnavailableError when the database is away; the work may have been done: verbs are safe to send again.
+   */
+  async call<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs ?? DEFAULT_DEADLINE_MS): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const pool = this.#pool;
+      try {
+        return await withDeadline(work(pool), deadlineMs);
+      } catch (error) {
+        if (isTransientError(error) && attempt < MAX_TRIES) continue;
+        if (!(error instanceof DatabaseUnavailableError) && !isConnectionError(error)) throw error;
+        this.#replace(pool);
+        if (error instanceof DatabaseUnavailableError) throw error;
+        throw new DatabaseUnavailableError(`The database cannot be reached (${errorCode(error)})`, { cause: error });
+      }
+    }
+  }
+
+  /** Runs work in one transaction under the deadline; it commits when the work resolves, else rolls back. */
+  async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs?: number): Promise<T> {
+    // begin() unwraps arrays of promises in its type; the work's own value comes back as it is.
+    return this.call(async (sql) => (await sql.begin(work)) as T, deadlineMs);
+  }
+
+  /** Waits for what is under way (5 s at the most) and closes the pool. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool.end({ timeout: 5 });
+  }
+
+  #replace(pool: postgres.Sql): void {
+    if (pool !== this.#pool || this.#closed) return;
+    this.#pool = openPool(this.#options);
+    pool.end({ timeout: 0 }).catch(() => undefined);
+  }
+}
+
+function openPool(options: DatabaseOptions): postgres.Sql {
+  return postgres(options.url, {
+    max: options.maxConnections ?? 10,
+    prepare: options.prepare ?? true,
+    connect_timeout: 5,
+    backoff: false,
+    onnotice: () => undefined,
+    connection: { application_name: options.applicationName ?? "threadmill" },
+  });
+}
+
+async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`)), deadlineMs);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

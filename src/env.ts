@@ -1,0 +1,85 @@
+/**
+ * The only reader of the environment. Every setting is checked at start; a bad value stops the process with
+ * the variable's name and what it must be. Values never appear in the error, for some of them are secrets.
+ */
+import { z } from "zod";
+
+const LOOPBACK_HOSTS = ["127.0.0.1", "::1", "localhost"] as const;
+
+const wholeNumber = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .regex(/^[0-9]+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
+    .default(fallback);
+
+const postgresUrl = z
+  .string()
+  .refine((value) => /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value), {
+    message: "must be a URL like postgres://user:password@host:5432/database",
+  });
+
+const settingsSchema = z.object({
+  HOST: z
+    .enum(LOOPBACK_HOSTS, "must be 127.0.0.1, ::1 or localhost: there are no accounts yet, so only this machine may connect")
+    .default("127.0.0.1"),
+  PORT: wholeNumber(3000, 1, 65_535),
+  DATABASE_URL: postgresUrl.optional(),
+  /** A direct connection for LISTEN, where DATABASE_URL is a transaction-mode pooler. */
+  DATABASE_LISTEN_URL: postgresUrl.optional(),
+  /** `false` where DATABASE_URL is a pooler that cannot keep prepared statements. */
+  DATABASE_PREPARE: z.enum(["true", "false"], "must be true or false").default("true"),
+  DATA_DIR: z.string().default("./.data"),
+  WORKER_CONCURRENCY: wholeNumber(10, 1, 1000),
+  WORKERS: wholeNumber(1, 0, 64),
+  LEASE_MS: wholeNumber(30_000, 1_000, 3_600_000),
+  HEARTBEAT_MS: wholeNumber(10_000, 100, 1_200_000),
+  POLL_MIN_MS: wholeNumber(250, 10, 60_000),
+  POLL_MAX_MS: wholeNumber(30_000, 100, 600_000),
+  SHUTDOWN_GRACE_MS: wholeNumber(30_000, 0, 3_600_000),
+  JOB_TIMEOUT_MS: wholeNumber(1_800_000, 100, 86_400_000),
+  RETRY_BASE_MS: wholeNumber(1_000, 0, 3_600_000),
+  RETRY_CAP_MS: wholeNumber(600_000, 0, 86_400_000),
+  MODEL: z
+    .string()
+    .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")
+    .optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_BASE_URL: z.url("must be a URL such as http://127.0.0.1:8000/v1").optional(),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  ANTHROPIC_BASE_URL: z.url("must be a URL").optional(),
+  OLLAMA_BASE_URL: z.url("must be a URL such as http://127.0.0.1:11434").optional(),
+  LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
+    .default("info"),
+});
+
+/** Every setting of a process, checked; unset optional ones are absent. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** A setting that cannot work; the message is one line that names it and the remedy. Fix it and start again. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+/**
+ * Reads and checks the settings; an empty value counts as unset.
+ * @throws SettingsError naming every bad variable and what it must be.
+ */
+export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
+    throw new SettingsError(`Bad setting: ${faults.join("; ")}`);
+  }
+  const settings = parsed.data;
+  if (settings.HEARTBEAT_MS * 2 > settings.LEASE_MS) {
+    throw new SettingsError("Bad setting: HEARTBEAT_MS must be at most half of LEASE_MS, or one late heartbeat loses the lease");
+  }
+  if (settings.POLL_MIN_MS > settings.POLL_MAX_MS) {
+    throw new SettingsError("Bad setting: POLL_MIN_MS must not be greater than POLL_MAX_MS");
+  }
+  return settings;
+}

@@ -1,0 +1,72 @@
+import type { Executor } from "#db";
+import type { JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
+import type { AttemptOutcome } from "#shared/job-states";
+import { JobNotFoundError } from "./errors.ts";
+import { iso, isoOrNull, jobColumns, toJobRow, toStatusView } from "./job-view.ts";
+import type { JobColumns } from "./job-view.ts";
+
+const NEWEST_EVENTS = 500;
+
+interface Key {
+  ownerId: string;
+  jobId: string;
+}
+
+/**
+ * Where one of the owner's jobs stands, with its reply once it has completed.
+ * @throws JobNotFoundError when the owner has no such job.
+ */
+export async function getJobStatus(sql: Executor, { ownerId, jobId }: Key): Promise<JobStatusView> {
+  return toStatusView(await readJob(sql, { ownerId, jobId }));
+}
+
+/**
+ * One of the owner's jobs with its payload, attempts and newest 500 events, oldest first.
+ * @throws JobNotFoundError when the owner has no such job.
+ */
+export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<JobDetail> {
+  const job = await readJob(sql, { ownerId, jobId });
+  const attempts = await sql<AttemptColumns[]>`select * from job_attempts where job_id = ${jobId} order by attempt`;
+  const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
+    select seq, attempt, type, data, created_at from job_events where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
+  return {
+    ...toJobRow(job),
+    interrupt: job.interrupt,
+    reply: job.reply,
+    payload: job.payload,
+    result: job.result,
+    attempts: attempts.map((row) => ({
+      attempt: row.attempt,
+      workerId: row.worker_id,
+      startedAt: iso(row.started_at),
+      endedAt: isoOrNull(row.ended_at),
+      outcome: row.outcome,
+      errorName: row.error_name,
+      errorMessage: row.error_message,
+      errorStack: row.error_stack,
+    })),
+    events: events
+      .map((row): JobEvent => ({ seq: row.seq, attempt: row.attempt, type: row.type, data: row.data, createdAt: iso(row.created_at) }))
+      .toReversed(),
+  };
+}
+
+interface AttemptColumns {
+  attempt: number;
+  worker_id: string;
+  started_at: string;
+  ended_at: string | null;
+  outcome: AttemptOutcome | null;
+  error_name: string | null;
+  error_message: string | null;
+  error_stack: string | null;
+}
+
+async function readJob(sql: Executor, { ownerId, jobId }: Key) {
+  const [row] = await sql<(JobColumns & { reply: string | null; payload: unknown; result: unknown })[]>`
+    select ${jobColumns(sql)}, jobs.payload, jobs.result,
+      (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply
+    from jobs where id = ${jobId} and owner_id = ${ownerId}`;
+  if (!row) throw new JobNotFoundError();
+  return row;
+}

@@ -1,0 +1,38 @@
+import type { Executor } from "#db";
+import type { JobCounts, JobList, JobListInput } from "#shared/contracts";
+import { JOB_STATUSES } from "#shared/job-states";
+import type { JobStatus } from "#shared/job-states";
+import { jobColumns, toJobRow } from "./job-view.ts";
+import type { JobColumns } from "./job-view.ts";
+
+const DEFAULT_LIMIT = 50;
+
+/** The owner's jobs that match, newest first, a page at a time; `search` looks in ids, error and payload text. */
+export async function listJobs(sql: Executor, { ownerId, ...input }: JobListInput & { ownerId: string }): Promise<JobList> {
+  const limit = input.limit ?? DEFAULT_LIMIT;
+  const pattern = `%${(input.search ?? "").replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  const rows = await sql<(JobColumns & { seq: string })[]>`
+    select ${jobColumns(sql)}, jobs.seq::text as seq from jobs
+    where owner_id = ${ownerId}
+      ${input.status ? sql`and status = ${input.status}::job_status` : sql``}
+      ${input.jobType ? sql`and job_type = ${input.jobType}` : sql``}
+      ${input.queue ? sql`and queue = ${input.queue}` : sql``}
+      ${input.cursor ? sql`and seq < ${input.cursor}::bigint` : sql``}
+      ${
+        input.search
+          ? sql`and (id::text ilike ${pattern} or thread_id::text ilike ${pattern} or job_type ilike ${pattern}
+              or error_message ilike ${pattern} or payload::text ilike ${pattern})`
+          : sql``
+      }
+    order by seq desc limit ${limit + 1}`;
+  const page = rows.slice(0, limit);
+  return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
+}
+
+/** How many of the owner's jobs are in each state. */
+export async function countJobs(sql: Executor, ownerId: string): Promise<JobCounts> {
+  const rows = await sql<{ status: JobStatus; count: number }[]>`
+    select status, count(*)::int as count from jobs where owner_id = ${ownerId} group by status`;
+  const found = new Map(rows.map((row) => [row.status, row.count]));
+  return Object.fromEntries(JOB_STATUSES.map((status) => [status, found.get(status) ?? 0])) as JobCounts;
+}

@@ -1,0 +1,37 @@
+import type { Database } from "#db";
+import { settleFailure } from "./fail.ts";
+import type { RetryPolicy, Settled } from "./fail.ts";
+
+export interface Reaped {
+  jobId: string;
+  attempt: number;
+  workerId: string;
+  status: Settled;
+}
+
+const BATCH = 100;
+
+/**
+ * Takes back jobs whose lease has expired, each as a failed attempt that uses a retry. Any number of workers may run
+ * it at once: the guard lets one of them have each job.
+ */
+export async function reap(db: Database, retry: RetryPolicy): Promise<Reaped[]> {
+  const expired = await db.call(
+    (sql) => sql<{ id: string; attempt: number; worker_id: string; thread_id: string | null }[]>`
+      select id, attempt, worker_id, thread_id from jobs
+      where status = 'running' and lease_expires_at <= clock_timestamp() order by lease_expires_at limit ${BATCH}`,
+  );
+  const reaped: Reaped[] = [];
+  for (const job of expired) {
+    const status = await db.transaction((tx) =>
+      settleFailure(tx, { threadId: job.thread_id }, {
+        error: { name: "LeaseExpired", message: `Worker ${job.worker_id} stopped responding: its lease expired`, stack: null },
+        retry,
+        outcome: "lease_expired",
+        guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
+      }),
+    );
+    if (status) reaped.push({ jobId: job.id, attempt: job.attempt, workerId: job.worker_id, status });
+  }
+  return reaped;
+}

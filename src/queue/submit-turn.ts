@@ -1,0 +1,84 @@
+import { v7 as uuidv7 } from "uuid";
+import type { Tx } from "#db";
+import type { MessageRole, Submitted } from "#shared/contracts";
+import { CHAT_JOB_TYPE } from "#shared/limits";
+import { enqueue, findByKey } from "./enqueue.ts";
+import { ThreadNotFoundError } from "./errors.ts";
+import { lockThread } from "./lock-thread.ts";
+
+export interface NewTurn {
+  ownerId: string;
+  content: string;
+  /** An id that does not exist yet starts a thread with it; absent starts one with a new id. */
+  threadId?: string | undefined;
+  idempotencyKey?: string | undefined;
+  priority?: number | undefined;
+  jobType?: string | undefined;
+  maxRetries?: number | undefined;
+  /** Messages that seed a new thread, oldest first; ignored on a thread that exists. */
+  history?: readonly { role: MessageRole; content: string }[];
+}
+
+const TITLE_CHARS = 80;
+
+/**
+ * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
+ * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range.
+ */
+export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
+  const first = await findByKey(tx, turn);
+  if (first?.threadId && first.decisionSetId) {
+    return { jobId: first.jobId, threadId: first.threadId, decisionSetId: first.decisionSetId, status: first.status };
+  }
+  const threadId = turn.threadId ?? uuidv7();
+  await lockThread(tx, threadId);
+  const decisionSet = await openThread(tx, { ...turn, threadId });
+  const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: uuidv7(), ...message })) : [];
+  for (const message of history) await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null });
+  const messageId = uuidv7();
+  const job = await enqueue(tx, {
+    ownerId: turn.ownerId,
+    jobType: turn.jobType ?? CHAT_JOB_TYPE,
+    payload: { content: turn.content, messageId, ...(history.length > 0 && { history }) },
+    threadId,
+    decisionSetId: decisionSet.id,
+    priority: turn.priority,
+    maxRetries: turn.maxRetries,
+    idempotencyKey: turn.idempotencyKey,
+  });
+  await addMessage(tx, { id: messageId, role: "user", content: turn.content, decisionSetId: decisionSet.id, jobId: job.jobId });
+  return { jobId: job.jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+}
+
+async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<{ id: string; created: boolean }> {
+  const [row] = await tx<{ id: string; created: boolean }[]>`
+    insert into decision_sets (id, thread_id, owner_id, title)
+    values (${uuidv7()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)})
+    on conflict (thread_id) do update set updated_at = clock_timestamp() where decision_sets.owner_id = excluded.owner_id
+    returning id, xmax = 0 as created`;
+  if (!row) throw new ThreadNotFoundError();
+  return row;
+}
+
+function titleOf(content: string): string {
+  const line = content.trim().replaceAll(/\s+/g, " ");
+  return line.length <= TITLE_CHARS ? line : `${Array.from(line).slice(0, TITLE_CHARS - 1).join("")}…`;
+}
+
+export interface NewMessage {
+  id: string;
+  role: MessageRole;
+  content: string;
+  decisionSetId: string;
+  /** Null for a message that seeds a thread. */
+  jobId: string | null;
+}
+
+/** Adds a message after the newest one of its decision set. */
+export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
+  await tx`
+    insert into messages (id, decision_set_id, job_id, parent_id, role, content)
+    select ${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid,
+      (select id from messages where decision_set_id = ${message.decisionSetId} order by seq desc limit 1),
+      ${message.role}::message_role, ${message.content}`;
+}
