@@ -24,3 +24,5 @@ export { listWorkers, reportWorker } from "./register-worker.ts";
 export { release } from "./release.ts";
 export { reportProgress } from "./report-progress.ts";
 export { submitTurn } from "./submit-turn.ts";
+export { DatabaseUnavailableError } from "#db";
+export type { Database, Executor, Tx } from "#db";

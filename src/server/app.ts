@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import fastifyStatic from "@fastify/static";
+import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
+import type { FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
+import fastify from "fastify";
+import type { FastifyError, FastifyInstance } from "fastify";
+import type { Database } from "#queue";
+import { MAX_BODY_BYTES } from "#shared/limits";
+import { guardOrigin } from "./guard-origin.ts";
+import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
+import { addRest, whenGone } from "./rest.ts";
+import { appRouter } from "./router.ts";
+import type { AppRouter } from "./router.ts";
+
+export interface AppOptions {
+  db: Database;
+  logLevel: string;
+}
+
+/** Until accounts exist, every request acts as this owner. */
+const OWNER_ID = "local";
+const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
+
+/** The HTTP server: tRPC, REST, health and the page; not yet listening. */
+export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: { level: logLevel, base: { process: "api" } },
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: 5_000 },
+    forceCloseConnections: "idle",
+  });
+  guardOrigin(app);
+  app.addHook("onSend", async (_request, reply) => {
+    void reply.header("x-content-type-options", "nosniff").header("referrer-policy", "same-origin").header("x-frame-options", "DENY");
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (error.statusCode !== undefined && error.statusCode < 500) return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
+    const mapped = mapError(error);
+    if (mapped.httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
+    if (mapped.httpStatus === 500) request.log.error({ err: error }, "request failed");
+    return reply.code(mapped.httpStatus).send({ detail: mapped.message });
+  });
+  await app.register(fastifyTRPCPlugin, {
+    prefix: "/api/trpc",
+    trpcOptions: {
+      router: appRouter,
+      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: whenGone(req, res) }),
+      responseMeta: ({ errors }) =>
+        errors.some((error) => error.code === "SERVICE_UNAVAILABLE") ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } } : {},
+    },
+  } satisfies FastifyTRPCPluginOptions<AppRouter>);
+  addRest(app, { db, ownerId: OWNER_ID });
+  addHealth(app, db);
+  await addPage(app);
+  return app;
+}
+
+function addHealth(app: FastifyInstance, db: Database): void {
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const ready = await db.call(async (sql) => sql`select 1 from jobs limit 0`, 2_000).then(() => true, () => false);
+    if (ready) return { status: "ready" };
+    return reply.code(503).header("retry-after", RETRY_AFTER_SECONDS).send({ status: "not ready", detail: "The database is away or not migrated" });
+  });
+}
+
+/** Serves the built page; every path that is no file and no API is the page's own, which routes it. */
+async function addPage(app: FastifyInstance): Promise<void> {
+  const built = existsSync(CLIENT_FOLDER);
+  if (built) {
+    await app.register(fastifyStatic, {
+      root: CLIENT_FOLDER,
+      wildcard: false,
+      setHeaders: (reply, path) => {
+        // The names of built assets carry their hash; the page itself must be asked for anew.
+        void reply.header("cache-control", path.includes("/assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+      },
+    });
+  }
+  app.setNotFoundHandler(async (request, reply) => {
+    const wantsPage = request.method === "GET" && !request.url.startsWith("/api/") && (request.headers.accept ?? "").includes("text/html");
+    if (built && wantsPage) return reply.sendFile("index.html");
+    return reply.code(404).send({ detail: "Not found" });
+  });
+}

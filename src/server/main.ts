@@ -1,0 +1,54 @@
+import { Database } from "#db";
+import { loadEnv, SettingsError } from "#env";
+import type { Settings } from "#env";
+import { buildApp } from "./app.ts";
+
+const BAD_CONFIGURATION = 78;
+
+async function main(settings: Settings): Promise<void> {
+  if (settings.DATABASE_URL === undefined) {
+    throw new SettingsError("DATABASE_URL must be set for an API that runs by itself; npm start brings its own database");
+  }
+  const db = new Database({
+    url: settings.DATABASE_URL,
+    prepare: settings.DATABASE_PREPARE === "true",
+    applicationName: "threadmill-api",
+  });
+  const app = await buildApp({ db, logLevel: settings.LOG_LEVEL });
+  try {
+    await app.listen({ host: settings.HOST, port: settings.PORT });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES")) {
+      const why = error.code === "EACCES" ? "may not be opened by this user" : "is in use";
+      throw new SettingsError(`PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`, { cause: error });
+    }
+    throw error;
+  }
+  process.send?.({ type: "ready" });
+
+  let leaving = false;
+  const leave = (signal: string) => {
+    if (leaving) process.exit(1);
+    leaving = true;
+    app.log.info({ signal }, "closing");
+    const forced = setTimeout(() => process.exit(1), settings.SHUTDOWN_GRACE_MS);
+    forced.unref();
+    void (async () => {
+      await app.close();
+      await db.close();
+      process.exit(0);
+    })();
+  };
+  process.on("SIGTERM", () => leave("SIGTERM"));
+  process.on("SIGINT", () => leave("SIGINT"));
+  // The launcher is gone: nobody is left to stop this process.
+  process.on("disconnect", () => leave("disconnect"));
+}
+
+try {
+  await main(loadEnv());
+} catch (error) {
+  const expected = error instanceof SettingsError;
+  process.stderr.write(`${expected ? error.message : `The API could not start: ${error instanceof Error ? error.message : "unknown error"}`}\n`);
+  process.exit(expected ? BAD_CONFIGURATION : 1);
+}

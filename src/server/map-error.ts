@@ -1,0 +1,29 @@
+import type { TRPC_ERROR_CODE_KEY } from "@trpc/server";
+import { DatabaseUnavailableError, QueueError } from "#queue";
+import type { QueueErrorCode } from "#queue";
+
+interface MappedError {
+  trpcCode: TRPC_ERROR_CODE_KEY;
+  httpStatus: number;
+  message: string;
+}
+
+const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpStatus">> = {
+  LEASE_LOST: { trpcCode: "CONFLICT", httpStatus: 409 },
+  JOB_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  THREAD_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  DECISION_SET_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  INVALID_JOB: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
+};
+
+/** How long a caller should wait before it tries again when the database is away, in seconds. */
+export const RETRY_AFTER_SECONDS = 2;
+
+/** An error as its tRPC code, HTTP status and a message that may be shown; the text of unknown errors is not. */
+export function mapError(error: unknown): MappedError {
+  if (error instanceof QueueError) return { ...QUEUE_ERRORS[error.code], message: error.message };
+  if (error instanceof DatabaseUnavailableError) {
+    return { trpcCode: "SERVICE_UNAVAILABLE", httpStatus: 503, message: "The database is away: try again shortly; a submit with an idempotencyKey is safe to repeat" };
+  }
+  return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };
+}

@@ -1,0 +1,79 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { getJobStatus, submitTurn } from "#queue";
+import type { Database } from "#queue";
+import { chatRequestSchema, idSchema } from "#shared/contracts";
+import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
+import { describeFaults } from "./trpc.ts";
+import { waitForEnd } from "./wait-for-end.ts";
+
+interface RestOptions {
+  db: Database;
+  ownerId: string;
+}
+
+const NOT_FOUND = { detail: "Job not found" };
+
+/** The REST face: snake_case, the shapes that existing clients already use. */
+export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): void {
+  const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
+    const submitted = await db.transaction((tx) =>
+      submitTurn(tx, {
+        ownerId,
+        content: body.messages.at(-1)?.content ?? "",
+        history: body.messages.slice(0, -1),
+        threadId: body.thread_id ?? undefined,
+      }),
+    );
+    request.log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
+    return submitted;
+  };
+
+  app.post("/api/chat", async (request, reply) => {
+    const body = parseBody(request, reply);
+    if (!body) return reply;
+    const { jobId, threadId } = await submit(body, request);
+    const job = await waitForEnd({ db, ownerId, jobId, signal: whenGone(request, reply) });
+    if (job.status === "completed") {
+      return { messages: [...body.messages, { role: "assistant", content: job.reply ?? "" }], thread_id: threadId };
+    }
+    const detail = job.status === "failed" || job.status === "cancelled"
+      ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
+      : "The job has not ended yet: ask for its status";
+    return reply.code(job.completedAt === null ? 504 : 500).send({ detail, job_id: jobId, thread_id: threadId, status: job.status });
+  });
+
+  app.post("/api/chat/async", async (request, reply) => {
+    const body = parseBody(request, reply);
+    if (!body) return reply;
+    const job = await submit(body, request);
+    return { decision_set_id: job.decisionSetId, thread_id: job.threadId, job_id: job.jobId, status: job.status };
+  });
+
+  app.get<{ Params: { job_id: string } }>("/api/jobs/:job_id/status", async (request, reply) => {
+    const jobId = idSchema("job_id").safeParse(request.params.job_id);
+    if (!jobId.success) return reply.code(404).send({ ...NOT_FOUND, reason: "job_id must be a UUID" });
+    return toSnakeCase(await db.call((sql) => getJobStatus(sql, { ownerId, jobId: jobId.data })));
+  });
+}
+
+function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | undefined {
+  const parsed = chatRequestSchema.safeParse(request.body);
+  if (parsed.success) return parsed.data;
+  void reply.code(422).send({ detail: request.body === undefined ? "body: must be JSON with messages" : describeFaults(parsed.error) });
+  return undefined;
+}
+
+/** Aborts when the caller closes the connection before it has its answer. */
+export function whenGone(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  request.raw.socket.once("close", () => {
+    if (!reply.raw.writableEnded) gone.abort();
+  });
+  return gone.signal;
+}
+
+function toSnakeCase(job: JobStatusView): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(job).map(([key, value]) => [key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+  );
+}

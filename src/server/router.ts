@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { countJobs, getDecisionSet, getDecisionVersion, getJob, getJobStatus, getThread, listJobs, listThreads, listWorkers, submitTurn } from "#queue";
+import {
+  decisionSetInputSchema,
+  decisionVersionInputSchema,
+  jobIdInputSchema,
+  jobListInputSchema,
+  submitInputSchema,
+  threadIdInputSchema,
+} from "#shared/contracts";
+import type { SubmitInput } from "#shared/contracts";
+import { procedure, router } from "./trpc.ts";
+import type { Context } from "./trpc.ts";
+import { waitForEnd } from "./wait-for-end.ts";
+
+async function submit({ db, ownerId, log }: Context, input: SubmitInput) {
+  const submitted = await db.transaction((tx) => submitTurn(tx, { ...input, ownerId }));
+  log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
+  return submitted;
+}
+
+const listThreadsInputSchema = z
+  .object({ limit: z.int("limit must be a whole number").min(1, "limit must be at least 1").max(500, "limit must be at most 500").optional() })
+  .optional();
+
+const chat = router({
+  /** Stores one message and its job; answers once both are committed. */
+  submit: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => submit(ctx, input)),
+  /** Submits and waits for the end, five minutes at the most. */
+  send: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => {
+    const { jobId } = await submit(ctx, input);
+    return waitForEnd({ ...ctx, jobId });
+  }),
+});
+
+const jobs = router({
+  status: procedure.input(jobIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getJobStatus(sql, { ...input, ownerId: ctx.ownerId }))),
+  get: procedure.input(jobIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getJob(sql, { ...input, ownerId: ctx.ownerId }))),
+  list: procedure
+    .input(jobListInputSchema.optional())
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => listJobs(sql, { ...input, ownerId: ctx.ownerId }))),
+  counts: procedure.query(async ({ ctx }) => ctx.db.call((sql) => countJobs(sql, ctx.ownerId))),
+});
+
+const threads = router({
+  list: procedure.input(listThreadsInputSchema).query(async ({ ctx, input }) => ({
+    threads: await ctx.db.call((sql) => listThreads(sql, { ownerId: ctx.ownerId, limit: input?.limit ?? 100 })),
+  })),
+  get: procedure.input(threadIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getThread(sql, { ...input, ownerId: ctx.ownerId }))),
+});
+
+const decisionSets = router({
+  get: procedure
+    .input(decisionSetInputSchema)
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getDecisionSet(sql, { ...input, ownerId: ctx.ownerId }))),
+  version: procedure
+    .input(decisionVersionInputSchema)
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getDecisionVersion(sql, { ...input, ownerId: ctx.ownerId }))),
+});
+
+const workers = router({
+  list: procedure.query(async ({ ctx }) => ({ workers: await ctx.db.call(listWorkers) })),
+});
+
+export const appRouter = router({ chat, jobs, threads, decisionSets, workers });
+/** The procedures' types, for typed callers; import it as a type. */
+export type AppRouter = typeof appRouter;

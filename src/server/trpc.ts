@@ -1,0 +1,42 @@
+import { initTRPC, TRPCError } from "@trpc/server";
+import type { FastifyBaseLogger } from "fastify";
+import { ZodError } from "zod";
+import type { Database } from "#queue";
+import { mapError } from "./map-error.ts";
+
+/** What every procedure has: the database, who asks, the request's log, and a signal that aborts when the caller leaves. */
+export interface Context {
+  db: Database;
+  ownerId: string;
+  log: FastifyBaseLogger;
+  signal: AbortSignal;
+}
+
+const trpc = initTRPC.context<Context>().create({
+  isDev: false,
+  errorFormatter({ shape, error }) {
+    if (error.code === "INTERNAL_SERVER_ERROR") return { ...shape, message: "Internal error: see the server's log" };
+    return error.cause instanceof ZodError ? { ...shape, message: describeFaults(error.cause) } : shape;
+  },
+});
+
+export const router = trpc.router;
+
+/** A procedure whose errors are mapped to tRPC codes; unknown ones keep their text to the log. */
+export const procedure = trpc.procedure.use(async ({ ctx, path, next }) => {
+  const result = await next();
+  if (result.ok || !(result.error.cause instanceof Error) || result.error.code !== "INTERNAL_SERVER_ERROR") return result;
+  const mapped = mapError(result.error.cause);
+  if (mapped.trpcCode === "INTERNAL_SERVER_ERROR") ctx.log.error({ err: result.error.cause, path }, "procedure failed");
+  throw new TRPCError({ code: mapped.trpcCode, message: mapped.message });
+});
+
+/** What is wrong with an input, each fault with its field's name. */
+export function describeFaults(error: ZodError): string {
+  return error.issues
+    .map((issue) => {
+      const path = issue.path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`), "");
+      return path === "" || issue.message.startsWith(path) ? issue.message : `${path}: ${issue.message}`;
+    })
+    .join("; ");
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { pino } from "pino";
+import { Database, listen } from "#db";
+import { loadEnv, SettingsError } from "#env";
+import type { Settings } from "#env";
+import { FencedSaver } from "#checkpoint";
+import { openModel } from "#graph";
+import { READY_CHANNEL } from "#queue";
+import { describeError } from "./describe-error.ts";
+import { mlWorkflow } from "./ml-workflow.ts";
+import { Worker } from "./worker.ts";
+
+const BAD_CONFIGURATION = 78;
+const VERSION = "0.1.0";
+
+async function main(settings: Settings): Promise<void> {
+  const workerId = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  const log = pino({ level: settings.LOG_LEVEL, base: { process: "worker", workerId } });
+  const url = settings.DATABASE_URL;
+  if (url === undefined) throw new SettingsError("DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database");
+  const db = new Database({
+    url,
+    prepare: settings.DATABASE_PREPARE === "true",
+    maxConnections: Math.min(settings.WORKER_CONCURRENCY + 2, 20),
+    applicationName: "threadmill-worker",
+  });
+  const model = settings.MODEL === undefined ? null : await openModel(settings.MODEL, {
+    openaiApiKey: settings.OPENAI_API_KEY,
+    openaiBaseUrl: settings.OPENAI_BASE_URL,
+    anthropicApiKey: settings.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
+    ollamaBaseUrl: settings.OLLAMA_BASE_URL,
+  });
+  const worker = new Worker({
+    db,
+    log,
+    handlers: [
+      mlWorkflow({
+        model,
+        openSaver: (claim) => new FencedSaver({ sql: () => db.sql, call: async (work) => db.call(work), token: claim }),
+      }),
+    ],
+    identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
+    concurrency: settings.WORKER_CONCURRENCY,
+    leaseMs: settings.LEASE_MS,
+    heartbeatMs: settings.HEARTBEAT_MS,
+    poll: { minMs: settings.POLL_MIN_MS, maxMs: settings.POLL_MAX_MS },
+    retry: { baseMs: settings.RETRY_BASE_MS, capMs: settings.RETRY_CAP_MS },
+    defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
+  });
+  await worker.start();
+  const listener = listen({ url: settings.DATABASE_LISTEN_URL ?? url, channel: READY_CHANNEL, onSignal: () => worker.wake() });
+  log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
+  process.send?.({ type: "ready" });
+
+  let leaving = false;
+  const leave = (signal: string) => {
+    if (leaving) {
+      log.warn({ signal }, "second signal: leaving at once; leases cover what runs");
+      process.exit(1);
+    }
+    leaving = true;
+    log.info({ signal }, "draining");
+    void (async () => {
+      await worker.stop(settings.SHUTDOWN_GRACE_MS);
+      await listener.stop();
+      await db.close();
+      log.info("worker stopped");
+      process.exit(0);
+    })();
+  };
+  process.on("SIGTERM", () => leave("SIGTERM"));
+  process.on("SIGINT", () => leave("SIGINT"));
+  // The launcher is gone: nobody is left to stop this process.
+  process.on("disconnect", () => leave("disconnect"));
+}
+
+try {
+  await main(loadEnv());
+} catch (error) {
+  const { name, message } = describeError(error);
+  process.stderr.write(`${error instanceof SettingsError ? message : `The worker could not start: ${name}: ${message}`}\n`);
+  process.exit(error instanceof SettingsError ? BAD_CONFIGURATION : 1);
+}

@@ -1,0 +1,48 @@
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { buildMlWorkflow, PermanentGraphError } from "#graph";
+import type { ChatModel } from "#graph";
+import { recordTurn } from "#queue";
+import type { Claim } from "#queue";
+import { chatPayloadSchema } from "#shared/contracts";
+import { CHAT_JOB_TYPE } from "#shared/limits";
+import { defineJob } from "./define-job.ts";
+import type { JobHandler } from "./define-job.ts";
+import { PermanentError } from "./errors.ts";
+
+export interface MlWorkflowOptions {
+  /** Null runs the built-in offline engine. */
+  model: ChatModel | null;
+  /** A checkpoint saver whose writes take effect only while the claim holds. */
+  openSaver: (claim: Claim) => BaseCheckpointSaver;
+}
+
+/** The chat job type: one turn of a conversation that designs a machine-learning system. */
+export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler {
+  return defineJob({
+    type: CHAT_JOB_TYPE,
+    payload: chatPayloadSchema,
+    async run({ job, payload, signal, log, progress }) {
+      const { threadId, decisionSetId } = job;
+      if (threadId === null || decisionSetId === null) throw new PermanentError(`${CHAT_JOB_TYPE} jobs belong to a thread: submit them with chat.submit`);
+      const graph = buildMlWorkflow({ checkpointer: openSaver(job), model });
+      const steps: Promise<void>[] = [];
+      const output = await graph
+        .runTurn(
+          { threadId, messageId: payload.messageId, content: payload.content, history: payload.history ?? [] },
+          {
+            runId: job.jobId,
+            signal,
+            onStep: (step) => steps.push(progress(step).catch((error: unknown) => log.debug({ err: error }, "progress was not recorded"))),
+          },
+        )
+        .catch((error: unknown) => {
+          throw error instanceof PermanentGraphError ? new PermanentError(error.message, { cause: error }) : error;
+        });
+      await Promise.all(steps);
+      return {
+        result: { title: output.title },
+        effects: (tx, claim) => recordTurn(tx, claim, { decisionSetId, reply: output.reply, version: output.version }),
+      };
+    },
+  });
+}
