@@ -1,0 +1,62 @@
+import { useSyncExternalStore } from "react";
+
+const STORAGE_KEY = "threadmill.theme";
+const THEMES = ["system", "light", "dark"] as const;
+export type Theme = (typeof THEMES)[number];
+
+const readers = new Set<() => void>();
+let theme: Theme = "system";
+
+function show(): void {
+  if (theme === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = theme;
+}
+
+/** Shows the theme chosen last; call once, before the first paint. */
+export function restoreTheme(): void {
+  const stored = readStored();
+  theme = THEMES.find((known) => known === stored) ?? "system";
+  show();
+}
+
+function readStored(): string | null {
+  try {
+    return localStorage.getItem(STORAGE_KEY);
+  } catch {
+    return null; // Storage may be denied; the system's theme is fine then.
+  }
+}
+
+/** Chooses a theme and remembers it. */
+function chooseTheme(next: Theme): void {
+  theme = next;
+  show();
+  try {
+    localStorage.setItem(STORAGE_KEY, next);
+  } catch {
+    // Not remembered where storage is denied.
+  }
+  for (const read of readers) read();
+}
+
+/** The theme after this one in the order system, light, dark. */
+export function nextTheme(current: Theme): Theme {
+  return THEMES[(THEMES.indexOf(current) + 1) % THEMES.length] ?? "system";
+}
+
+function subscribe(read: () => void): () => void {
+  readers.add(read);
+  return () => readers.delete(read);
+}
+
+/** The chosen theme and how to choose another. */
+export function useTheme(): [Theme, (next: Theme) => void] {
+  return [
+    useSyncExternalStore(
+      subscribe,
+      () => theme,
+      () => theme,
+    ),
+    chooseTheme,
+  ];
+}
