@@ -1,17 +1,25 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const resolve = { conditions: ["source", "module", "node", "development|production"] };
-const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions, externalConditions: ["source"] } } };
+const src = fileURLToPath(new URL("./src", import.meta.url));
+// The faces of package.json's `imports`, as sources.
+const resolve = {
+  alias: [
+    { find: /^#env$/, replacement: `${src}/env.ts` },
+    { find: /^#shared\/(.*)$/, replacement: `${src}/shared/$1.ts` },
+    { find: /^#(db|queue|checkpoint|graph)$/, replacement: `${src}/$1/index.ts` },
+  ],
+};
 
 export default defineConfig({
-  ...shared,
+  resolve,
   test: {
     maxWorkers: 2,
     projects: [
-      { ...shared, test: { name: "unit", include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"], exclude: ["**/*.db.test.ts"] } },
+      { resolve, test: { name: "unit", include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"], exclude: ["**/*.db.test.ts"] } },
       {
-        ...shared,
-        test: { name: "database", include: ["src/**/*.db.test.ts"], globalSetup: "./test/postgres.ts", testTimeout: 30_000, hookTimeout: 60_000 },
+        resolve,
+        test: { name: "database", include: ["src/**/*.db.test.ts"], globalSetup: ["./test/postgres.ts"], testTimeout: 30_000, hookTimeout: 60_000 },
       },
     ],
   },
