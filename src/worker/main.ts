@@ -38,7 +38,7 @@ async function main(settings: Settings): Promise<void> {
     handlers: [
       mlWorkflow({
         model,
-        openSaver: (claim) => new FencedSaver({ sql: () => db.sql, call: async (work) => db.call(work), token: claim }),
+        openSaver: (claim) => new FencedSaver({ call: async (work) => db.call(work), token: claim }),
       }),
     ],
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
