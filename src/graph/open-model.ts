@@ -1,0 +1,45 @@
+import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
+
+export type ChatModel = BaseChatModel;
+
+export interface ModelOptions {
+  openaiApiKey?: string | undefined;
+  openaiBaseUrl?: string | undefined;
+  anthropicApiKey?: string | undefined;
+  anthropicBaseUrl?: string | undefined;
+  ollamaBaseUrl?: string | undefined;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Opens the chat model that `provider:name` says; the provider's package is loaded only now. The client does not retry: the queue does.
+ * @throws Error naming MODEL when the provider is unknown.
+ */
+export async function openModel(spec: string, options: ModelOptions): Promise<ChatModel> {
+  const [, provider, model] = /^(openai|anthropic|ollama):(.+)$/.exec(spec) ?? [];
+  if (provider === "openai" && model) {
+    const { ChatOpenAI } = await import("@langchain/openai");
+    return new ChatOpenAI({
+      model,
+      maxRetries: 0,
+      timeout: TIMEOUT_MS,
+      apiKey: options.openaiApiKey ?? "unset",
+      ...(options.openaiBaseUrl !== undefined && { configuration: { baseURL: options.openaiBaseUrl } }),
+    });
+  }
+  if (provider === "anthropic" && model) {
+    const { ChatAnthropic } = await import("@langchain/anthropic");
+    return new ChatAnthropic({
+      model,
+      maxRetries: 0,
+      apiKey: options.anthropicApiKey ?? "unset",
+      ...(options.anthropicBaseUrl !== undefined && { anthropicApiUrl: options.anthropicBaseUrl }),
+    });
+  }
+  if (provider === "ollama" && model) {
+    const { ChatOllama } = await import("@langchain/ollama");
+    return new ChatOllama({ model, maxRetries: 0, ...(options.ollamaBaseUrl !== undefined && { baseUrl: options.ollamaBaseUrl }) });
+  }
+  throw new Error("MODEL must be provider:name, where provider is openai, anthropic or ollama");
+}
