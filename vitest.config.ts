@@ -16,10 +16,19 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { resolve, test: { name: "unit", include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"], exclude: ["**/*.db.test.ts"] } },
       {
         resolve,
-        test: { name: "database", include: ["src/**/*.db.test.ts"], globalSetup: ["./test/postgres.ts"], testTimeout: 30_000, hookTimeout: 60_000 },
+        test: { name: "unit", include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"], exclude: ["**/*.db.test.ts"] },
+      },
+      {
+        resolve,
+        test: {
+          name: "database",
+          include: ["src/**/*.db.test.ts"],
+          globalSetup: ["./test/postgres.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

@@ -14,15 +14,16 @@ const wholeNumber = (fallback: number, min: number, max: number) =>
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
     .default(fallback);
 
-const postgresUrl = z
-  .string()
-  .refine((value) => /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value), {
-    message: "must be a URL like postgres://user:password@host:5432/database",
-  });
+const postgresUrl = z.string().refine((value) => /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value), {
+  message: "must be a URL like postgres://user:password@host:5432/database",
+});
 
 const settingsSchema = z.object({
   HOST: z
-    .enum(LOOPBACK_HOSTS, "must be 127.0.0.1, ::1 or localhost: there are no accounts yet, so only this machine may connect")
+    .enum(
+      LOOPBACK_HOSTS,
+      "must be 127.0.0.1, ::1 or localhost: there are no accounts yet, so only this machine may connect",
+    )
     .default("127.0.0.1"),
   PORT: wholeNumber(3000, 1, 65_535),
   DATABASE_URL: postgresUrl.optional(),
@@ -51,7 +52,10 @@ const settingsSchema = z.object({
   ANTHROPIC_BASE_URL: z.url("must be a URL").optional(),
   OLLAMA_BASE_URL: z.url("must be a URL such as http://127.0.0.1:11434").optional(),
   LOG_LEVEL: z
-    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
+    .enum(
+      ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
+      "must be fatal, error, warn, info, debug, trace or silent",
+    )
     .default("info"),
 });
 
@@ -76,7 +80,9 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
   }
   const settings = parsed.data;
   if (settings.HEARTBEAT_MS * 2 > settings.LEASE_MS) {
-    throw new SettingsError("Bad setting: HEARTBEAT_MS must be at most half of LEASE_MS, or one late heartbeat loses the lease");
+    throw new SettingsError(
+      "Bad setting: HEARTBEAT_MS must be at most half of LEASE_MS, or one late heartbeat loses the lease",
+    );
   }
   if (settings.POLL_MIN_MS > settings.POLL_MAX_MS) {
     throw new SettingsError("Bad setting: POLL_MIN_MS must not be greater than POLL_MAX_MS");

@@ -24,7 +24,14 @@ for (const [name, script] of [["types", "types"]]) {
 for (const project of ["unit", "database"]) {
   console.log(`\n== ${project} tests`);
   const file = join(scratch, `${project}.json`);
-  const ok = run("node_modules/.bin/vitest", ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]);
+  const ok = run("node_modules/.bin/vitest", [
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+  ]);
   const report = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { numPassedTests: 0, numFailedTests: 0 };
   passed += report.numPassedTests;
   failed += report.numFailedTests;

@@ -1,6 +1,12 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { BaseCheckpointSaver, WRITES_IDX_MAP, copyCheckpoint } from "@langchain/langgraph-checkpoint";
-import type { Checkpoint, CheckpointListOptions, CheckpointMetadata, CheckpointTuple, PendingWrite } from "@langchain/langgraph-checkpoint";
+import type {
+  Checkpoint,
+  CheckpointListOptions,
+  CheckpointMetadata,
+  CheckpointTuple,
+  PendingWrite,
+} from "@langchain/langgraph-checkpoint";
 import type postgres from "postgres";
 
 /** The claim no longer holds, so the checkpoint was not written. Stop the run: another attempt has the job or will. */
@@ -63,7 +69,12 @@ export class FencedSaver extends BaseCheckpointSaver {
       if (left <= 0) return;
       const tuple = await this.#toTuple(row);
       const metadata = tuple.metadata as Record<string, unknown> | undefined;
-      if (!Object.entries(options.filter ?? {}).every(([key, value]) => JSON.stringify(metadata?.[key]) === JSON.stringify(value))) continue;
+      if (
+        !Object.entries(options.filter ?? {}).every(
+          ([key, value]) => JSON.stringify(metadata?.[key]) === JSON.stringify(value),
+        )
+      )
+        continue;
       left -= 1;
       yield tuple;
     }
@@ -76,13 +87,15 @@ export class FencedSaver extends BaseCheckpointSaver {
     const kept = runId === undefined ? metadata : { ...metadata, run_id: runId };
     const [type, value] = await this.serde.dumpsTyped(copyCheckpoint(checkpoint));
     const [metadataType, metadataValue] = await this.serde.dumpsTyped(kept);
-    await this.#write((sql) => sql`
+    await this.#write(
+      (sql) => sql`
       with owner as (${this.#owner(sql)})
       insert into langgraph.checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata_type, metadata)
       select ${threadId}, ${ns}, ${checkpoint.id}, ${parentId ?? null}, ${type}, ${Buffer.from(value)}, ${metadataType}, ${Buffer.from(metadataValue)} from owner
       on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
         type = excluded.type, checkpoint = excluded.checkpoint, metadata_type = excluded.metadata_type, metadata = excluded.metadata
-      returning 1`);
+      returning 1`,
+    );
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
 
@@ -91,9 +104,14 @@ export class FencedSaver extends BaseCheckpointSaver {
     if (checkpointId === undefined) throw new Error("checkpoint_id must be given with writes");
     if (writes.length === 0) return;
     const rows = await Promise.all(
-      writes.map(async ([channel, value], index) => ({ channel, idx: WRITES_IDX_MAP[channel] ?? index, dumped: await this.serde.dumpsTyped(value) })),
+      writes.map(async ([channel, value], index) => ({
+        channel,
+        idx: WRITES_IDX_MAP[channel] ?? index,
+        dumped: await this.serde.dumpsTyped(value),
+      })),
     );
-    await this.#write((sql) => sql`
+    await this.#write(
+      (sql) => sql`
       with owner as (${this.#owner(sql)})
       insert into langgraph.checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value)
       select ${threadId}, ${ns}, ${checkpointId}, ${taskId}, w.idx, w.channel, w.type, decode(w.value, 'base64')
@@ -101,13 +119,16 @@ export class FencedSaver extends BaseCheckpointSaver {
         ${rows.map((row) => Buffer.from(row.dumped[1]).toString("base64"))}::text[]) as w (idx, channel, type, value)
       on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do update set
         channel = excluded.channel, type = excluded.type, value = excluded.value
-      returning 1`);
+      returning 1`,
+    );
   }
 
   async deleteThread(threadId: string): Promise<void> {
-    await this.#options.call(async (sql) => sql`
+    await this.#options.call(
+      async (sql) => sql`
       with writes as (delete from langgraph.checkpoint_writes where thread_id = ${threadId})
-      delete from langgraph.checkpoints where thread_id = ${threadId}`);
+      delete from langgraph.checkpoints where thread_id = ${threadId}`,
+    );
   }
 
   /** One row while the claim holds, none after; the lock keeps a reaper out until the write has committed. */
@@ -121,7 +142,8 @@ export class FencedSaver extends BaseCheckpointSaver {
   async #write(statement: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<void> {
     const rows = await this.#options.call(async (sql) => statement(sql));
     const { token } = this.#options;
-    if (rows.length === 0) throw new ClaimLostError(`Attempt ${token?.attempt} of job ${token?.jobId} no longer holds its lease`);
+    if (rows.length === 0)
+      throw new ClaimLostError(`Attempt ${token?.attempt} of job ${token?.jobId} no longer holds its lease`);
   }
 
   async #toTuple(row: CheckpointRow): Promise<CheckpointTuple> {
@@ -136,15 +158,25 @@ export class FencedSaver extends BaseCheckpointSaver {
       checkpoint: (await this.serde.loadsTyped(row.type, row.checkpoint)) as Checkpoint,
       metadata: (await this.serde.loadsTyped(row.metadata_type, row.metadata)) as CheckpointMetadata,
       pendingWrites: await Promise.all(
-        writes.map(async (write): Promise<[string, string, unknown]> => [write.task_id, write.channel, await this.serde.loadsTyped(write.type, write.value)]),
+        writes.map(async (write): Promise<[string, string, unknown]> => [
+          write.task_id,
+          write.channel,
+          await this.serde.loadsTyped(write.type, write.value),
+        ]),
       ),
-      ...(row.parent_checkpoint_id !== null && { parentConfig: { configurable: { ...key, checkpoint_id: row.parent_checkpoint_id } } }),
+      ...(row.parent_checkpoint_id !== null && {
+        parentConfig: { configurable: { ...key, checkpoint_id: row.parent_checkpoint_id } },
+      }),
     };
   }
 }
 
 function readKey(config: RunnableConfig): { threadId: string; ns: string; checkpointId: string | undefined } {
-  const { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpointId } = (config.configurable ?? {}) as Record<string, string | undefined>;
+  const {
+    thread_id: threadId,
+    checkpoint_ns: ns,
+    checkpoint_id: checkpointId,
+  } = (config.configurable ?? {}) as Record<string, string | undefined>;
   if (threadId === undefined) throw new Error("configurable.thread_id must be given");
   return { threadId, ns: ns ?? "", checkpointId };
 }

@@ -15,7 +15,9 @@ const fetchWithDeadline: typeof fetch = (input, init) => {
   return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, deadline]) : deadline });
 };
 
-export const trpcClient = trpc.createClient({ links: [httpLink({ url: "/api/trpc", fetch: fetchWithDeadline as never })] });
+export const trpcClient = trpc.createClient({
+  links: [httpLink({ url: "/api/trpc", fetch: fetchWithDeadline as never })],
+});
 
 /** The server is usually on this very machine, so being offline says nothing about reaching it. */
 export const queryClient = new QueryClient({

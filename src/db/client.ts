@@ -45,7 +45,10 @@ export class Database {
    * Runs work on the pool under the deadline.
    * @throws DatabaseUnavailableError when the database is away; the work may have been done: verbs are safe to send again.
    */
-  async call<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs = this.#options.deadlineMs ?? DEFAULT_DEADLINE_MS): Promise<T> {
+  async call<T>(
+    work: (sql: postgres.Sql) => Promise<T>,
+    deadlineMs = this.#options.deadlineMs ?? DEFAULT_DEADLINE_MS,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const pool = this.#pool;
       try {
@@ -93,7 +96,10 @@ function openPool(options: DatabaseOptions): postgres.Sql {
 async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`)), deadlineMs);
+    timer = setTimeout(
+      () => reject(new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`)),
+      deadlineMs,
+    );
   });
   try {
     return await Promise.race([work, deadline]);

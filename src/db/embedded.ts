@@ -1,7 +1,17 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { appendFileSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -41,7 +51,9 @@ export async function startEmbeddedPostgres({ dataDir }: { dataDir: string }): P
   const log = join(root, "postgres.log");
   appendFileSync(log, "");
   const logFile = openSync(log, "a");
-  const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"].flatMap((setting) => ["-c", setting]);
+  const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"].flatMap(
+    (setting) => ["-c", setting],
+  );
   const [command, args] = asAccount(account, binary, ["-D", data, "-p", String(port), ...settings]);
   const server = spawn(command, args, { detached: true, stdio: ["ignore", logFile, logFile], cwd: "/" });
   const exited = new Promise<void>((done) => {
@@ -70,9 +82,17 @@ async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
 }
 
 function postgresAccount(): Account {
-  const read = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  const read = (flag: string) =>
+    Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
   if (spawnSync("id", ["postgres"], { stdio: "ignore" }).status !== 0) {
-    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"]);
+    execFileSync("useradd", [
+      "--system",
+      "--user-group",
+      "--no-create-home",
+      "--shell",
+      "/usr/sbin/nologin",
+      "postgres",
+    ]);
   }
   return { uid: read("-u"), gid: read("-g") };
 }
@@ -81,7 +101,10 @@ function postgresAccount(): Account {
 function asAccount(account: Account | undefined, command: string, args: string[]): [string, string[]] {
   if (!account) return [command, args];
   const drop = [`--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups"];
-  return ["setpriv", [...drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--", command, ...args]];
+  return [
+    "setpriv",
+    [...drop, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--", command, ...args],
+  ];
 }
 
 function readPassword(root: string): string {
@@ -90,7 +113,19 @@ function readPassword(root: string): string {
   return readFileSync(file, "utf8").trim();
 }
 
-function initialise({ root, data, initdb, password, account }: { root: string; data: string; initdb: string; password: string; account: Account | undefined }): void {
+function initialise({
+  root,
+  data,
+  initdb,
+  password,
+  account,
+}: {
+  root: string;
+  data: string;
+  initdb: string;
+  password: string;
+  account: Account | undefined;
+}): void {
   const fresh = join(root, "postgres.new");
   const passwordFile = join(root, "postgres-init");
   rmSync(fresh, { recursive: true, force: true });
@@ -100,11 +135,21 @@ function initialise({ root, data, initdb, password, account }: { root: string; d
     chownSync(fresh, account.uid, account.gid);
     chownSync(passwordFile, account.uid, account.gid);
   }
-  const options = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`, "--encoding=UTF8", "--locale=C", "--no-sync"];
+  const options = [
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    `--pwfile=${passwordFile}`,
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
   const [command, args] = asAccount(account, initdb, ["-D", fresh, ...options]);
   const run = spawnSync(command, args, { cwd: "/", encoding: "utf8" });
   rmSync(passwordFile, { force: true });
-  if (run.status !== 0) throw new DatabaseSetupError(`DATA_DIR: the embedded PostgreSQL could not be set up: ${(run.stderr || String(run.error)).trim().split("\n").at(-1)}`);
+  if (run.status !== 0)
+    throw new DatabaseSetupError(
+      `DATA_DIR: the embedded PostgreSQL could not be set up: ${(run.stderr || String(run.error)).trim().split("\n").at(-1)}`,
+    );
   renameSync(fresh, data);
 }
 
@@ -118,10 +163,20 @@ async function endLeftover(data: string, password: string, dataDir: string): Pro
     rmSync(pidFile, { force: true });
     return;
   }
-  const sql = postgres(`postgres://postgres:${password}@127.0.0.1:${port}/postgres`, { max: 1, connect_timeout: 3, onnotice: () => undefined });
-  const free = await sql<{ free: boolean }[]>`select pg_try_advisory_lock(${IN_USE_LOCK}) as free`.then(([row]) => row?.free ?? true, () => true);
+  const sql = postgres(`postgres://postgres:${password}@127.0.0.1:${port}/postgres`, {
+    max: 1,
+    connect_timeout: 3,
+    onnotice: () => undefined,
+  });
+  const free = await sql<{ free: boolean }[]>`select pg_try_advisory_lock(${IN_USE_LOCK}) as free`.then(
+    ([row]) => row?.free ?? true,
+    () => true,
+  );
   await sql.end({ timeout: 1 });
-  if (!free) throw new DatabaseSetupError(`DATA_DIR: ${dataDir} is in use by another Threadmill (PostgreSQL process ${pid}): stop that one, or set DATA_DIR to another folder`);
+  if (!free)
+    throw new DatabaseSetupError(
+      `DATA_DIR: ${dataDir} is in use by another Threadmill (PostgreSQL process ${pid}): stop that one, or set DATA_DIR to another folder`,
+    );
   process.kill(pid, "SIGINT");
   for (let tries = 0; tries < 600 && isPostgres(pid); tries += 1) await wait(50);
 }
@@ -150,10 +205,26 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilReady({ url, server, log, dataDir }: { url: string; server: ChildProcess; log: string; dataDir: string }): Promise<postgres.Sql> {
+async function untilReady({
+  url,
+  server,
+  log,
+  dataDir,
+}: {
+  url: string;
+  server: ChildProcess;
+  log: string;
+  dataDir: string;
+}): Promise<postgres.Sql> {
   const lastTry = performance.now() + START_LIMIT_MS;
   for (;;) {
-    const sql = postgres(`${url}/postgres`, { max: 1, connect_timeout: 2, idle_timeout: 0, max_lifetime: null, onnotice: () => undefined });
+    const sql = postgres(`${url}/postgres`, {
+      max: 1,
+      connect_timeout: 2,
+      idle_timeout: 0,
+      max_lifetime: null,
+      onnotice: () => undefined,
+    });
     try {
       // Held for as long as this process lives: it tells a second start that the folder is in use.
       await sql`select pg_advisory_lock(${IN_USE_LOCK})`;
@@ -162,7 +233,9 @@ async function untilReady({ url, server, log, dataDir }: { url: string; server: 
       await sql.end({ timeout: 0 }).catch(() => undefined);
       if (server.exitCode !== null || performance.now() > lastTry) {
         const tail = readFileSync(log, "utf8").trim().split("\n").slice(-2).join(" | ");
-        throw new DatabaseSetupError(`DATA_DIR: the embedded PostgreSQL in ${dataDir} did not start: ${tail}`, { cause: error });
+        throw new DatabaseSetupError(`DATA_DIR: the embedded PostgreSQL in ${dataDir} did not start: ${tail}`, {
+          cause: error,
+        });
       }
       await wait(50);
     }

@@ -90,8 +90,12 @@ export const jobs = pgTable(
     index("idx_jobs_queue_claim")
       .on(table.queue, table.priority.desc(), table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} is null`),
-    index("idx_jobs_lease_expiry").on(table.leaseExpiresAt).where(sql`${table.status} = 'running'`),
-    index("idx_jobs_due").on(table.runAt).where(sql`${table.status} = 'queued' and ${table.hold} = 'time'`),
+    index("idx_jobs_lease_expiry")
+      .on(table.leaseExpiresAt)
+      .where(sql`${table.status} = 'running'`),
+    index("idx_jobs_due")
+      .on(table.runAt)
+      .where(sql`${table.status} = 'queued' and ${table.hold} = 'time'`),
     index("idx_jobs_thread_line")
       .on(table.threadId, table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} = 'thread'`),
@@ -144,7 +148,9 @@ export const decisionVersions = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.decisionSetId, table.version] }),
-    uniqueIndex("uq_decision_versions_job").on(table.jobId).where(sql`${table.jobId} is not null`),
+    uniqueIndex("uq_decision_versions_job")
+      .on(table.jobId)
+      .where(sql`${table.jobId} is not null`),
     check("ck_decision_versions_version", sql`${table.version} >= 1`),
   ],
 );
@@ -168,7 +174,9 @@ export const messages = pgTable(
     index("idx_messages_set_seq").on(table.decisionSetId, table.seq),
     index("idx_messages_parent").on(table.parentId),
     // A job's turn has one user message and one reply, whatever is retried.
-    uniqueIndex("uq_messages_job_role").on(table.jobId, table.role).where(sql`${table.jobId} is not null`),
+    uniqueIndex("uq_messages_job_role")
+      .on(table.jobId, table.role)
+      .where(sql`${table.jobId} is not null`),
   ],
 );
 
@@ -235,22 +243,28 @@ export const queues = pgTable("queues", {
   createdAt: createdAt(),
 });
 
-export const schedules = pgTable("schedules", {
-  id: uuid().primaryKey(),
-  ownerId: text("owner_id").notNull(),
-  name: text().notNull(),
-  cron: text().notNull(),
-  timeZone: text("time_zone").notNull().default("UTC"),
-  jobType: text("job_type").notNull(),
-  queue: text().notNull().default("default"),
-  payload: jsonb().notNull(),
-  missedRuns: text("missed_runs").notNull().default("skip"),
-  paused: boolean().notNull().default(false),
-  nextRunAt: at("next_run_at"),
-  lastRunAt: at("last_run_at"),
-  createdAt: createdAt(),
-}, (table) => [
-  uniqueIndex("uq_schedules_owner_name").on(table.ownerId, table.name),
-  index("idx_schedules_next_run").on(table.nextRunAt).where(sql`not ${table.paused}`),
-  check("ck_schedules_missed_runs", sql`${table.missedRuns} in ('skip', 'run_once')`),
-]);
+export const schedules = pgTable(
+  "schedules",
+  {
+    id: uuid().primaryKey(),
+    ownerId: text("owner_id").notNull(),
+    name: text().notNull(),
+    cron: text().notNull(),
+    timeZone: text("time_zone").notNull().default("UTC"),
+    jobType: text("job_type").notNull(),
+    queue: text().notNull().default("default"),
+    payload: jsonb().notNull(),
+    missedRuns: text("missed_runs").notNull().default("skip"),
+    paused: boolean().notNull().default(false),
+    nextRunAt: at("next_run_at"),
+    lastRunAt: at("last_run_at"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    uniqueIndex("uq_schedules_owner_name").on(table.ownerId, table.name),
+    index("idx_schedules_next_run")
+      .on(table.nextRunAt)
+      .where(sql`not ${table.paused}`),
+    check("ck_schedules_missed_runs", sql`${table.missedRuns} in ('skip', 'run_once')`),
+  ],
+);

@@ -44,10 +44,17 @@ export interface TurnOptions {
   onStep?: (step: string) => void;
 }
 
-const SYSTEM_PROMPT = "You design machine-learning systems. Answer in Markdown, concretely and briefly, from the conversation and this draft design: ";
+const SYSTEM_PROMPT =
+  "You design machine-learning systems. Answer in Markdown, concretely and briefly, from the conversation and this draft design: ";
 
 /** The built-in graph, intake → plan → reply, over the given checkpoint saver. */
-export function buildMlWorkflow({ checkpointer, model }: { checkpointer: BaseCheckpointSaver; model: ChatModel | null }) {
+export function buildMlWorkflow({
+  checkpointer,
+  model,
+}: {
+  checkpointer: BaseCheckpointSaver;
+  model: ChatModel | null;
+}) {
   const graph = new StateGraph(State)
     .addNode("intake", (state) => ({ request: String(state.messages.at(-1)?.content ?? ""), reply: "", isNew: false }))
     .addNode("plan", (state) => {
@@ -72,8 +79,15 @@ export function buildMlWorkflow({ checkpointer, model }: { checkpointer: BaseChe
     const before = await graph.getState(config);
     const sameTurn = (before.values as Partial<typeof State.State>).turnId === input.messageId;
     if (!sameTurn || before.next.length > 0) {
-      const messages = [...input.history.map(toMessage), new HumanMessage({ content: input.content, id: input.messageId })];
-      const stream = await graph.stream(sameTurn ? null : { messages, turnId: input.messageId }, { ...config, streamMode: "updates", durability: "sync" });
+      const messages = [
+        ...input.history.map(toMessage),
+        new HumanMessage({ content: input.content, id: input.messageId }),
+      ];
+      const stream = await graph.stream(sameTurn ? null : { messages, turnId: input.messageId }, {
+        ...config,
+        streamMode: "updates",
+        durability: "sync",
+      });
       for await (const update of stream) for (const step of Object.keys(update)) onStep?.(step);
     }
     const { reply, design, isNew } = (await graph.getState(config)).values as typeof State.State;
@@ -84,13 +98,24 @@ export function buildMlWorkflow({ checkpointer, model }: { checkpointer: BaseChe
   return { runTurn };
 }
 
-async function askModel(model: ChatModel, messages: BaseMessage[], design: Design | null, signal: AbortSignal | undefined): Promise<string> {
+async function askModel(
+  model: ChatModel,
+  messages: BaseMessage[],
+  design: Design | null,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   try {
-    const answer = await model.invoke([new SystemMessage(SYSTEM_PROMPT + JSON.stringify(design)), ...messages], signal ? { signal } : {});
+    const answer = await model.invoke(
+      [new SystemMessage(SYSTEM_PROMPT + JSON.stringify(design)), ...messages],
+      signal ? { signal } : {},
+    );
     return typeof answer.content === "string" ? answer.content : answer.text;
   } catch (error) {
     const status = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
-    if (status === 401 || status === 403) throw new PermanentGraphError("The model's provider refused the key: check the API key of MODEL", { cause: error });
+    if (status === 401 || status === 403)
+      throw new PermanentGraphError("The model's provider refused the key: check the API key of MODEL", {
+        cause: error,
+      });
     throw error;
   }
 }

@@ -39,7 +39,11 @@ export async function openModel(spec: string, options: ModelOptions): Promise<Ch
   }
   if (provider === "ollama" && model) {
     const { ChatOllama } = await import("@langchain/ollama");
-    return new ChatOllama({ model, maxRetries: 0, ...(options.ollamaBaseUrl !== undefined && { baseUrl: options.ollamaBaseUrl }) });
+    return new ChatOllama({
+      model,
+      maxRetries: 0,
+      ...(options.ollamaBaseUrl !== undefined && { baseUrl: options.ollamaBaseUrl }),
+    });
   }
   throw new Error("MODEL must be provider:name, where provider is openai, anthropic or ollama");
 }

@@ -4,7 +4,8 @@ import { migrateCheckpoints } from "#checkpoint";
 
 try {
   const { DATABASE_URL: url } = loadEnv();
-  if (url === undefined) throw new SettingsError("DATABASE_URL must be set: npm start brings its own database and migrates it");
+  if (url === undefined)
+    throw new SettingsError("DATABASE_URL must be set: npm start brings its own database and migrates it");
   await migrate({ url, also: migrateCheckpoints });
   process.stdout.write("The database is up to date\n");
 } catch (error) {

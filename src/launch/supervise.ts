@@ -45,7 +45,11 @@ export function supervise({ name, module, env, log, onMisconfigured }: ProcessOp
   const start = () => {
     const startedAt = performance.now();
     // A process group of its own: Ctrl-C reaches the launcher alone, which lets its processes drain.
-    const running = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [], { detached: true, env, stdio: ["ignore", 2, 2, "ipc"] });
+    const running = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [], {
+      detached: true,
+      env,
+      stdio: ["ignore", 2, 2, "ipc"],
+    });
     child = running;
     running.on("message", () => markReady());
     ended = new Promise((resolve) => {

@@ -72,13 +72,24 @@ export async function enqueue(tx: Tx, job: NewJob): Promise<EnqueuedJob> {
 }
 
 /** The job that an owner's idempotency key already has; holds the key until the transaction ends, so that the second of two waits. */
-export async function findByKey(tx: Tx, job: Pick<NewJob, "ownerId" | "idempotencyKey">): Promise<EnqueuedJob | undefined> {
+export async function findByKey(
+  tx: Tx,
+  job: Pick<NewJob, "ownerId" | "idempotencyKey">,
+): Promise<EnqueuedJob | undefined> {
   if (job.idempotencyKey === undefined) return undefined;
   await tx`select pg_advisory_xact_lock(hashtextextended(${`key:${job.ownerId}:${job.idempotencyKey}`}, 0))`;
   const [row] = await tx<{ id: string; thread_id: string | null; decision_set_id: string | null; status: JobStatus }[]>`
     select id, thread_id, decision_set_id, status from jobs
     where owner_id = ${job.ownerId} and idempotency_key = ${job.idempotencyKey}`;
-  return row && { jobId: row.id, threadId: row.thread_id, decisionSetId: row.decision_set_id, status: row.status, created: false };
+  return (
+    row && {
+      jobId: row.id,
+      threadId: row.thread_id,
+      decisionSetId: row.decision_set_id,
+      status: row.status,
+      created: false,
+    }
+  );
 }
 
 function checkJob(job: NewJob): void {

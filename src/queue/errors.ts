@@ -1,5 +1,10 @@
 /** What can be wrong with a call to the queue; mapped to tRPC and HTTP codes in one place of the server. */
-export type QueueErrorCode = "LEASE_LOST" | "JOB_NOT_FOUND" | "THREAD_NOT_FOUND" | "DECISION_SET_NOT_FOUND" | "INVALID_JOB";
+export type QueueErrorCode =
+  | "LEASE_LOST"
+  | "JOB_NOT_FOUND"
+  | "THREAD_NOT_FOUND"
+  | "DECISION_SET_NOT_FOUND"
+  | "INVALID_JOB";
 
 export abstract class QueueError extends Error {
   abstract readonly code: QueueErrorCode;

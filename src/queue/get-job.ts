@@ -46,7 +46,13 @@ export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<Jo
       errorStack: row.error_stack,
     })),
     events: events
-      .map((row): JobEvent => ({ seq: row.seq, attempt: row.attempt, type: row.type, data: row.data, createdAt: iso(row.created_at) }))
+      .map((row): JobEvent => ({
+        seq: row.seq,
+        attempt: row.attempt,
+        type: row.type,
+        data: row.data,
+        createdAt: iso(row.created_at),
+      }))
       .toReversed(),
   };
 }

@@ -8,7 +8,10 @@ import type { JobColumns } from "./job-view.ts";
 const DEFAULT_LIMIT = 50;
 
 /** The owner's jobs that match, newest first, a page at a time; `search` looks in ids, error and payload text. */
-export async function listJobs(sql: Executor, { ownerId, ...input }: JobListInput & { ownerId: string }): Promise<JobList> {
+export async function listJobs(
+  sql: Executor,
+  { ownerId, ...input }: JobListInput & { ownerId: string },
+): Promise<JobList> {
   const limit = input.limit ?? DEFAULT_LIMIT;
   const pattern = `%${(input.search ?? "").replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
   const rows = await sql<(JobColumns & { seq: string })[]>`

@@ -1,7 +1,20 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
 import { createTestDatabase } from "../../test/database.ts";
-import { claim, complete, enqueue, fail, getJob, getJobStatus, heartbeat, LeaseLostError, promote, reap, release, submitTurn } from "./index.ts";
+import {
+  claim,
+  complete,
+  enqueue,
+  fail,
+  getJob,
+  getJobStatus,
+  heartbeat,
+  LeaseLostError,
+  promote,
+  reap,
+  release,
+  submitTurn,
+} from "./index.ts";
 import type { ClaimedJob, NewJob } from "./index.ts";
 
 let db: Database;
@@ -23,7 +36,8 @@ afterAll(async () => {
   await drop();
 });
 
-const add = async (job: Partial<NewJob> = {}) => db.transaction((tx) => enqueue(tx, { ownerId, jobType: "t", payload: { a: 1 }, ...job }));
+const add = async (job: Partial<NewJob> = {}) =>
+  db.transaction((tx) => enqueue(tx, { ownerId, jobType: "t", payload: { a: 1 }, ...job }));
 const take = async (workerId = "w1", limit = 1, leaseMs = 30_000) => claim(db.sql, { workerId, limit, leaseMs });
 const takeOne = async (workerId = "w1", leaseMs = 30_000): Promise<ClaimedJob> => {
   const [job] = await take(workerId, 1, leaseMs);
@@ -31,11 +45,17 @@ const takeOne = async (workerId = "w1", leaseMs = 30_000): Promise<ClaimedJob> =
   return job;
 };
 const status = async (jobId: string) => getJobStatus(db.sql, { ownerId, jobId });
-const expire = async (jobId: string) => db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where id = ${jobId}`;
+const expire = async (jobId: string) =>
+  db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where id = ${jobId}`;
 
 test("create gives queued with priority and payload kept", async () => {
   const { jobId } = await add({ priority: 7, payload: { deep: ["x"] } });
-  expect(await getJob(db.sql, { ownerId, jobId })).toMatchObject({ status: "queued", priority: 7, payload: { deep: ["x"] }, attempt: 0 });
+  expect(await getJob(db.sql, { ownerId, jobId })).toMatchObject({
+    status: "queued",
+    priority: 7,
+    payload: { deep: ["x"] },
+    attempt: 0,
+  });
 });
 
 test("claim gives running with worker, lease and started_at; an empty queue gives nothing", async () => {
@@ -62,7 +82,11 @@ test("complete clears worker and lease and sets completed_at", async () => {
   const view = await getJob(db.sql, { ownerId, jobId });
   expect(view).toMatchObject({ status: "completed", workerId: null, leaseExpiresAt: null, result: { ok: true } });
   expect(view.completedAt).not.toBeNull();
-  expect(view.events.map((event) => [event.seq, event.type])).toEqual([[1, "queued"], [2, "started"], [3, "completed"]]);
+  expect(view.events.map((event) => [event.seq, event.type])).toEqual([
+    [1, "queued"],
+    [2, "started"],
+    [3, "completed"],
+  ]);
   expect(view.attempts).toMatchObject([{ attempt: 1, outcome: "completed" }]);
 });
 
@@ -156,7 +180,9 @@ test("20 claimers racing for 1 job: exactly one wins", async () => {
 
 test("submitting twice is submitting once, also at the same time and after the end", async () => {
   const turn = { ownerId, content: "design", idempotencyKey: "k" };
-  const submits = await Promise.all(Array.from({ length: 10 }, async () => db.transaction((tx) => submitTurn(tx, turn))));
+  const submits = await Promise.all(
+    Array.from({ length: 10 }, async () => db.transaction((tx) => submitTurn(tx, turn))),
+  );
   expect(new Set(submits.map((one) => one.jobId)).size).toBe(1);
   const job = await takeOne();
   await db.transaction((tx) => complete(tx, job));
@@ -166,7 +192,9 @@ test("submitting twice is submitting once, also at the same time and after the e
 
 test("in a thread one job runs at a time, in submit order", async () => {
   const first = await db.transaction((tx) => submitTurn(tx, { ownerId, content: "1" }));
-  const second = await db.transaction((tx) => submitTurn(tx, { ownerId, content: "2", threadId: first.threadId, priority: 100 }));
+  const second = await db.transaction((tx) =>
+    submitTurn(tx, { ownerId, content: "2", threadId: first.threadId, priority: 100 }),
+  );
   const head = await takeOne();
   expect(head.jobId).toBe(first.jobId);
   expect(await take()).toEqual([]);

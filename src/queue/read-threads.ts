@@ -23,7 +23,10 @@ const toThreadRow = (row: SetColumns): ThreadRow => ({
 });
 
 /** The owner's threads, most lately used first. */
-export async function listThreads(sql: Executor, { ownerId, limit }: { ownerId: string; limit: number }): Promise<ThreadRow[]> {
+export async function listThreads(
+  sql: Executor,
+  { ownerId, limit }: { ownerId: string; limit: number },
+): Promise<ThreadRow[]> {
   const rows = await sql<SetColumns[]>`
     select * from decision_sets where owner_id = ${ownerId} order by updated_at desc limit ${limit}`;
   return rows.map(toThreadRow);
@@ -33,21 +36,32 @@ export async function listThreads(sql: Executor, { ownerId, limit }: { ownerId: 
  * One conversation: its messages, and the jobs that have not completed, oldest first.
  * @throws ThreadNotFoundError when the owner has no such thread.
  */
-export async function getThread(sql: Executor, { ownerId, threadId }: { ownerId: string; threadId: string }): Promise<Thread> {
-  const [set] = await sql<SetColumns[]>`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
+export async function getThread(
+  sql: Executor,
+  { ownerId, threadId }: { ownerId: string; threadId: string },
+): Promise<Thread> {
+  const [set] = await sql<
+    SetColumns[]
+  >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
   if (!set) throw new ThreadNotFoundError();
   // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
   const jobs = await sql<JobColumns[]>`
     select ${jobColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
-  const messages = await sql<{ id: string; role: MessageRole; content: string; job_id: string | null; created_at: string }[]>`
+  const messages = await sql<
+    { id: string; role: MessageRole; content: string; job_id: string | null; created_at: string }[]
+  >`
     select id, role, content, job_id, created_at from messages where decision_set_id = ${set.id} order by seq`;
   return {
     ...toThreadRow(set),
     currentVersion: set.current_version,
     jobs: jobs.map((row) => toStatusView({ ...row, reply: null })),
-    messages: messages.map(
-      (row): Message => ({ id: row.id, role: row.role, content: row.content, jobId: row.job_id, createdAt: iso(row.created_at) }),
-    ),
+    messages: messages.map((row): Message => ({
+      id: row.id,
+      role: row.role,
+      content: row.content,
+      jobId: row.job_id,
+      createdAt: iso(row.created_at),
+    })),
   };
 }
 
@@ -61,13 +75,18 @@ interface SetKey {
  * @throws DecisionSetNotFoundError when the owner has no such decision set.
  */
 export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
-  const [set] = await sql<SetColumns[]>`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
+  const [set] = await sql<
+    SetColumns[]
+  >`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
   if (!set) throw new DecisionSetNotFoundError();
   return {
     ...toThreadRow(set),
     status: set.status,
     currentVersion: set.current_version,
-    latest: set.current_version > 0 ? await getDecisionVersion(sql, { ownerId, decisionSetId, version: set.current_version }) : null,
+    latest:
+      set.current_version > 0
+        ? await getDecisionVersion(sql, { ownerId, decisionSetId, version: set.current_version })
+        : null,
   };
 }
 
@@ -76,13 +95,23 @@ export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: 
  * @throws DecisionSetNotFoundError when the owner has no such decision set or it no such version.
  */
 export async function getDecisionVersion(sql: Executor, key: SetKey & { version: number }): Promise<DecisionVersion> {
-  const [row] = await sql<(Omit<DecisionVersion, "jobId" | "createdAt"> & { job_id: string | null; created_at: string })[]>`
+  const [row] = await sql<
+    (Omit<DecisionVersion, "jobId" | "createdAt"> & { job_id: string | null; created_at: string })[]
+  >`
     select decision_versions.* from decision_versions join decision_sets on decision_sets.id = decision_set_id
     where decision_set_id = ${key.decisionSetId} and owner_id = ${key.ownerId} and version = ${key.version}`;
   if (!row) throw new DecisionSetNotFoundError();
   const { version, requirements, plan, alternatives, costs, risks, policy, rationale, diff } = row;
   return {
-    version, requirements, plan, alternatives, costs, risks, policy, rationale, diff,
+    version,
+    requirements,
+    plan,
+    alternatives,
+    costs,
+    risks,
+    policy,
+    rationale,
+    diff,
     jobId: row.job_id,
     createdAt: iso(row.created_at),
   };

@@ -24,12 +24,20 @@ export async function reap(db: Database, retry: RetryPolicy): Promise<Reaped[]> 
   const reaped: Reaped[] = [];
   for (const job of expired) {
     const status = await db.transaction((tx) =>
-      settleFailure(tx, { threadId: job.thread_id }, {
-        error: { name: "LeaseExpired", message: `Worker ${job.worker_id} stopped responding: its lease expired`, stack: null },
-        retry,
-        outcome: "lease_expired",
-        guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
-      }),
+      settleFailure(
+        tx,
+        { threadId: job.thread_id },
+        {
+          error: {
+            name: "LeaseExpired",
+            message: `Worker ${job.worker_id} stopped responding: its lease expired`,
+            stack: null,
+          },
+          retry,
+          outcome: "lease_expired",
+          guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
+        },
+      ),
     );
     if (status) reaped.push({ jobId: job.id, attempt: job.attempt, workerId: job.worker_id, status });
   }

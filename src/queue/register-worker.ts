@@ -25,10 +25,20 @@ const LISTED = 200;
 
 /** The workers that were lately seen, newest heartbeat first; one is alive whose heartbeat is under a minute old. */
 export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
-  const rows = await sql<{
-    id: string; host: string; pid: number; version: string; concurrency: number; running: number; state: string;
-    alive: boolean; started_at: string; heartbeat_at: string;
-  }[]>`
+  const rows = await sql<
+    {
+      id: string;
+      host: string;
+      pid: number;
+      version: string;
+      concurrency: number;
+      running: number;
+      state: string;
+      alive: boolean;
+      started_at: string;
+      heartbeat_at: string;
+    }[]
+  >`
     select *, state <> 'stopped' and heartbeat_at > clock_timestamp() - make_interval(secs => ${ALIVE_WITHIN_MS / 1000}::float8) as alive
     from workers order by heartbeat_at desc limit ${LISTED}`;
   return rows.map((row) => ({

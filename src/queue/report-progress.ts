@@ -7,7 +7,11 @@ import { holdsLease } from "./fence.ts";
  * Records which step a running job has reached, on the job and in its event log.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
-export async function reportProgress(sql: Executor, claim: Claim, progress: { step: string; detail?: string }): Promise<void> {
+export async function reportProgress(
+  sql: Executor,
+  claim: Claim,
+  progress: { step: string; detail?: string },
+): Promise<void> {
   const data = JSON.stringify(progress);
   const rows = await sql`
     with owner as (

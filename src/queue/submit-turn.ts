@@ -46,7 +46,13 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     maxRetries: turn.maxRetries,
     idempotencyKey: turn.idempotencyKey,
   });
-  await addMessage(tx, { id: messageId, role: "user", content: turn.content, decisionSetId: decisionSet.id, jobId: job.jobId });
+  await addMessage(tx, {
+    id: messageId,
+    role: "user",
+    content: turn.content,
+    decisionSetId: decisionSet.id,
+    jobId: job.jobId,
+  });
   return { jobId: job.jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
 }
 
@@ -62,7 +68,11 @@ async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise
 
 function titleOf(content: string): string {
   const line = content.trim().replaceAll(/\s+/g, " ");
-  return line.length <= TITLE_CHARS ? line : `${Array.from(line).slice(0, TITLE_CHARS - 1).join("")}…`;
+  return line.length <= TITLE_CHARS
+    ? line
+    : `${Array.from(line)
+        .slice(0, TITLE_CHARS - 1)
+        .join("")}…`;
 }
 
 export interface NewMessage {

@@ -33,10 +33,14 @@ export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyIns
   });
   guardOrigin(app);
   app.addHook("onSend", async (_request, reply) => {
-    void reply.header("x-content-type-options", "nosniff").header("referrer-policy", "same-origin").header("x-frame-options", "DENY");
+    void reply
+      .header("x-content-type-options", "nosniff")
+      .header("referrer-policy", "same-origin")
+      .header("x-frame-options", "DENY");
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    if (error.statusCode !== undefined && error.statusCode < 500) return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
+    if (error.statusCode !== undefined && error.statusCode < 500)
+      return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
     const mapped = mapError(error);
     if (mapped.httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
     if (mapped.httpStatus === 500) request.log.error({ err: error }, "request failed");
@@ -48,7 +52,9 @@ export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyIns
       router: appRouter,
       createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: whenGone(req, res) }),
       responseMeta: ({ errors }) =>
-        errors.some((error) => error.code === "SERVICE_UNAVAILABLE") ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } } : {},
+        errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
+          ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }
+          : {},
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   addRest(app, { db, ownerId: OWNER_ID });
@@ -60,9 +66,17 @@ export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyIns
 function addHealth(app: FastifyInstance, db: Database): void {
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
-    const ready = await db.call(async (sql) => sql`select 1 from jobs limit 0`, 2_000).then(() => true, () => false);
+    const ready = await db
+      .call(async (sql) => sql`select 1 from jobs limit 0`, 2_000)
+      .then(
+        () => true,
+        () => false,
+      );
     if (ready) return { status: "ready" };
-    return reply.code(503).header("retry-after", RETRY_AFTER_SECONDS).send({ status: "not ready", detail: "The database is away or not migrated" });
+    return reply
+      .code(503)
+      .header("retry-after", RETRY_AFTER_SECONDS)
+      .send({ status: "not ready", detail: "The database is away or not migrated" });
   });
 }
 
@@ -75,12 +89,18 @@ async function addPage(app: FastifyInstance): Promise<void> {
       wildcard: false,
       setHeaders: (reply, path) => {
         // The names of built assets carry their hash; the page itself must be asked for anew.
-        void reply.header("cache-control", path.includes("/assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+        void reply.header(
+          "cache-control",
+          path.includes("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+        );
       },
     });
   }
   app.setNotFoundHandler(async (request, reply) => {
-    const wantsPage = request.method === "GET" && !request.url.startsWith("/api/") && (request.headers.accept ?? "").includes("text/html");
+    const wantsPage =
+      request.method === "GET" &&
+      !request.url.startsWith("/api/") &&
+      (request.headers.accept ?? "").includes("text/html");
     if (built && wantsPage) return reply.sendFile("index.html");
     return reply.code(404).send({ detail: "Not found" });
   });

@@ -10,7 +10,8 @@ export function guardOrigin(app: FastifyInstance): void {
   app.addHook("onRequest", async (request, reply) => {
     const { host, origin } = request.headers;
     if (!isLoopback(host)) return reply.code(403).send({ detail: "Host must be this machine: 127.0.0.1 or localhost" });
-    if (origin !== undefined && origin !== `http://${host}`) return reply.code(403).send({ detail: "Origin must be this server's own" });
+    if (origin !== undefined && origin !== `http://${host}`)
+      return reply.code(403).send({ detail: "Origin must be this server's own" });
     return undefined;
   });
 }

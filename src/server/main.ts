@@ -7,7 +7,9 @@ const BAD_CONFIGURATION = 78;
 
 async function main(settings: Settings): Promise<void> {
   if (settings.DATABASE_URL === undefined) {
-    throw new SettingsError("DATABASE_URL must be set for an API that runs by itself; npm start brings its own database");
+    throw new SettingsError(
+      "DATABASE_URL must be set for an API that runs by itself; npm start brings its own database",
+    );
   }
   const db = new Database({
     url: settings.DATABASE_URL,
@@ -20,7 +22,10 @@ async function main(settings: Settings): Promise<void> {
   } catch (error) {
     if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES")) {
       const why = error.code === "EACCES" ? "may not be opened by this user" : "is in use";
-      throw new SettingsError(`PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`, { cause: error });
+      throw new SettingsError(
+        `PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`,
+        { cause: error },
+      );
     }
     throw error;
   }
@@ -49,6 +54,8 @@ try {
   await main(loadEnv());
 } catch (error) {
   const expected = error instanceof SettingsError;
-  process.stderr.write(`${expected ? error.message : `The API could not start: ${error instanceof Error ? error.message : "unknown error"}`}\n`);
+  process.stderr.write(
+    `${expected ? error.message : `The API could not start: ${error instanceof Error ? error.message : "unknown error"}`}\n`,
+  );
   process.exit(expected ? BAD_CONFIGURATION : 1);
 }

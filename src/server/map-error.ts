@@ -23,7 +23,11 @@ export const RETRY_AFTER_SECONDS = 2;
 export function mapError(error: unknown): MappedError {
   if (error instanceof QueueError) return { ...QUEUE_ERRORS[error.code], message: error.message };
   if (error instanceof DatabaseUnavailableError) {
-    return { trpcCode: "SERVICE_UNAVAILABLE", httpStatus: 503, message: "The database is away: try again shortly; a submit with an idempotencyKey is safe to repeat" };
+    return {
+      trpcCode: "SERVICE_UNAVAILABLE",
+      httpStatus: 503,
+      message: "The database is away: try again shortly; a submit with an idempotencyKey is safe to repeat",
+    };
   }
   return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };
 }

@@ -36,10 +36,13 @@ export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): voi
     if (job.status === "completed") {
       return { messages: [...body.messages, { role: "assistant", content: job.reply ?? "" }], thread_id: threadId };
     }
-    const detail = job.status === "failed" || job.status === "cancelled"
-      ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
-      : "The job has not ended yet: ask for its status";
-    return reply.code(job.completedAt === null ? 504 : 500).send({ detail, job_id: jobId, thread_id: threadId, status: job.status });
+    const detail =
+      job.status === "failed" || job.status === "cancelled"
+        ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
+        : "The job has not ended yet: ask for its status";
+    return reply
+      .code(job.completedAt === null ? 504 : 500)
+      .send({ detail, job_id: jobId, thread_id: threadId, status: job.status });
   });
 
   app.post("/api/chat/async", async (request, reply) => {
@@ -59,7 +62,9 @@ export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): voi
 function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | undefined {
   const parsed = chatRequestSchema.safeParse(request.body);
   if (parsed.success) return parsed.data;
-  void reply.code(422).send({ detail: request.body === undefined ? "body: must be JSON with messages" : describeFaults(parsed.error) });
+  void reply
+    .code(422)
+    .send({ detail: request.body === undefined ? "body: must be JSON with messages" : describeFaults(parsed.error) });
   return undefined;
 }
 
@@ -74,6 +79,9 @@ export function whenGone(request: FastifyRequest, reply: FastifyReply): AbortSig
 
 function toSnakeCase(job: JobStatusView): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(job).map(([key, value]) => [key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+    Object.entries(job).map(([key, value]) => [
+      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
   );
 }

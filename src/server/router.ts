@@ -1,5 +1,16 @@
 import { z } from "zod";
-import { countJobs, getDecisionSet, getDecisionVersion, getJob, getJobStatus, getThread, listJobs, listThreads, listWorkers, submitTurn } from "#queue";
+import {
+  countJobs,
+  getDecisionSet,
+  getDecisionVersion,
+  getJob,
+  getJobStatus,
+  getThread,
+  listJobs,
+  listThreads,
+  listWorkers,
+  submitTurn,
+} from "#queue";
 import {
   decisionSetInputSchema,
   decisionVersionInputSchema,
@@ -20,7 +31,13 @@ async function submit({ db, ownerId, log }: Context, input: SubmitInput) {
 }
 
 const listThreadsInputSchema = z
-  .object({ limit: z.int("limit must be a whole number").min(1, "limit must be at least 1").max(500, "limit must be at most 500").optional() })
+  .object({
+    limit: z
+      .int("limit must be a whole number")
+      .min(1, "limit must be at least 1")
+      .max(500, "limit must be at most 500")
+      .optional(),
+  })
   .optional();
 
 const chat = router({
@@ -34,8 +51,12 @@ const chat = router({
 });
 
 const jobs = router({
-  status: procedure.input(jobIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getJobStatus(sql, { ...input, ownerId: ctx.ownerId }))),
-  get: procedure.input(jobIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getJob(sql, { ...input, ownerId: ctx.ownerId }))),
+  status: procedure
+    .input(jobIdInputSchema)
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getJobStatus(sql, { ...input, ownerId: ctx.ownerId }))),
+  get: procedure
+    .input(jobIdInputSchema)
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getJob(sql, { ...input, ownerId: ctx.ownerId }))),
   list: procedure
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.db.call((sql) => listJobs(sql, { ...input, ownerId: ctx.ownerId }))),
@@ -46,7 +67,9 @@ const threads = router({
   list: procedure.input(listThreadsInputSchema).query(async ({ ctx, input }) => ({
     threads: await ctx.db.call((sql) => listThreads(sql, { ownerId: ctx.ownerId, limit: input?.limit ?? 100 })),
   })),
-  get: procedure.input(threadIdInputSchema).query(async ({ ctx, input }) => ctx.db.call((sql) => getThread(sql, { ...input, ownerId: ctx.ownerId }))),
+  get: procedure
+    .input(threadIdInputSchema)
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getThread(sql, { ...input, ownerId: ctx.ownerId }))),
 });
 
 const decisionSets = router({

@@ -25,7 +25,8 @@ export const router = trpc.router;
 /** A procedure whose errors are mapped to tRPC codes; unknown ones keep their text to the log. */
 export const procedure = trpc.procedure.use(async ({ ctx, path, next }) => {
   const result = await next();
-  if (result.ok || !(result.error.cause instanceof Error) || result.error.code !== "INTERNAL_SERVER_ERROR") return result;
+  if (result.ok || !(result.error.cause instanceof Error) || result.error.code !== "INTERNAL_SERVER_ERROR")
+    return result;
   const mapped = mapError(result.error.cause);
   if (mapped.trpcCode === "INTERNAL_SERVER_ERROR") ctx.log.error({ err: result.error.cause, path }, "procedure failed");
   throw new TRPCError({ code: mapped.trpcCode, message: mapped.message });
@@ -35,7 +36,11 @@ export const procedure = trpc.procedure.use(async ({ ctx, path, next }) => {
 export function describeFaults(error: ZodError): string {
   return error.issues
     .map((issue) => {
-      const path = issue.path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`), "");
+      const path = issue.path.reduce<string>(
+        (text, key) =>
+          typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
+        "",
+      );
       return path === "" || issue.message.startsWith(path) ? issue.message : `${path}: ${issue.message}`;
     })
     .join("; ");

@@ -106,8 +106,15 @@ export const jobListInputSchema = z.object({
   queue: shortText("queue", 100).optional(),
   search: shortText("search", 200).optional(),
   /** What the page before returned as `nextCursor`. */
-  cursor: z.string().regex(/^[0-9]{1,18}$/, "cursor must be a nextCursor of jobs.list").nullish(),
-  limit: z.int("limit must be a whole number").min(1, "limit must be at least 1").max(200, "limit must be at most 200").optional(),
+  cursor: z
+    .string()
+    .regex(/^[0-9]{1,18}$/, "cursor must be a nextCursor of jobs.list")
+    .nullish(),
+  limit: z
+    .int("limit must be a whole number")
+    .min(1, "limit must be at least 1")
+    .max(200, "limit must be at most 200")
+    .optional(),
 });
 export type JobListInput = z.infer<typeof jobListInputSchema>;
 
@@ -148,7 +155,13 @@ export type MessageRole = (typeof MESSAGE_ROLES)[number];
 export type Message = { id: string; role: MessageRole; content: string; jobId: string | null; createdAt: string };
 
 /** `threads.list`: one conversation, most lately used first. */
-export type ThreadRow = { threadId: string; decisionSetId: string; title: string; createdAt: string; updatedAt: string };
+export type ThreadRow = {
+  threadId: string;
+  decisionSetId: string;
+  title: string;
+  createdAt: string;
+  updatedAt: string;
+};
 
 /** `threads.get`: a conversation, its messages oldest first, and its unfinished and failed jobs. */
 export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; jobs: JobStatusView[] };
@@ -201,7 +214,9 @@ export const decisionVersionInputSchema = decisionSetInputSchema.extend({
 /** The REST body of `POST /api/chat` and `/api/chat/async`: the last message must be the user's. */
 export const chatRequestSchema = z.object({
   messages: z
-    .array(z.object({ role: z.enum(MESSAGE_ROLES, "role must be user, assistant, system or tool"), content: contentSchema }))
+    .array(
+      z.object({ role: z.enum(MESSAGE_ROLES, "role must be user, assistant, system or tool"), content: contentSchema }),
+    )
     .min(1, "messages must not be empty")
     .max(1000, "messages must have at most 1000 entries")
     .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" }),

@@ -45,7 +45,9 @@ export function defineJob<Payload>({ type, payload: schema, timeoutMs, run }: Jo
     async run(context) {
       const parsed = schema.safeParse(context.payload);
       if (!parsed.success) {
-        const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "payload"}: ${issue.message}`).join("; ");
+        const faults = parsed.error.issues
+          .map((issue) => `${issue.path.join(".") || "payload"}: ${issue.message}`)
+          .join("; ");
         throw new PermanentError(`The payload does not fit job type ${type}: ${faults}`);
       }
       return run({ ...context, payload: parsed.data });

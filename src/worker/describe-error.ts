@@ -10,7 +10,8 @@ const SECRETS: readonly [RegExp, string][] = [
 
 /** A thrown value as name, message and stack: bounded, without NUL characters, secrets such as keys and passwords redacted. */
 export function describeError(thrown: unknown): { name: string; message: string; stack: string | null } {
-  if (!(thrown instanceof Error)) return { name: "Error", message: clean(String(thrown), MAX_MESSAGE_CHARS), stack: null };
+  if (!(thrown instanceof Error))
+    return { name: "Error", message: clean(String(thrown), MAX_MESSAGE_CHARS), stack: null };
   return {
     name: thrown.name,
     message: clean(thrown.message, MAX_MESSAGE_CHARS) || thrown.name,
@@ -19,6 +20,9 @@ export function describeError(thrown: unknown): { name: string; message: string;
 }
 
 function clean(text: string, maxChars: number): string {
-  const redacted = SECRETS.reduce((kept, [pattern, mask]) => kept.replace(pattern, mask), text.replaceAll("\u0000", ""));
+  const redacted = SECRETS.reduce(
+    (kept, [pattern, mask]) => kept.replace(pattern, mask),
+    text.replaceAll("\u0000", ""),
+  );
   return redacted.length <= maxChars ? redacted : `${redacted.slice(0, maxChars - 1)}…`;
 }

@@ -18,20 +18,26 @@ async function main(settings: Settings): Promise<void> {
   const workerId = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   const log = pino({ level: settings.LOG_LEVEL, base: { process: "worker", workerId } });
   const url = settings.DATABASE_URL;
-  if (url === undefined) throw new SettingsError("DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database");
+  if (url === undefined)
+    throw new SettingsError(
+      "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
+    );
   const db = new Database({
     url,
     prepare: settings.DATABASE_PREPARE === "true",
     maxConnections: Math.min(settings.WORKER_CONCURRENCY + 2, 20),
     applicationName: "threadmill-worker",
   });
-  const model = settings.MODEL === undefined ? null : await openModel(settings.MODEL, {
-    openaiApiKey: settings.OPENAI_API_KEY,
-    openaiBaseUrl: settings.OPENAI_BASE_URL,
-    anthropicApiKey: settings.ANTHROPIC_API_KEY,
-    anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
-    ollamaBaseUrl: settings.OLLAMA_BASE_URL,
-  });
+  const model =
+    settings.MODEL === undefined
+      ? null
+      : await openModel(settings.MODEL, {
+          openaiApiKey: settings.OPENAI_API_KEY,
+          openaiBaseUrl: settings.OPENAI_BASE_URL,
+          anthropicApiKey: settings.ANTHROPIC_API_KEY,
+          anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
+          ollamaBaseUrl: settings.OLLAMA_BASE_URL,
+        });
   const worker = new Worker({
     db,
     log,
@@ -50,7 +56,11 @@ async function main(settings: Settings): Promise<void> {
     defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
   });
   await worker.start();
-  const listener = listen({ url: settings.DATABASE_LISTEN_URL ?? url, channel: READY_CHANNEL, onSignal: () => worker.wake() });
+  const listener = listen({
+    url: settings.DATABASE_LISTEN_URL ?? url,
+    channel: READY_CHANNEL,
+    onSignal: () => worker.wake(),
+  });
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });
 
@@ -80,6 +90,8 @@ try {
   await main(loadEnv());
 } catch (error) {
   const { name, message } = describeError(error);
-  process.stderr.write(`${error instanceof SettingsError ? message : `The worker could not start: ${name}: ${message}`}\n`);
+  process.stderr.write(
+    `${error instanceof SettingsError ? message : `The worker could not start: ${name}: ${message}`}\n`,
+  );
   process.exit(error instanceof SettingsError ? BAD_CONFIGURATION : 1);
 }

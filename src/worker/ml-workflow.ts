@@ -23,7 +23,8 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
     payload: chatPayloadSchema,
     async run({ job, payload, signal, log, progress }) {
       const { threadId, decisionSetId } = job;
-      if (threadId === null || decisionSetId === null) throw new PermanentError(`${CHAT_JOB_TYPE} jobs belong to a thread: submit them with chat.submit`);
+      if (threadId === null || decisionSetId === null)
+        throw new PermanentError(`${CHAT_JOB_TYPE} jobs belong to a thread: submit them with chat.submit`);
       const graph = buildMlWorkflow({ checkpointer: openSaver(job), model });
       const steps: Promise<void>[] = [];
       const output = await graph
@@ -32,7 +33,10 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
           {
             runId: job.jobId,
             signal,
-            onStep: (step) => steps.push(progress(step).catch((error: unknown) => log.debug({ err: error }, "progress was not recorded"))),
+            onStep: (step) =>
+              steps.push(
+                progress(step).catch((error: unknown) => log.debug({ err: error }, "progress was not recorded")),
+              ),
           },
         )
         .catch((error: unknown) => {

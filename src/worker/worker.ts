@@ -111,7 +111,13 @@ export class Worker {
   #launch(job: ClaimedJob): void {
     const { identity } = this.#options;
     const stop = new AbortController();
-    const log = this.#options.log.child({ jobId: job.jobId, threadId: job.threadId, workerId: identity.workerId, attempt: job.attempt, jobType: job.jobType });
+    const log = this.#options.log.child({
+      jobId: job.jobId,
+      threadId: job.threadId,
+      workerId: identity.workerId,
+      attempt: job.attempt,
+      jobType: job.jobType,
+    });
     log.info("job started");
     const ended = runJob(job, { ...this.#options, handlers: this.#handlers, log, stop }).finally(() => {
       this.#runs.delete(claimKey(job));
@@ -127,7 +133,11 @@ export class Worker {
       try {
         await this.#renewLeases();
         await this.#report(this.#stopping ? "draining" : "active");
-        for (const job of await reap(db, retry)) log.warn({ jobId: job.jobId, attempt: job.attempt, lostWorkerId: job.workerId }, "lease expired: job taken back");
+        for (const job of await reap(db, retry))
+          log.warn(
+            { jobId: job.jobId, attempt: job.attempt, lostWorkerId: job.workerId },
+            "lease expired: job taken back",
+          );
       } catch (error) {
         log.error({ err: describeError(error) }, `heartbeat failed; leases last ${leaseMs} ms`);
       }
@@ -137,10 +147,17 @@ export class Worker {
 
   async #renewLeases(): Promise<void> {
     const runs = [...this.#runs.values()];
-    const { kept } = await this.#options.db.call((sql) => heartbeat(sql, runs.map((run) => run.job), this.#options.leaseMs));
+    const { kept } = await this.#options.db.call((sql) =>
+      heartbeat(
+        sql,
+        runs.map((run) => run.job),
+        this.#options.leaseMs,
+      ),
+    );
     for (const { job, stop } of runs) {
       // A run that ended while the statement was under way has left the map: its lease is not lost, it is done.
-      if (!kept.has(claimKey(job)) && this.#runs.has(claimKey(job))) stop.abort(new LeaseLostError(job.jobId, job.attempt));
+      if (!kept.has(claimKey(job)) && this.#runs.has(claimKey(job)))
+        stop.abort(new LeaseLostError(job.jobId, job.attempt));
     }
   }
 

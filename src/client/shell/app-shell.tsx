@@ -44,7 +44,11 @@ export function AppShell() {
           <span className="hidden text-[0.95rem] font-semibold tracking-tight sm:inline">Threadmill</span>
         </Link>
         <nav aria-label="Main" className="flex items-center gap-0.5">
-          <Link to="/" className={classNames(NAV_CLASS, inChat && ACTIVE.className)} aria-current={inChat ? "page" : undefined}>
+          <Link
+            to="/"
+            className={classNames(NAV_CLASS, inChat && ACTIVE.className)}
+            aria-current={inChat ? "page" : undefined}
+          >
             Chat
           </Link>
           <Link to="/jobs" className={NAV_CLASS} activeProps={ACTIVE} activeOptions={{ includeSearch: false }}>

@@ -12,10 +12,21 @@ const TONES = {
 
 export type Tone = keyof typeof TONES;
 
-export function Badge({ tone = "neutral", pulse = false, children }: { tone?: Tone; pulse?: boolean; children: ReactNode }) {
+export function Badge({
+  tone = "neutral",
+  pulse = false,
+  children,
+}: {
+  tone?: Tone;
+  pulse?: boolean;
+  children: ReactNode;
+}) {
   return (
     <span
-      className={classNames("inline-flex items-center gap-1.5 rounded-full px-2 py-0.5 text-xs font-medium whitespace-nowrap", TONES[tone])}
+      className={classNames(
+        "inline-flex items-center gap-1.5 rounded-full px-2 py-0.5 text-xs font-medium whitespace-nowrap",
+        TONES[tone],
+      )}
     >
       <span aria-hidden className={classNames("size-1.5 rounded-full bg-current", pulse && "animate-pulse")} />
       {children}

@@ -4,7 +4,10 @@ import type { ReactNode } from "react";
 /** Something went wrong: one sentence and what can be done about it. */
 export function ErrorNotice({ children, action }: { children: ReactNode; action?: ReactNode }) {
   return (
-    <div role="alert" className="flex flex-wrap items-center gap-x-3 gap-y-2 rounded-lg border border-bad/25 bg-bad/8 px-3.5 py-2.5 text-sm text-bad">
+    <div
+      role="alert"
+      className="flex flex-wrap items-center gap-x-3 gap-y-2 rounded-lg border border-bad/25 bg-bad/8 px-3.5 py-2.5 text-sm text-bad"
+    >
       <CircleAlert aria-hidden className="size-4 shrink-0" />
       <div className="min-w-0 flex-1 [overflow-wrap:anywhere]">{children}</div>
       {action}

@@ -26,7 +26,12 @@ export function HeadCell({ className, ...rest }: ComponentProps<"th">) {
 }
 
 export function Row({ className, ...rest }: ComponentProps<"tr">) {
-  return <tr className={classNames("border-b border-line transition-colors last:border-b-0 hover:bg-hover/60", className)} {...rest} />;
+  return (
+    <tr
+      className={classNames("border-b border-line transition-colors last:border-b-0 hover:bg-hover/60", className)}
+      {...rest}
+    />
+  );
 }
 
 export function Cell({ className, ...rest }: ComponentProps<"td">) {

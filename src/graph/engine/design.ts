@@ -38,8 +38,15 @@ const MULTIPLES: Record<string, number> = { k: 1_000, m: 1_000_000, thousand: 1_
 export function designSystem(request: string, before: Design | null): Design | null {
   const family = TASK_FAMILIES.find((candidate) => candidate.words.test(request));
   const stated = readRequirements(request);
-  const saysSomething = stated.latencyMs !== null || stated.requestsPerSecond !== null || stated.monthlyBudgetUsd !== null || stated.constraints.length > 0;
-  const chosen = before === null ? family : (TASK_FAMILIES.find((candidate) => candidate.name === before.requirements.task) ?? family);
+  const saysSomething =
+    stated.latencyMs !== null ||
+    stated.requestsPerSecond !== null ||
+    stated.monthlyBudgetUsd !== null ||
+    stated.constraints.length > 0;
+  const chosen =
+    before === null
+      ? family
+      : (TASK_FAMILIES.find((candidate) => candidate.name === before.requirements.task) ?? family);
   if (!chosen || (before !== null && !saysSomething)) return null;
   const requirements: Requirements = {
     task: chosen.name,
@@ -55,7 +62,10 @@ export function designSystem(request: string, before: Design | null): Design | n
     alternatives: [chosen.alternative],
     costs: estimateCosts(requirements),
     risks: [chosen.risk, "training and serving compute features differently: share one definition"],
-    policy: ["shadow first, then 5 % of traffic, then all; one switch back", "retrain on a schedule, release only past the offline gate"],
+    policy: [
+      "shadow first, then 5 % of traffic, then all; one switch back",
+      "retrain on a schedule, release only past the offline gate",
+    ],
     rationale: `The task is ${chosen.name}: start from ${chosen.baseline}, which every later model must beat on ${chosen.metric}.`,
     diff: before === null ? [] : compare(before.requirements, requirements),
   };
@@ -63,7 +73,10 @@ export function designSystem(request: string, before: Design | null): Design | n
 
 function readRequirements(request: string): Omit<Requirements, "task"> {
   const latency = /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|seconds?)\b/i.exec(request);
-  const rate = /(\d[\d,.]*)\s*(k|m|thousand|million)?\s*(?:requests?|queries|transactions|rps|qps|events)\s*(?:per|a|\/|each)?\s*(?:second|s)?/i.exec(request);
+  const rate =
+    /(\d[\d,.]*)\s*(k|m|thousand|million)?\s*(?:requests?|queries|transactions|rps|qps|events)\s*(?:per|a|\/|each)?\s*(?:second|s)?/i.exec(
+      request,
+    );
   const budget = /\$\s*(\d[\d,.]*)\s*(k|m)?/i.exec(request);
   const amount = (digits: string | undefined, unit: string | undefined) =>
     Number((digits ?? "").replaceAll(",", "").replace(/\.$/, "")) * (MULTIPLES[unit?.toLowerCase() ?? ""] ?? 1);
@@ -89,7 +102,10 @@ function planStages(family: TaskFamily, { latencyMs, constraints }: Requirements
     { stage: "Model", choice: family.model },
     { stage: "Evaluation", choice: family.metric },
     { stage: "Serving", choice: serving },
-    { stage: "Monitoring", choice: "input drift, output drift, delayed outcomes and latency, each with an owner and an alarm" },
+    {
+      stage: "Monitoring",
+      choice: "input drift, output drift, delayed outcomes and latency, each with an owner and an alarm",
+    },
   ];
 }
 
@@ -99,14 +115,18 @@ const NODE_USD_PER_MONTH = 150;
 function estimateCosts({ requestsPerSecond }: Requirements): Design["costs"] {
   const nodes = Math.max(2, Math.ceil((requestsPerSecond ?? 50) / RPS_PER_NODE));
   return [
-    { item: `Serving: ${nodes} nodes at ${NODE_USD_PER_MONTH} USD (${RPS_PER_NODE} requests/s each, two at least)`, usdPerMonth: nodes * NODE_USD_PER_MONTH },
+    {
+      item: `Serving: ${nodes} nodes at ${NODE_USD_PER_MONTH} USD (${RPS_PER_NODE} requests/s each, two at least)`,
+      usdPerMonth: nodes * NODE_USD_PER_MONTH,
+    },
     { item: "Training: 4 runs a month of 10 hours at 3 USD", usdPerMonth: 120 },
     { item: "Storage and monitoring", usdPerMonth: 200 },
   ];
 }
 
 function compare(before: Requirements, after: Requirements): string[] {
-  const shown = (value: unknown) => (value === null ? "not stated" : Array.isArray(value) ? value.join(", ") || "none" : String(value));
+  const shown = (value: unknown) =>
+    value === null ? "not stated" : Array.isArray(value) ? value.join(", ") || "none" : String(value);
   return (Object.keys(after) as (keyof Requirements)[])
     .filter((key) => shown(before[key]) !== shown(after[key]))
     .map((key) => `${key}: ${shown(before[key])} → ${shown(after[key])}`);

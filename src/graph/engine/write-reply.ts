@@ -30,8 +30,10 @@ export function writeReply(request: string, design: Design | null, isNew: boolea
 
 function answerFrom(request: string, design: Design): string {
   if (/risk|wrong|fail/i.test(request)) return `### Risks of this design\n\n${list(design.risks)}`;
-  if (/cost|budget|expens|price/i.test(request)) return `### Cost\n\n${list(design.costs.map((cost) => `${cost.item}: ${money(cost.usdPerMonth)} a month`))}`;
-  if (/why|alternative|instead|neural/i.test(request)) return `${design.rationale}\n\nConsidered:\n\n${list(design.alternatives)}`;
+  if (/cost|budget|expens|price/i.test(request))
+    return `### Cost\n\n${list(design.costs.map((cost) => `${cost.item}: ${money(cost.usdPerMonth)} a month`))}`;
+  if (/why|alternative|instead|neural/i.test(request))
+    return `${design.rationale}\n\nConsidered:\n\n${list(design.alternatives)}`;
   return `The present design stands: ${design.rationale}\n\n${list(design.plan.map((step) => `**${step.stage}**: ${step.choice}`))}\n\nState a latency, load, budget or constraint to change it.`;
 }
 
