@@ -47,6 +47,13 @@ CREATE TABLE "job_attempts" (
 	CONSTRAINT "ck_job_attempts_ended" CHECK (("job_attempts"."ended_at" is null) = ("job_attempts"."outcome" is null))
 );
 --> statement-breakpoint
+CREATE TABLE "job_dependencies" (
+	"job_id" uuid NOT NULL,
+	"depends_on" uuid NOT NULL,
+	CONSTRAINT "job_dependencies_job_id_depends_on_pk" PRIMARY KEY("job_id","depends_on"),
+	CONSTRAINT "ck_job_dependencies_self" CHECK ("job_dependencies"."job_id" <> "job_dependencies"."depends_on")
+);
+--> statement-breakpoint
 CREATE TABLE "job_events" (
 	"job_id" uuid NOT NULL,
 	"seq" integer NOT NULL,
@@ -56,6 +63,11 @@ CREATE TABLE "job_events" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "job_events_job_id_seq_pk" PRIMARY KEY("job_id","seq"),
 	CONSTRAINT "ck_job_events_seq" CHECK ("job_events"."seq" >= 1)
+);
+--> statement-breakpoint
+CREATE TABLE "job_types" (
+	"name" text PRIMARY KEY NOT NULL,
+	"paused" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "jobs" (
@@ -72,11 +84,20 @@ CREATE TABLE "jobs" (
 	"payload" jsonb NOT NULL,
 	"worker_id" text,
 	"lease_expires_at" timestamp with time zone,
+	"last_worker_id" text,
+	"claimed_at" timestamp with time zone,
 	"attempt" integer DEFAULT 0 NOT NULL,
 	"max_retries" integer DEFAULT 3 NOT NULL,
 	"retry_count" integer DEFAULT 0 NOT NULL,
 	"error_message" text,
 	"idempotency_key" text,
+	"unique_key" text,
+	"limit_key" text,
+	"pending_dependencies" integer DEFAULT 0 NOT NULL,
+	"has_dependents" boolean DEFAULT false NOT NULL,
+	"on_dependency_failure" text DEFAULT 'fail' NOT NULL,
+	"schedule_id" uuid,
+	"scheduled_for" timestamp with time zone,
 	"timeout_ms" integer,
 	"run_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"cancel_requested_at" timestamp with time zone,
@@ -88,13 +109,24 @@ CREATE TABLE "jobs" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"started_at" timestamp with time zone,
 	"completed_at" timestamp with time zone,
+	"discarded_at" timestamp with time zone,
 	CONSTRAINT "ck_jobs_retries" CHECK ("jobs"."retry_count" between 0 and "jobs"."max_retries"),
 	CONSTRAINT "ck_jobs_attempt" CHECK ("jobs"."attempt" >= 0 and "jobs"."event_seq" >= 0),
 	CONSTRAINT "ck_jobs_lease" CHECK (("jobs"."status" = 'running') = ("jobs"."worker_id" is not null) and ("jobs"."status" = 'running') = ("jobs"."lease_expires_at" is not null)),
 	CONSTRAINT "ck_jobs_ended" CHECK (("jobs"."status" in ('completed', 'failed', 'cancelled')) = ("jobs"."completed_at" is not null)),
 	CONSTRAINT "ck_jobs_hold" CHECK ("jobs"."hold" is null or "jobs"."status" = 'queued'),
 	CONSTRAINT "ck_jobs_thread_hold" CHECK ("jobs"."hold" is distinct from 'thread' or "jobs"."thread_id" is not null),
-	CONSTRAINT "ck_jobs_timeout" CHECK ("jobs"."timeout_ms" > 0)
+	CONSTRAINT "ck_jobs_timeout" CHECK ("jobs"."timeout_ms" > 0),
+	CONSTRAINT "ck_jobs_dependencies" CHECK ("jobs"."pending_dependencies" >= 0),
+	CONSTRAINT "ck_jobs_on_dependency_failure" CHECK ("jobs"."on_dependency_failure" in ('fail', 'run'))
+);
+--> statement-breakpoint
+CREATE TABLE "limit_keys" (
+	"queue" text NOT NULL,
+	"key" text NOT NULL,
+	"arrival_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"admit_at" timestamp with time zone,
+	CONSTRAINT "limit_keys_queue_key_pk" PRIMARY KEY("queue","key")
 );
 --> statement-breakpoint
 CREATE TABLE "messages" (
@@ -124,6 +156,7 @@ CREATE TABLE "schedules" (
 	"job_type" text NOT NULL,
 	"queue" text DEFAULT 'default' NOT NULL,
 	"payload" jsonb NOT NULL,
+	"priority" integer DEFAULT 0 NOT NULL,
 	"missed_runs" text DEFAULT 'skip' NOT NULL,
 	"paused" boolean DEFAULT false NOT NULL,
 	"next_run_at" timestamp with time zone,
@@ -149,24 +182,35 @@ CREATE TABLE "workers" (
 ALTER TABLE "decision_versions" ADD CONSTRAINT "decision_versions_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "decision_versions" ADD CONSTRAINT "decision_versions_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_attempts" ADD CONSTRAINT "job_attempts_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "job_dependencies" ADD CONSTRAINT "job_dependencies_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "job_dependencies" ADD CONSTRAINT "job_dependencies_depends_on_jobs_id_fk" FOREIGN KEY ("depends_on") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_events" ADD CONSTRAINT "job_events_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "jobs" ADD CONSTRAINT "jobs_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "messages" ADD CONSTRAINT "messages_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "messages" ADD CONSTRAINT "messages_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "messages" ADD CONSTRAINT "messages_parent_id_messages_id_fk" FOREIGN KEY ("parent_id") REFERENCES "public"."messages"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_decision_sets_thread" ON "decision_sets" USING btree ("thread_id");--> statement-breakpoint
-CREATE INDEX "idx_decision_sets_owner_updated" ON "decision_sets" USING btree ("owner_id","updated_at" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "idx_decision_sets_owner_updated" ON "decision_sets" USING btree ("owner_id","updated_at" DESC NULLS FIRST);--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_decision_versions_job" ON "decision_versions" USING btree ("job_id") WHERE "decision_versions"."job_id" is not null;--> statement-breakpoint
-CREATE INDEX "idx_jobs_queue_claim" ON "jobs" USING btree ("queue","priority" DESC NULLS LAST,"seq") WHERE "jobs"."status" = 'queued' and "jobs"."hold" is null;--> statement-breakpoint
+CREATE INDEX "idx_job_dependencies_depends_on" ON "job_dependencies" USING btree ("depends_on");--> statement-breakpoint
+CREATE INDEX "idx_jobs_queue_claim" ON "jobs" USING btree ("queue","priority" DESC NULLS FIRST,"owner_id" DESC NULLS FIRST,"seq") WHERE "jobs"."status" = 'queued' and "jobs"."hold" is null;--> statement-breakpoint
 CREATE INDEX "idx_jobs_lease_expiry" ON "jobs" USING btree ("lease_expires_at") WHERE "jobs"."status" = 'running';--> statement-breakpoint
 CREATE INDEX "idx_jobs_due" ON "jobs" USING btree ("run_at") WHERE "jobs"."status" = 'queued' and "jobs"."hold" = 'time';--> statement-breakpoint
 CREATE INDEX "idx_jobs_thread_line" ON "jobs" USING btree ("thread_id","seq") WHERE "jobs"."status" = 'queued' and "jobs"."hold" = 'thread';--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_jobs_thread_head" ON "jobs" USING btree ("thread_id") WHERE "jobs"."status" in ('running', 'waiting') or ("jobs"."status" = 'queued' and "jobs"."hold" is distinct from 'thread');--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_jobs_idempotency_key" ON "jobs" USING btree ("owner_id","idempotency_key") WHERE "jobs"."idempotency_key" is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX "uq_jobs_seq" ON "jobs" USING btree ("seq");--> statement-breakpoint
-CREATE INDEX "idx_jobs_status_seq" ON "jobs" USING btree ("status","seq" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "idx_jobs_thread_seq" ON "jobs" USING btree ("thread_id","seq");--> statement-breakpoint
-CREATE INDEX "idx_jobs_decision_set" ON "jobs" USING btree ("decision_set_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_jobs_unique_key" ON "jobs" USING btree ("owner_id","job_type","unique_key") WHERE "jobs"."unique_key" is not null and "jobs"."status" in ('queued', 'running', 'waiting');--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_jobs_schedule_tick" ON "jobs" USING btree ("schedule_id","scheduled_for") WHERE "jobs"."schedule_id" is not null;--> statement-breakpoint
+CREATE INDEX "idx_jobs_limit_places" ON "jobs" USING btree ("queue","limit_key") WHERE "jobs"."limit_key" is not null and ("jobs"."status" = 'running' or ("jobs"."status" = 'queued' and "jobs"."hold" is null));--> statement-breakpoint
+CREATE INDEX "idx_jobs_limit_line" ON "jobs" USING btree ("queue","limit_key","priority" DESC NULLS FIRST,"seq") WHERE "jobs"."status" = 'queued' and "jobs"."hold" = 'limit';--> statement-breakpoint
+CREATE INDEX "idx_jobs_paused" ON "jobs" USING btree ("job_type") WHERE "jobs"."status" = 'queued' and "jobs"."hold" = 'paused';--> statement-breakpoint
+CREATE INDEX "idx_jobs_owner_seq" ON "jobs" USING btree ("owner_id","seq" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "idx_jobs_owner_queued" ON "jobs" USING btree ("owner_id","seq" DESC NULLS FIRST) WHERE "jobs"."status" = 'queued';--> statement-breakpoint
+CREATE INDEX "idx_jobs_owner_status" ON "jobs" USING btree ("owner_id","status","seq" DESC NULLS FIRST) WHERE "jobs"."status" in ('waiting', 'failed', 'cancelled');--> statement-breakpoint
+CREATE INDEX "idx_jobs_thread_seq" ON "jobs" USING btree ("thread_id","seq") WHERE "jobs"."thread_id" is not null;--> statement-breakpoint
+CREATE INDEX "idx_jobs_decision_set" ON "jobs" USING btree ("decision_set_id") WHERE "jobs"."decision_set_id" is not null;--> statement-breakpoint
+CREATE INDEX "idx_jobs_completed_at" ON "jobs" USING brin ("completed_at");--> statement-breakpoint
+CREATE INDEX "idx_limit_keys_admit" ON "limit_keys" USING btree ("admit_at") WHERE "limit_keys"."admit_at" is not null;--> statement-breakpoint
 CREATE INDEX "idx_messages_set_seq" ON "messages" USING btree ("decision_set_id","seq");--> statement-breakpoint
 CREATE INDEX "idx_messages_parent" ON "messages" USING btree ("parent_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_messages_job_role" ON "messages" USING btree ("job_id","role") WHERE "messages"."job_id" is not null;--> statement-breakpoint

@@ -42,6 +42,9 @@ const settingsSchema = z.object({
   JOB_TIMEOUT_MS: wholeNumber(1_800_000, 100, 86_400_000),
   RETRY_BASE_MS: wholeNumber(1_000, 0, 3_600_000),
   RETRY_CAP_MS: wholeNumber(600_000, 0, 86_400_000),
+  /** How long completed and cancelled jobs are kept after their end; failed ones; 30 and 90 days unless set. */
+  RETENTION_COMPLETED_MS: wholeNumber(2_592_000_000, 1_000, 315_360_000_000),
+  RETENTION_FAILED_MS: wholeNumber(7_776_000_000, 1_000, 315_360_000_000),
   MODEL: z
     .string()
     .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")

@@ -1,5 +1,7 @@
 import postgres from "postgres";
 import { DatabaseUnavailableError, errorCode, isConnectionError, isTransientError } from "./errors.ts";
+import { collectNotices, Notifier, sendNotices } from "./notify.ts";
+import type { Notice } from "./notify.ts";
 
 /** A pool or a transaction of postgres.js: what every verb of the queue takes. */
 // oxlint-disable-next-line typescript/no-empty-object-type -- postgres.js names its own "no custom types" so
@@ -30,6 +32,7 @@ export class Database {
   readonly #options: DatabaseOptions;
   #pool: postgres.Sql;
   #closed = false;
+  readonly #notifier = new Notifier(async (notices) => sendNotices(this.#pool, notices));
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -63,15 +66,27 @@ export class Database {
     }
   }
 
-  /** Runs work in one transaction under the deadline; it commits when the work resolves, else rolls back. */
+  /**
+   * Runs work in one transaction under the deadline; it commits when the work resolves, else rolls back. What the
+   * work notified is sent after the commit.
+   */
   async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs?: number): Promise<T> {
-    // begin() unwraps arrays of promises in its type; the work's own value comes back as it is.
-    return this.call(async (sql) => (await sql.begin(work)) as T, deadlineMs);
+    return this.call(async (sql) => {
+      const notices: Notice[] = [];
+      const value = await sql.begin(async (tx) => {
+        collectNotices(tx, notices);
+        return work(tx);
+      });
+      for (const notice of notices) this.#notifier.send(notice);
+      // begin() unwraps arrays of promises in its type; the work's own value comes back as it is.
+      return value as T;
+    }, deadlineMs);
   }
 
   /** Waits for what is under way (5 s at the most) and closes the pool. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#notifier.close();
     await this.#pool.end({ timeout: 5 });
   }
 

@@ -8,4 +8,5 @@ export { DatabaseSetupError, DatabaseUnavailableError } from "./errors.ts";
 export { startEmbeddedPostgres } from "./embedded.ts";
 export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";
+export { notifyAfterCommit } from "./notify.ts";
 export { migrate } from "./migrate.ts";

@@ -4,8 +4,8 @@ export interface ListenOptions {
   /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. */
   url: string;
   channel: string;
-  /** Called for every notification, and once after each (re)subscription, when anything may have been missed. */
-  onSignal: () => void;
+  /** Called with every notification's payload, and without one after each (re)subscription, when any may have been missed. */
+  onSignal: (payload?: string) => void;
   /** How often the connection is proved alive, in milliseconds; LISTEN can die without a word. */
   heartbeatMs?: number;
 }
@@ -24,7 +24,7 @@ export function listen({ url, channel, onSignal, heartbeatMs = 10_000 }: ListenO
       onnotice: () => undefined,
       connection: { application_name: "threadmill-listen" },
     });
-    pool.listen(channel, onSignal, onSignal).catch(() => undefined);
+    pool.listen(channel, onSignal, () => onSignal()).catch(() => undefined);
     return pool;
   }
 

@@ -44,7 +44,7 @@ export const decisionSets = pgTable(
   },
   (table) => [
     uniqueIndex("uq_decision_sets_thread").on(table.threadId),
-    index("idx_decision_sets_owner_updated").on(table.ownerId, table.updatedAt.desc()),
+    index("idx_decision_sets_owner_updated").on(table.ownerId, table.updatedAt.desc().nullsFirst()),
     check("ck_decision_sets_version", sql`${table.currentVersion} >= 0`),
     check("ck_decision_sets_status", sql`${table.status} in ('active', 'archived')`),
   ],
@@ -67,11 +67,26 @@ export const jobs = pgTable(
     payload: jsonb().notNull(),
     workerId: text("worker_id"),
     leaseExpiresAt: at("lease_expires_at"),
+    /** The worker of the last claim; kept when the job has ended. */
+    lastWorkerId: text("last_worker_id"),
+    /** When the last claim was made. */
+    claimedAt: at("claimed_at"),
     attempt: integer().notNull().default(0),
     maxRetries: integer("max_retries").notNull().default(3),
     retryCount: integer("retry_count").notNull().default(0),
     errorMessage: text("error_message"),
     idempotencyKey: text("idempotency_key"),
+    /** At most one unfinished job of an owner and type has it. */
+    uniqueKey: text("unique_key"),
+    /** What the queue's limits per key count, such as a user; null for jobs that count for none. */
+    limitKey: text("limit_key"),
+    /** How many jobs it still waits for. */
+    pendingDependencies: integer("pending_dependencies").notNull().default(0),
+    hasDependents: boolean("has_dependents").notNull().default(false),
+    onDependencyFailure: text("on_dependency_failure").notNull().default("fail"),
+    scheduleId: uuid("schedule_id"),
+    /** The tick of the schedule that made the job. */
+    scheduledFor: at("scheduled_for"),
     timeoutMs: integer("timeout_ms"),
     runAt: at("run_at").notNull().defaultNow(),
     cancelRequestedAt: at("cancel_requested_at"),
@@ -84,11 +99,13 @@ export const jobs = pgTable(
     createdAt: createdAt(),
     startedAt: at("started_at"),
     completedAt: at("completed_at"),
+    /** When an operator put a dead letter aside. */
+    discardedAt: at("discarded_at"),
   },
   (table) => [
     // The claim reads only jobs that are ready: finished, scheduled, held and running ones are not in it.
     index("idx_jobs_queue_claim")
-      .on(table.queue, table.priority.desc(), table.seq)
+      .on(table.queue, table.priority.desc().nullsFirst(), table.ownerId.desc().nullsFirst(), table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} is null`),
     index("idx_jobs_lease_expiry")
       .on(table.leaseExpiresAt)
@@ -108,10 +125,40 @@ export const jobs = pgTable(
     uniqueIndex("uq_jobs_idempotency_key")
       .on(table.ownerId, table.idempotencyKey)
       .where(sql`${table.idempotencyKey} is not null`),
-    uniqueIndex("uq_jobs_seq").on(table.seq),
-    index("idx_jobs_status_seq").on(table.status, table.seq.desc()),
-    index("idx_jobs_thread_seq").on(table.threadId, table.seq),
-    index("idx_jobs_decision_set").on(table.decisionSetId),
+    uniqueIndex("uq_jobs_unique_key")
+      .on(table.ownerId, table.jobType, table.uniqueKey)
+      .where(sql`${table.uniqueKey} is not null and ${table.status} in ('queued', 'running', 'waiting')`),
+    uniqueIndex("uq_jobs_schedule_tick")
+      .on(table.scheduleId, table.scheduledFor)
+      .where(sql`${table.scheduleId} is not null`),
+    // Those of a limited key that hold one of its places, and those that wait for one.
+    index("idx_jobs_limit_places")
+      .on(table.queue, table.limitKey)
+      .where(
+        sql`${table.limitKey} is not null and (${table.status} = 'running' or (${table.status} = 'queued' and ${table.hold} is null))`,
+      ),
+    index("idx_jobs_limit_line")
+      .on(table.queue, table.limitKey, table.priority.desc().nullsFirst(), table.seq)
+      .where(sql`${table.status} = 'queued' and ${table.hold} = 'limit'`),
+    index("idx_jobs_paused")
+      .on(table.jobType)
+      .where(sql`${table.status} = 'queued' and ${table.hold} = 'paused'`),
+    // The lists. Completed jobs are most of the table and found by the first; each of the others holds few.
+    index("idx_jobs_owner_seq").on(table.ownerId, table.seq.desc().nullsFirst()),
+    index("idx_jobs_owner_queued")
+      .on(table.ownerId, table.seq.desc().nullsFirst())
+      .where(sql`${table.status} = 'queued'`),
+    index("idx_jobs_owner_status")
+      .on(table.ownerId, table.status, table.seq.desc().nullsFirst())
+      .where(sql`${table.status} in ('waiting', 'failed', 'cancelled')`),
+    index("idx_jobs_thread_seq")
+      .on(table.threadId, table.seq)
+      .where(sql`${table.threadId} is not null`),
+    index("idx_jobs_decision_set")
+      .on(table.decisionSetId)
+      .where(sql`${table.decisionSetId} is not null`),
+    // For retention: costs next to nothing to keep, and old rows lie together.
+    index("idx_jobs_completed_at").using("brin", table.completedAt),
     check("ck_jobs_retries", sql`${table.retryCount} between 0 and ${table.maxRetries}`),
     check("ck_jobs_attempt", sql`${table.attempt} >= 0 and ${table.eventSeq} >= 0`),
     check(
@@ -125,6 +172,8 @@ export const jobs = pgTable(
     check("ck_jobs_hold", sql`${table.hold} is null or ${table.status} = 'queued'`),
     check("ck_jobs_thread_hold", sql`${table.hold} is distinct from 'thread' or ${table.threadId} is not null`),
     check("ck_jobs_timeout", sql`${table.timeoutMs} > 0`),
+    check("ck_jobs_dependencies", sql`${table.pendingDependencies} >= 0`),
+    check("ck_jobs_on_dependency_failure", sql`${table.onDependencyFailure} in ('fail', 'run')`),
   ],
 );
 
@@ -217,6 +266,49 @@ export const jobEvents = pgTable(
   (table) => [primaryKey({ columns: [table.jobId, table.seq] }), check("ck_job_events_seq", sql`${table.seq} >= 1`)],
 );
 
+/** Which jobs a job waits for. */
+export const jobDependencies = pgTable(
+  "job_dependencies",
+  {
+    jobId: uuid("job_id")
+      .notNull()
+      .references(() => jobs.id, { onDelete: "cascade" }),
+    dependsOn: uuid("depends_on")
+      .notNull()
+      .references(() => jobs.id, { onDelete: "cascade" }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.jobId, table.dependsOn] }),
+    index("idx_job_dependencies_depends_on").on(table.dependsOn),
+    check("ck_job_dependencies_self", sql`${table.jobId} <> ${table.dependsOn}`),
+  ],
+);
+
+/** Settings of a job type that operators change; a type without a row has none. */
+export const jobTypes = pgTable("job_types", {
+  name: text().primaryKey(),
+  paused: boolean().notNull().default(false),
+});
+
+/** The rate account of one limited key; a row lives while the key is in use. */
+export const limitKeys = pgTable(
+  "limit_keys",
+  {
+    queue: text().notNull(),
+    key: text().notNull(),
+    /** The theoretical arrival time of the generic cell rate algorithm. */
+    arrivalAt: at("arrival_at").notNull().defaultNow(),
+    /** When the next of the line may be let in; null when none waits for time to pass. */
+    admitAt: at("admit_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.queue, table.key] }),
+    index("idx_limit_keys_admit")
+      .on(table.admitAt)
+      .where(sql`${table.admitAt} is not null`),
+  ],
+);
+
 export const workers = pgTable(
   "workers",
   {
@@ -254,6 +346,7 @@ export const schedules = pgTable(
     jobType: text("job_type").notNull(),
     queue: text().notNull().default("default"),
     payload: jsonb().notNull(),
+    priority: integer().notNull().default(0),
     missedRuns: text("missed_runs").notNull().default("skip"),
     paused: boolean().notNull().default(false),
     nextRunAt: at("next_run_at"),

@@ -1,25 +1,30 @@
-import type { Executor } from "#db";
+import type { PendingQuery, Row } from "postgres";
+import type { Executor, Tx } from "#db";
 
 /** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
 export interface Claim {
   jobId: string;
   attempt: number;
   workerId: string;
+  queue: string;
   /** Null for a job of no thread. */
   threadId: string | null;
+  /** Null for a job that no limit per key counts. */
+  limitKey: string | null;
 }
 
 export interface ClaimedJob extends Claim {
   ownerId: string;
   decisionSetId: string | null;
   jobType: string;
-  queue: string;
   priority: number;
   payload: unknown;
   retryCount: number;
   maxRetries: number;
   /** Null where the job type's own or the default timeout applies. */
   timeoutMs: number | null;
+  /** W3C trace context of the submitter; null when there was none. */
+  traceContext: Record<string, string> | null;
 }
 
 export interface ClaimOptions {
@@ -27,69 +32,156 @@ export interface ClaimOptions {
   /** The most jobs to take, at least 1. */
   limit: number;
   leaseMs: number;
+  /** The owner that was served last, so that the next takes its turn; what `lastOwner` of the claim before said. */
+  afterOwner?: string | undefined;
+}
+
+export interface Claimed {
+  /** Higher priority first, then older first. */
+  jobs: ClaimedJob[];
+  /** Whether more was ready than was taken, as far as one can see without waiting for other claims. */
+  more: boolean;
+  /** Hand it to the next claim; the one before's where nothing was claimed. */
+  lastOwner: string | undefined;
 }
 
 /**
- * Takes ready jobs: higher priority first, then older first; none that another worker holds. Empty when none is ready.
- * Safe to send again: a claim whose answer was lost is reaped when its lease expires.
+ * Takes ready jobs that no other worker holds: higher priority first; within a priority the owners in turn, so that a
+ * flood of one does not keep the others waiting; each owner's older first. Empty when none is ready.
+ * Safe to send again: a claim whose answer was lost is found by `releaseOrphans`, or by `reap` when its lease expires.
  */
-export async function claim(sql: Executor, options: ClaimOptions): Promise<ClaimedJob[]> {
+export async function claim(sql: Executor, options: ClaimOptions): Promise<Claimed> {
+  const claimed: Claimed = { jobs: [], more: true, lastOwner: options.afterOwner };
+  while (claimed.more && claimed.jobs.length < options.limit) {
+    const limit = options.limit - claimed.jobs.length;
+    const queues = sql`select name from queues where not paused and limits ->> 'concurrency' is null`;
+    // One statement takes from one priority: where that gave all it had, the next goes on below it.
+    const level = await claimLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, queues);
+    claimed.jobs.push(...level.jobs);
+    claimed.more = level.more;
+    claimed.lastOwner = level.lastOwner;
+    if (level.jobs.length === 0) break;
+  }
+  return claimed;
+}
+
+/**
+ * Takes jobs of the queues that have a limit of running jobs, within it. The queues stay locked until the transaction
+ * ends, so that two workers cannot both take the last place.
+ */
+export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claimed> {
+  const claimed: Claimed = { jobs: [], more: false, lastOwner: options.afterOwner };
+  const queues = await tx<{ name: string; places: number }[]>`
+    select name, (limits ->> 'concurrency')::int as places from queues
+    where not paused and limits ->> 'concurrency' is not null
+      and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
+    order by name for update`;
+  for (const { name, places } of queues) {
+    // A statement of its own: counted under the lock, with what was committed before it.
+    const [running] = await tx<{ count: number }[]>`
+      select count(*)::int as count from jobs where status = 'running' and queue = ${name}`;
+    const limit = Math.min(places - (running?.count ?? 0), options.limit - claimed.jobs.length);
+    if (limit < 1) continue;
+    const { jobs, lastOwner, more } = await claimLevel(tx, { ...options, limit }, tx`select ${name}::text as name`);
+    claimed.jobs.push(...jobs);
+    claimed.lastOwner = lastOwner;
+    claimed.more ||= more;
+  }
+  return claimed;
+}
+
+/** Takes jobs of the highest priority that the given queues have ready. */
+async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
+  const { workerId, limit, leaseMs, afterOwner = "" } = options;
+  const ready = sql`status = 'queued' and hold is null`;
   const rows = await sql<ClaimRow[]>`
-    with picked as materialized (
-      select ready.id
-      from queues
-      -- One ordered index scan a queue, ended by its limit: what is finished, held or running is not in the index.
+    with recursive heads as materialized (
+      select open.name as queue, head.priority from (${queues}) as open
+      -- Every look into jobs is the start of one ordered index scan: what is finished, held or running is not in the index.
       cross join lateral (
-        select id, priority, seq from jobs
-        where queue = queues.name and status = 'queued' and hold is null
-        order by priority desc, seq
-        limit ${options.limit}
+        select priority from jobs where queue = open.name and ${ready} order by priority desc limit 1
+      ) as head
+    ), top as materialized (
+      select queue, priority from heads where priority = (select max(priority) from heads)
+    ), below as (
+      -- The owners in turn, one step of the index for each: first those after the one served last, then the others.
+      select top.queue, top.priority, owner.owner_id, 1 as turn from top cross join lateral (
+        select owner_id from jobs where queue = top.queue and ${ready} and priority = top.priority and owner_id < ${afterOwner}
+        order by priority desc, owner_id desc limit 1
+      ) as owner
+      union all
+      select below.queue, below.priority, owner.owner_id, below.turn + 1 from below cross join lateral (
+        select owner_id from jobs where queue = below.queue and ${ready} and priority = below.priority and owner_id < below.owner_id
+        order by priority desc, owner_id desc limit 1
+      ) as owner
+      where below.turn < ${limit}
+    ), rest as (
+      select top.queue, top.priority, owner.owner_id, 1 as turn from top cross join lateral (
+        select owner_id from jobs where queue = top.queue and ${ready} and priority = top.priority and owner_id >= ${afterOwner}
+        order by priority desc, owner_id desc limit 1
+      ) as owner
+      union all
+      select rest.queue, rest.priority, owner.owner_id, rest.turn + 1 from rest cross join lateral (
+        select owner_id from jobs where queue = rest.queue and ${ready} and priority = rest.priority
+          and owner_id < rest.owner_id and owner_id >= ${afterOwner}
+        order by priority desc, owner_id desc limit 1
+      ) as owner
+      where rest.turn < ${limit}
+    ), owners as materialized (
+      select queue, priority, owner_id, row_number() over (order by part, turn) as turn, count(*) over () as owners
+      from (select 1 as part, * from below union all select 2, * from rest) as turns
+      order by part, turn limit ${limit}
+    ), picked as materialized (
+      select ready.id, owners.turn from owners cross join lateral (
+        select id from jobs
+        where queue = owners.queue and ${ready} and priority = owners.priority and owner_id = owners.owner_id
+          and job_type <> all (array(select name from job_types where paused))
+        order by priority desc, owner_id desc, seq
+        limit ceil(${limit}::float8 / least(owners.owners, ${limit}))::int
         for update skip locked
-      ) ready
-      where not queues.paused
-      order by ready.priority desc, ready.seq
-      limit ${options.limit}
+      ) as ready
+      order by owners.turn
+      limit ${limit}
     ), claimed as (
       update jobs set
         status = 'running',
         attempt = jobs.attempt + 1,
-        worker_id = ${options.workerId},
-        lease_expires_at = clock_timestamp() + make_interval(secs => ${options.leaseMs / 1000}::float8),
-        started_at = coalesce(jobs.started_at, clock_timestamp()),
-        event_seq = jobs.event_seq + 1
+        worker_id = ${workerId},
+        last_worker_id = ${workerId},
+        lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
+        claimed_at = clock_timestamp(),
+        started_at = coalesce(jobs.started_at, clock_timestamp())
       from picked where jobs.id = picked.id
-      returning jobs.*
-    ), recorded as (
-      insert into job_attempts (job_id, attempt, worker_id, started_at)
-      select id, attempt, worker_id, clock_timestamp() from claimed
-    ), noted as (
-      insert into job_events (job_id, seq, attempt, type, data)
-      select id, event_seq, attempt, 'started', jsonb_build_object('workerId', worker_id) from claimed
+      returning jobs.*, picked.turn
     )
-    select id, owner_id, thread_id, decision_set_id, job_type, queue, priority, payload::text as payload, attempt, worker_id,
-      retry_count, max_retries, timeout_ms
-    from claimed order by priority desc, seq`;
-  return rows.map((row) => ({
-    jobId: row.id,
-    attempt: row.attempt,
-    workerId: row.worker_id,
-    threadId: row.thread_id,
-    ownerId: row.owner_id,
-    decisionSetId: row.decision_set_id,
-    jobType: row.job_type,
-    queue: row.queue,
-    priority: row.priority,
-    payload: JSON.parse(row.payload) as unknown,
-    retryCount: row.retry_count,
-    maxRetries: row.max_retries,
-    timeoutMs: row.timeout_ms,
-  }));
+    select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
+      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, trace_context::text as trace_context, turn
+    from (
+      select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
+        select 1 from top cross join lateral (
+          select 1 from jobs where queue = top.queue and ${ready} and priority < top.priority limit 1
+        ) as lower
+      ) or (select count(*) from picked) = ${limit} as more
+    ) as more left join claimed on true
+    order by claimed.seq`;
+  const found = rows.filter((row) => row.id !== null);
+  const last = found.reduce<ClaimRow | undefined>(
+    (kept, row) => (kept && Number(kept.turn) >= Number(row.turn) ? kept : row),
+    undefined,
+  );
+  return {
+    jobs: found.map(toClaimedJob),
+    more: rows[0]?.more ?? false,
+    lastOwner: last?.owner_id ?? options.afterOwner,
+  };
 }
 
 interface ClaimRow {
+  more: boolean;
   id: string;
   owner_id: string;
   thread_id: string | null;
+  limit_key: string | null;
   decision_set_id: string | null;
   job_type: string;
   queue: string;
@@ -100,4 +192,26 @@ interface ClaimRow {
   retry_count: number;
   max_retries: number;
   timeout_ms: number | null;
+  trace_context: string | null;
+  turn: string;
+}
+
+function toClaimedJob(row: ClaimRow): ClaimedJob {
+  return {
+    jobId: row.id,
+    attempt: row.attempt,
+    workerId: row.worker_id,
+    threadId: row.thread_id,
+    limitKey: row.limit_key,
+    ownerId: row.owner_id,
+    decisionSetId: row.decision_set_id,
+    jobType: row.job_type,
+    queue: row.queue,
+    priority: row.priority,
+    payload: JSON.parse(row.payload) as unknown,
+    retryCount: row.retry_count,
+    maxRetries: row.max_retries,
+    timeoutMs: row.timeout_ms,
+    traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
+  };
 }

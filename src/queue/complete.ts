@@ -1,28 +1,56 @@
-import type { Tx } from "#db";
+import type { Executor, Tx } from "#db";
 import type { Claim } from "./claim.ts";
+import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
-import { holdsLease } from "./fence.ts";
-import { lockThread, readyNextInThread } from "./lock-thread.ts";
+import { holdsLease, settledBefore } from "./fence.ts";
+import { lockLimit, lockThread } from "./locks.ts";
+import { passOn } from "./ready.ts";
 
 /**
- * Ends a job well and readies the next of its thread, in the transaction in which its effects are written.
+ * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
+ * call ended it: write the effects then. False when an earlier call of this very attempt had, whose answer was lost:
+ * its effects are there.
  * @throws LeaseLostError when the attempt no longer owns the job; let it roll the transaction back.
  */
-export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<void> {
+export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
   await lockThread(tx, claim.threadId);
-  const ended = await tx`
-    with owner as (
-      update jobs set status = 'completed', result = ${JSON.stringify(result)}::text::jsonb, error_message = null,
-        worker_id = null, lease_expires_at = null, completed_at = clock_timestamp(), event_seq = event_seq + 1
-      where ${holdsLease(tx, claim)}
-      returning id, attempt, event_seq
-    ), recorded as (
-      update job_attempts set ended_at = clock_timestamp(), outcome = 'completed'
-      from owner where job_attempts.job_id = owner.id and job_attempts.attempt = owner.attempt
-    ), noted as (
-      insert into job_events (job_id, seq, attempt, type) select id, event_seq, attempt, 'completed' from owner
-    )
-    select id from owner`;
-  if (ended.length === 0) throw new LeaseLostError(claim.jobId, claim.attempt);
-  await readyNextInThread(tx, claim.threadId);
+  await lockLimit(tx, claim);
+  const [ended] = await tx<{ has_dependents: boolean }[]>`
+    update jobs set status = 'completed', result = ${JSON.stringify(result ?? null)}::text::jsonb, error_message = null,
+      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
+    where ${holdsLease(tx, claim)}
+    returning has_dependents`;
+  if (!ended) {
+    if (await settledBefore(tx, claim, "completed")) return false;
+    throw new LeaseLostError(claim.jobId, claim.attempt);
+  }
+  await passOn(tx, claim);
+  if (ended.has_dependents) await settleDependents(tx, claim.jobId, "completed");
+  return true;
+}
+
+/** A job that has run, with what it returned. */
+export interface Completion {
+  claim: Claim;
+  result: unknown;
+}
+
+/**
+ * Ends many jobs well in one statement: those of no thread, no limited key and no dependents, which nothing waits for.
+ * Returns the claims it did not end, because they are of the others or have lost their lease: `complete` tells which.
+ */
+export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
+  const alone = completions.filter(({ claim }) => claim.threadId === null && claim.limitKey === null);
+  if (alone.length === 0) return [...completions];
+  const rows = await sql<{ id: string; attempt: number }[]>`
+    update jobs set status = 'completed', result = done.result::jsonb, error_message = null, worker_id = null,
+      lease_expires_at = null, completed_at = clock_timestamp()
+    from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
+      ${alone.map(({ claim }) => claim.workerId)}::text[], ${alone.map(({ result }) => JSON.stringify(result ?? null))}::text[])
+      as done (id, attempt, worker_id, result)
+    where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = done.worker_id
+      and jobs.status = 'running' and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
+    returning jobs.id, jobs.attempt`;
+  const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
+  return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
 }

@@ -1,11 +1,10 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
-import { DEFAULT_MAX_RETRIES, DEFAULT_QUEUE, INT32_MAX, INT32_MIN, MAX_BODY_BYTES } from "#shared/limits";
-import { InvalidJobError } from "./errors.ts";
-import { lockThread, notifyReady } from "./lock-thread.ts";
+import { enqueueMany } from "./enqueue-many.ts";
 
 export interface NewJob {
+  /** A UUID of the submitter's; a UUIDv7 is made when absent. */
+  jobId?: string | undefined;
   ownerId: string;
   jobType: string;
   /** Any JSON value of at most 1 MiB. */
@@ -18,11 +17,26 @@ export interface NewJob {
   priority?: number | undefined;
   /** 0 to 100; 3 unless given, so at most four executions. */
   maxRetries?: number | undefined;
-  /** Per owner; kept for as long as the job is. */
+  /** Per owner; kept for as long as the job is: a second job with it is the first. */
   idempotencyKey?: string | undefined;
+  /** Per owner and job type; a second job with it is the first for as long as that is unfinished. */
+  uniqueKey?: string | undefined;
+  /** What the queue's limits per key count, such as a user's id. */
+  limitKey?: string | undefined;
   timeoutMs?: number | undefined;
   /** How long from now the job may run at the earliest, by the database's clock; 0 unless given. */
   delayMs?: number | undefined;
+  /** When the job may run at the earliest, ISO 8601; instead of `delayMs`. */
+  runAt?: string | undefined;
+  /** The jobs that must have completed first, of the same owner; those of the same batch too. */
+  after?: readonly string[] | undefined;
+  /** What to do when one of them fails or is cancelled: fail as well (the default), or run anyway. */
+  onDependencyFailure?: "fail" | "run" | undefined;
+  /** W3C trace context of the submitter. */
+  traceContext?: Record<string, string> | undefined;
+  /** Of jobs that a schedule makes: the schedule and the tick. */
+  scheduleId?: string | undefined;
+  scheduledFor?: string | undefined;
 }
 
 export interface EnqueuedJob {
@@ -30,7 +44,7 @@ export interface EnqueuedJob {
   threadId: string | null;
   decisionSetId: string | null;
   status: JobStatus;
-  /** False when the idempotency key had a job already, which is the one returned. */
+  /** False when a key had a job already, which is the one returned. */
   created: boolean;
 }
 
@@ -40,35 +54,9 @@ export interface EnqueuedJob {
  * @throws InvalidJobError when a field is out of its range; nothing is stored.
  */
 export async function enqueue(tx: Tx, job: NewJob): Promise<EnqueuedJob> {
-  checkJob(job);
-  const first = await findByKey(tx, job);
-  if (first) return first;
-  const queue = job.queue ?? DEFAULT_QUEUE;
-  const threadId = job.threadId ?? null;
-  await lockThread(tx, threadId);
-  await tx`insert into queues (name) select ${queue}::text where not exists (select 1 from queues where name = ${queue}) on conflict do nothing`;
-  const [row] = await tx<{ id: string; hold: string | null }[]>`
-    with entry as (
-      select clock_timestamp() + make_interval(secs => ${(job.delayMs ?? 0) / 1000}::float8) as run_at
-    ), added as (
-      insert into jobs (id, owner_id, decision_set_id, thread_id, job_type, queue, priority, payload, max_retries,
-        idempotency_key, timeout_ms, run_at, hold, event_seq)
-      select ${uuidv7()}, ${job.ownerId}, ${job.decisionSetId ?? null}::uuid, ${threadId}::uuid, ${job.jobType}, ${queue},
-        ${job.priority ?? 0}::int, ${JSON.stringify(job.payload)}::text::jsonb, ${job.maxRetries ?? DEFAULT_MAX_RETRIES}::int,
-        ${job.idempotencyKey ?? null}::text, ${job.timeoutMs ?? null}::int, run_at,
-        case
-          when exists (select 1 from jobs where thread_id = ${threadId}::uuid and status in ('queued', 'running', 'waiting')) then 'thread'::job_hold
-          when ${(job.delayMs ?? 0) > 0} then 'time'::job_hold
-        end, 1
-      from entry
-      returning id, hold, attempt
-    ), noted as (
-      insert into job_events (job_id, seq, attempt, type) select id, 1, attempt, 'queued' from added
-    )
-    select id, hold from added`;
-  if (!row) throw new Error("the insert returned no row");
-  if (row.hold === null) await notifyReady(tx, queue);
-  return { jobId: row.id, threadId, decisionSetId: job.decisionSetId ?? null, status: "queued", created: true };
+  const [enqueued] = await enqueueMany(tx, [job]);
+  if (!enqueued) throw new Error("the batch of one returned nothing");
+  return enqueued;
 }
 
 /** The job that an owner's idempotency key already has; holds the key until the transaction ends, so that the second of two waits. */
@@ -90,21 +78,4 @@ export async function findByKey(
       created: false,
     }
   );
-}
-
-function checkJob(job: NewJob): void {
-  const whole = (name: string, value: number | undefined, min: number, max: number) => {
-    if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
-      throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
-    }
-  };
-  whole("priority", job.priority, INT32_MIN, INT32_MAX);
-  whole("maxRetries", job.maxRetries, 0, 100);
-  whole("timeoutMs", job.timeoutMs, 1, INT32_MAX);
-  whole("delayMs", job.delayMs, 0, Number.MAX_SAFE_INTEGER);
-  if (job.jobType === "" || job.queue === "") throw new InvalidJobError("jobType and queue must not be empty");
-  const payload = JSON.stringify(job.payload) as string | undefined;
-  if (payload === undefined) throw new InvalidJobError("payload must be a JSON value");
-  if (Buffer.byteLength(payload) > MAX_BODY_BYTES) throw new InvalidJobError("payload must have at most 1 MiB as JSON");
-  if (payload.includes("\\u0000")) throw new InvalidJobError("payload must not contain NUL characters");
 }

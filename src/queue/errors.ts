@@ -4,7 +4,11 @@ export type QueueErrorCode =
   | "JOB_NOT_FOUND"
   | "THREAD_NOT_FOUND"
   | "DECISION_SET_NOT_FOUND"
-  | "INVALID_JOB";
+  | "QUEUE_NOT_FOUND"
+  | "SCHEDULE_NOT_FOUND"
+  | "JOB_CONFLICT"
+  | "INVALID_JOB"
+  | "INVALID_SCHEDULE";
 
 export abstract class QueueError extends Error {
   abstract readonly code: QueueErrorCode;
@@ -50,4 +54,34 @@ export class DecisionSetNotFoundError extends QueueError {
 export class InvalidJobError extends QueueError {
   override readonly name = "InvalidJobError";
   readonly code = "INVALID_JOB";
+}
+
+/** No queue has the name: it is made by its first job, or by `createQueue`. */
+export class QueueNotFoundError extends QueueError {
+  override readonly name = "QueueNotFoundError";
+  readonly code = "QUEUE_NOT_FOUND";
+  constructor(queue: string) {
+    super(`Queue ${JSON.stringify(queue)} not found`);
+  }
+}
+
+/** No schedule of this owner has the id. */
+export class ScheduleNotFoundError extends QueueError {
+  override readonly name = "ScheduleNotFoundError";
+  readonly code = "SCHEDULE_NOT_FOUND";
+  constructor() {
+    super("Schedule not found");
+  }
+}
+
+/** The job's state does not allow what was asked; the message says which would. Nothing was changed. */
+export class JobConflictError extends QueueError {
+  override readonly name = "JobConflictError";
+  readonly code = "JOB_CONFLICT";
+}
+
+/** The schedule cannot be stored as asked; the message names the field. */
+export class InvalidScheduleError extends QueueError {
+  override readonly name = "InvalidScheduleError";
+  readonly code = "INVALID_SCHEDULE";
 }

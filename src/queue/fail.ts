@@ -2,9 +2,11 @@ import type { PendingQuery, Row } from "postgres";
 import type { Tx } from "#db";
 import type { AttemptOutcome } from "#shared/job-states";
 import type { Claim } from "./claim.ts";
+import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
-import { holdsLease } from "./fence.ts";
-import { lockThread, notifyReady, readyNextInThread } from "./lock-thread.ts";
+import { holdsLease, settledBefore } from "./fence.ts";
+import { lockLimit, lockThread } from "./locks.ts";
+import { announce, passOn } from "./ready.ts";
 
 export interface RetryPolicy {
   /** The delay before the first retry, before jitter, in milliseconds; 0 retries at once. */
@@ -18,12 +20,14 @@ export interface Failure {
   retry: RetryPolicy;
   /** True where another try cannot help: the job fails for good, whatever retries are left. */
   permanent?: boolean;
+  /** A delay to keep instead of the policy's, such as a provider's Retry-After, in milliseconds. */
+  delayMs?: number | undefined;
   /** `failed` unless the run took too long or its lease expired. */
   outcome?: Extract<AttemptOutcome, "failed" | "timed_out" | "lease_expired">;
 }
 
-/** What became of a failed job. */
-export type Settled = "queued" | "failed";
+/** What became of a failed job; `cancelled` when that had been asked for. */
+export type Settled = "queued" | "failed" | "cancelled";
 
 /**
  * Records a failed attempt: queues a retry after a jittered exponential delay, or ends the job as a dead letter.
@@ -31,45 +35,58 @@ export type Settled = "queued" | "failed";
  */
 export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Settled> {
   const settled = await settleFailure(tx, claim, { ...failure, guard: holdsLease(tx, claim) });
-  if (settled === undefined) throw new LeaseLostError(claim.jobId, claim.attempt);
-  return settled;
+  if (settled !== undefined) return settled;
+  for (const status of ["queued", "failed", "cancelled"] as const) {
+    if (await settledBefore(tx, claim, status)) return status;
+  }
+  throw new LeaseLostError(claim.jobId, claim.attempt);
 }
 
 /** Settles a failed attempt under the caller's guard; undefined when the guard did not hold and nothing was changed. */
 export async function settleFailure(
   tx: Tx,
-  claim: Pick<Claim, "threadId">,
-  { error, retry, permanent = false, outcome = "failed", guard }: Failure & { guard: PendingQuery<Row[]> },
+  claim: Pick<Claim, "jobId" | "threadId" | "limitKey" | "queue">,
+  { error, retry, permanent = false, delayMs, outcome = "failed", guard }: Failure & { guard: PendingQuery<Row[]> },
 ): Promise<Settled | undefined> {
   await lockThread(tx, claim.threadId);
-  const [row] = await tx<{ status: Settled; queue: string; hold: string | null }[]>`
+  await lockLimit(tx, claim);
+  const [row] = await tx<{ status: Settled; hold: string | null; has_dependents: boolean }[]>`
     with owner as (
-      select id, not ${permanent} and retry_count < max_retries as again,
-        (0.5 + random() / 2) * least(${retry.baseMs}::float8 * power(2::float8, retry_count), ${retry.capMs}::float8) as delay_ms
+      select id, cancel_requested_at is not null as cancelled,
+        not ${permanent} and retry_count < max_retries and cancel_requested_at is null as again,
+        coalesce(${delayMs ?? null}::float8,
+          (0.5 + random() / 2) * least(${retry.baseMs}::float8 * power(2::float8, retry_count), ${retry.capMs}::float8)) as delay_ms
       from jobs where ${guard} for update
     ), settled as (
       update jobs set
-        status = case when again then 'queued'::job_status else 'failed'::job_status end,
-        hold = case when again and delay_ms > 0 then 'time'::job_hold end,
+        status = case when again then 'queued' when cancelled then 'cancelled' else 'failed' end::job_status,
+        hold = case when again and delay_ms > 0 then 'time'::job_hold when again and limit_key is not null then 'limit'::job_hold end,
         retry_count = retry_count + case when again then 1 else 0 end,
         run_at = case when again then clock_timestamp() + make_interval(secs => delay_ms / 1000) else run_at end,
         completed_at = case when again then null else clock_timestamp() end,
-        error_message = ${error.message}, worker_id = null, lease_expires_at = null, progress = null, event_seq = event_seq + 1
+        error_message = ${error.message}, worker_id = null, lease_expires_at = null, progress = null,
+        event_seq = event_seq + case when again then 1 else 0 end
       from owner where jobs.id = owner.id
       returning jobs.*
     ), recorded as (
-      update job_attempts set ended_at = clock_timestamp(), outcome = ${outcome}::attempt_outcome,
-        error_name = ${error.name}, error_message = ${error.message}, error_stack = ${error.stack}
-      from settled where job_attempts.job_id = settled.id and job_attempts.attempt = settled.attempt
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_name, error_message, error_stack)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), ${outcome}::attempt_outcome, ${error.name}, ${error.message}, ${error.stack}
+      from settled
     ), noted as (
       insert into job_events (job_id, seq, attempt, type, data)
-      select id, event_seq, attempt, case when status = 'failed' then 'failed' else 'retrying' end,
+      select id, event_seq, attempt, 'retrying',
         jsonb_build_object('error', error_message, 'outcome', ${outcome}::text, 'retryCount', retry_count, 'runAt', run_at)
-      from settled
+      from settled where status = 'queued'
     )
-    select status, queue, hold from settled`;
+    select status, hold, has_dependents from settled`;
   if (!row) return undefined;
-  if (row.status === "failed") await readyNextInThread(tx, claim.threadId);
-  else if (row.hold === null) await notifyReady(tx, row.queue);
+  if (row.status === "queued") {
+    await announce(tx, [{ queue: claim.queue, limit_key: claim.limitKey, hold: row.hold }]);
+    // The job keeps its thread's head while it waits, but not its place under a limit.
+    await passOn(tx, { ...claim, threadId: null });
+    return row.status;
+  }
+  await passOn(tx, claim);
+  if (row.has_dependents) await settleDependents(tx, claim.jobId, row.status);
   return row.status;
 }

@@ -1,5 +1,6 @@
 import type { Executor } from "#db";
-import type { JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
+import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
+import { isTerminal } from "#shared/job-states";
 import type { AttemptOutcome } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
 import { iso, isoOrNull, jobColumns, toJobRow, toStatusView } from "./job-view.ts";
@@ -35,26 +36,69 @@ export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<Jo
     reply: job.reply,
     payload: job.payload,
     result: job.result,
-    attempts: attempts.map((row) => ({
-      attempt: row.attempt,
-      workerId: row.worker_id,
-      startedAt: iso(row.started_at),
-      endedAt: isoOrNull(row.ended_at),
-      outcome: row.outcome,
-      errorName: row.error_name,
-      errorMessage: row.error_message,
-      errorStack: row.error_stack,
-    })),
-    events: events
-      .map((row): JobEvent => ({
-        seq: row.seq,
-        attempt: row.attempt,
-        type: row.type,
-        data: row.data,
-        createdAt: iso(row.created_at),
-      }))
-      .toReversed(),
+    attempts: [...attempts.map(toAttempt), ...currentAttempt(job, attempts.at(-1)?.attempt ?? 0)],
+    events: [
+      ...events
+        .map((row): JobEvent => ({
+          seq: row.seq,
+          attempt: row.attempt,
+          type: row.type,
+          data: row.data,
+          createdAt: iso(row.created_at),
+        }))
+        .toReversed(),
+      ...closingEvent(job),
+    ],
   };
+}
+
+/** The attempt that the job's own columns tell of: the one that runs, or that completed it. Others have a row. */
+function currentAttempt(job: DetailColumns, recorded: number): Attempt[] {
+  if (job.attempt <= recorded || job.claimed_at === null || job.last_worker_id === null) return [];
+  if (job.status !== "running" && job.status !== "completed") return [];
+  return [
+    {
+      attempt: job.attempt,
+      workerId: job.last_worker_id,
+      startedAt: iso(job.claimed_at),
+      endedAt: isoOrNull(job.completed_at),
+      outcome: job.status === "completed" ? "completed" : null,
+      errorName: null,
+      errorMessage: null,
+      errorStack: null,
+    },
+  ];
+}
+
+/** An ended job's last event needs no row: its status says it, and it is numbered after all the others. */
+export function closingEvent(
+  job: Pick<DetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
+): JobEvent[] {
+  if (!isTerminal(job.status) || job.completed_at === null) return [];
+  const data = job.status !== "completed" && job.error_message !== null ? { error: job.error_message } : {};
+  return [{ seq: job.event_seq + 1, attempt: job.attempt, type: job.status, data, createdAt: iso(job.completed_at) }];
+}
+
+function toAttempt(row: AttemptColumns): Attempt {
+  return {
+    attempt: row.attempt,
+    workerId: row.worker_id,
+    startedAt: iso(row.started_at),
+    endedAt: isoOrNull(row.ended_at),
+    outcome: row.outcome,
+    errorName: row.error_name,
+    errorMessage: row.error_message,
+    errorStack: row.error_stack,
+  };
+}
+
+interface DetailColumns extends JobColumns {
+  reply: string | null;
+  payload: unknown;
+  result: unknown;
+  claimed_at: string | null;
+  last_worker_id: string | null;
+  event_seq: number;
 }
 
 interface AttemptColumns {
@@ -69,8 +113,8 @@ interface AttemptColumns {
 }
 
 async function readJob(sql: Executor, { ownerId, jobId }: Key) {
-  const [row] = await sql<(JobColumns & { reply: string | null; payload: unknown; result: unknown })[]>`
-    select ${jobColumns(sql)}, jobs.payload, jobs.result,
+  const [row] = await sql<DetailColumns[]>`
+    select ${jobColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq,
       (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply
     from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!row) throw new JobNotFoundError();

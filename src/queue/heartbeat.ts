@@ -1,22 +1,32 @@
 import type { Executor } from "#db";
 import type { Claim } from "./claim.ts";
 
+const NEVER_MS = 10 * 365 * 86_400_000;
+
 export interface Heartbeat {
   /** The claims whose lease was extended. */
   kept: Set<string>;
+  /** Those of them that are to be cancelled. */
+  cancelled: Set<string>;
 }
 
+/** A claim to extend; one held for longer than `maxAgeMs` is left to expire, for its run is stuck. */
+export type HeldClaim = Pick<Claim, "jobId" | "attempt" | "workerId"> & { maxAgeMs?: number };
+
 /** Extends the leases of all of a worker's claims in one statement; a claim that is not in `kept` is lost for good. */
-export async function heartbeat(sql: Executor, claims: readonly Claim[], leaseMs: number): Promise<Heartbeat> {
-  if (claims.length === 0) return { kept: new Set() };
-  const rows = await sql<{ id: string; attempt: number }[]>`
+export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], leaseMs: number): Promise<Heartbeat> {
+  if (claims.length === 0) return { kept: new Set(), cancelled: new Set() };
+  const rows = await sql<{ id: string; attempt: number; cancelled: boolean }[]>`
     update jobs set lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
     from unnest(${claims.map((claim) => claim.jobId)}::uuid[], ${claims.map((claim) => claim.attempt)}::int[],
-      ${claims.map((claim) => claim.workerId)}::text[]) as mine (id, attempt, worker_id)
+      ${claims.map((claim) => claim.workerId)}::text[], ${claims.map((claim) => claim.maxAgeMs ?? NEVER_MS)}::float8[])
+      as mine (id, attempt, worker_id, max_age_ms)
     where jobs.id = mine.id and jobs.attempt = mine.attempt and jobs.worker_id = mine.worker_id
       and jobs.status = 'running' and jobs.lease_expires_at > clock_timestamp()
-    returning jobs.id, jobs.attempt`;
-  return { kept: new Set(rows.map((row) => claimKey({ jobId: row.id, attempt: row.attempt }))) };
+      and jobs.claimed_at + make_interval(secs => mine.max_age_ms / 1000) > clock_timestamp()
+    returning jobs.id, jobs.attempt, jobs.cancel_requested_at is not null as cancelled`;
+  const keyOf = (row: { id: string; attempt: number }) => claimKey({ jobId: row.id, attempt: row.attempt });
+  return { kept: new Set(rows.map(keyOf)), cancelled: new Set(rows.filter((row) => row.cancelled).map(keyOf)) };
 }
 
 /** The fencing token as one string. */

@@ -3,26 +3,56 @@
  * and never opens a connection. Invariant: a write on a job's behalf takes effect only while that attempt holds an
  * unexpired lease, by the database's clock. Read `claim.ts` first.
  */
-export { claim } from "./claim.ts";
+export { admitDueKey, findDueKeys } from "./admit.ts";
+export { cancel, settleCancelled } from "./cancel.ts";
+export { changePriority } from "./change-priority.ts";
+export { claim, claimLimited } from "./claim.ts";
 export type { Claim, ClaimedJob } from "./claim.ts";
-export { complete } from "./complete.ts";
+export { complete, completeMany } from "./complete.ts";
+export { listDeadLetters } from "./dead-letters.ts";
 export { enqueue } from "./enqueue.ts";
-export type { NewJob } from "./enqueue.ts";
-export { JobNotFoundError, LeaseLostError, QueueError } from "./errors.ts";
+export type { EnqueuedJob, NewJob } from "./enqueue.ts";
+export { enqueueMany } from "./enqueue-many.ts";
+export {
+  InvalidJobError,
+  InvalidScheduleError,
+  JobConflictError,
+  JobNotFoundError,
+  LeaseLostError,
+  QueueError,
+  QueueNotFoundError,
+  ScheduleNotFoundError,
+  ThreadNotFoundError,
+} from "./errors.ts";
 export type { QueueErrorCode } from "./errors.ts";
 export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
+export type { HeldClaim } from "./heartbeat.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";
-export { READY_CHANNEL } from "./lock-thread.ts";
+export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";
+export { prune, pruneWorkers } from "./prune.ts";
+export { createQueue, listQueues, setQueueLimits } from "./queue-limits.ts";
 export { getDecisionSet, getDecisionVersion, getThread, listThreads } from "./read-threads.ts";
 export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
+export { discard, redrive } from "./redrive.ts";
 export { listWorkers, reportWorker } from "./register-worker.ts";
-export { release } from "./release.ts";
+export { release, releaseOrphans } from "./release.ts";
 export { reportProgress } from "./report-progress.ts";
+export {
+  deleteSchedule,
+  fireSchedules,
+  listSchedules,
+  pauseSchedule,
+  runScheduleNow,
+  saveSchedule,
+} from "./schedules.ts";
 export { submitTurn } from "./submit-turn.ts";
+export { survey } from "./survey.ts";
+export type { Survey } from "./survey.ts";
+export { CANCEL_CHANNEL, READY_CHANNEL } from "./wake.ts";
 export { DatabaseUnavailableError } from "#db";
 export type { Database, Executor, Tx } from "#db";

@@ -1,23 +1,18 @@
-import type { Executor } from "#db";
-import { notifyReady } from "./lock-thread.ts";
+import type { Tx } from "#db";
+import { announce, nextHold } from "./ready.ts";
+import type { Readied } from "./ready.ts";
 
 const BATCH = 1000;
 
-/**
- * Readies the queued jobs whose time has come. Returns how many, and in how many milliseconds the next is due
- * (null when none is scheduled), both by the database's clock.
- */
-export async function promote(sql: Executor): Promise<{ promoted: number; nextDueMs: number | null }> {
-  const rows = await sql<{ queue: string }[]>`
-    update jobs set hold = null
+/** Readies the queued jobs whose time has come by the database's clock, 1,000 at the most; returns how many. */
+export async function promote(tx: Tx): Promise<number> {
+  const rows = await tx<Readied[]>`
+    update jobs set hold = ${nextHold(tx)}
     where id in (
       select id from jobs where status = 'queued' and hold = 'time' and run_at <= clock_timestamp()
       order by run_at limit ${BATCH} for update skip locked
     )
-    returning queue`;
-  for (const queue of new Set(rows.map((row) => row.queue))) await notifyReady(sql, queue);
-  const [next] = await sql<{ due_ms: number | null }[]>`
-    select (extract(epoch from min(run_at) - clock_timestamp()) * 1000)::float8 as due_ms
-    from jobs where status = 'queued' and hold = 'time'`;
-  return { promoted: rows.length, nextDueMs: next?.due_ms ?? null };
+    returning queue, limit_key, hold`;
+  await announce(tx, rows);
+  return rows.length;
 }

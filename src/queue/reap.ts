@@ -15,10 +15,20 @@ const BATCH = 100;
  * Takes back jobs whose lease has expired, each as a failed attempt that uses a retry. Any number of workers may run
  * it at once: the guard lets one of them have each job.
  */
-export async function reap(db: Database, retry: RetryPolicy): Promise<Reaped[]> {
+export async function reap(db: Database, policyOf: (jobType: string) => RetryPolicy): Promise<Reaped[]> {
   const expired = await db.call(
-    (sql) => sql<{ id: string; attempt: number; worker_id: string; thread_id: string | null }[]>`
-      select id, attempt, worker_id, thread_id from jobs
+    (sql) => sql<
+      {
+        id: string;
+        attempt: number;
+        worker_id: string;
+        job_type: string;
+        thread_id: string | null;
+        limit_key: string | null;
+        queue: string;
+      }[]
+    >`
+      select id, attempt, worker_id, job_type, thread_id, limit_key, queue from jobs
       where status = 'running' and lease_expires_at <= clock_timestamp() order by lease_expires_at limit ${BATCH}`,
   );
   const reaped: Reaped[] = [];
@@ -26,14 +36,14 @@ export async function reap(db: Database, retry: RetryPolicy): Promise<Reaped[]> 
     const status = await db.transaction((tx) =>
       settleFailure(
         tx,
-        { threadId: job.thread_id },
+        { jobId: job.id, threadId: job.thread_id, limitKey: job.limit_key, queue: job.queue },
         {
           error: {
             name: "LeaseExpired",
             message: `Worker ${job.worker_id} stopped responding: its lease expired`,
             stack: null,
           },
-          retry,
+          retry: policyOf(job.job_type),
           outcome: "lease_expired",
           guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
         },

@@ -1,26 +1,71 @@
-import type { Tx } from "#db";
+import type { Executor, Tx } from "#db";
 import type { Claim } from "./claim.ts";
 import { LeaseLostError } from "./errors.ts";
-import { holdsLease } from "./fence.ts";
-import { notifyReady } from "./lock-thread.ts";
+import { holdsLease, settledBefore } from "./fence.ts";
+import { lockLimit } from "./locks.ts";
+import { passOn } from "./ready.ts";
+import { notifyReady } from "./wake.ts";
 
 /**
- * Gives a job back, ready at once, without using up a retry.
+ * Gives a job back without using up a retry: ready at once, or after a delay (a snooze).
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
-export async function release(tx: Tx, claim: Claim): Promise<void> {
-  const [row] = await tx<{ queue: string }[]>`
+export async function release(
+  tx: Tx,
+  claim: Claim,
+  { delayMs = 0, reason = null }: ReleaseOptions = {},
+): Promise<void> {
+  if (delayMs > 0) await lockLimit(tx, claim);
+  const rows = await tx`
     with owner as (
-      update jobs set status = 'queued', hold = null, worker_id = null, lease_expires_at = null, progress = null, event_seq = event_seq + 1
+      update jobs set status = 'queued', hold = case when ${delayMs > 0} then 'time'::job_hold end,
+        run_at = case when ${delayMs > 0} then clock_timestamp() + make_interval(secs => ${delayMs / 1000}::float8) else run_at end,
+        worker_id = null, lease_expires_at = null, progress = null, event_seq = event_seq + 1
       where ${holdsLease(tx, claim)}
-      returning id, attempt, event_seq, queue
+      returning *
     ), recorded as (
-      update job_attempts set ended_at = clock_timestamp(), outcome = 'released'
-      from owner where job_attempts.job_id = owner.id and job_attempts.attempt = owner.attempt
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_message)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'released', ${reason}::text from owner
     ), noted as (
-      insert into job_events (job_id, seq, attempt, type) select id, event_seq, attempt, 'released' from owner
+      insert into job_events (job_id, seq, attempt, type, data)
+      select id, event_seq, attempt, 'released', jsonb_strip_nulls(jsonb_build_object('reason', ${reason}::text, 'runAt', run_at)) from owner
     )
-    select queue from owner`;
-  if (!row) throw new LeaseLostError(claim.jobId, claim.attempt);
-  await notifyReady(tx, row.queue);
+    select id from owner`;
+  if (rows.length === 0) {
+    if (await settledBefore(tx, claim, "queued")) return;
+    throw new LeaseLostError(claim.jobId, claim.attempt);
+  }
+  if (delayMs > 0) await passOn(tx, { ...claim, threadId: null });
+  else await notifyReady(tx, claim.queue);
+}
+
+export interface ReleaseOptions {
+  /** How long from now the job may run at the earliest, in milliseconds; 0 unless given. */
+  delayMs?: number;
+  /** Why, for those who read the job's history. */
+  reason?: string | null;
+}
+
+/**
+ * Gives back the jobs that a worker holds without knowing, because the answer to its claim was lost: all but the
+ * claims it names. Returns how many.
+ */
+export async function releaseOrphans(sql: Executor, workerId: string, known: readonly Claim[]): Promise<number> {
+  const rows = await sql<{ queue: string }[]>`
+    with orphan as (
+      update jobs set status = 'queued', hold = null, worker_id = null, lease_expires_at = null, event_seq = event_seq + 1
+      where status = 'running' and worker_id = ${workerId} and lease_expires_at > clock_timestamp()
+        and (id, attempt) not in (
+          select id, attempt from unnest(${known.map((claim) => claim.jobId)}::uuid[], ${known.map((claim) => claim.attempt)}::int[]) as claim (id, attempt)
+        )
+      returning *
+    ), recorded as (
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_message)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'released', 'The worker never heard that it had the job' from orphan
+    ), noted as (
+      insert into job_events (job_id, seq, attempt, type) select id, event_seq, attempt, 'released' from orphan
+    )
+    select queue from orphan`;
+  for (const queue of new Set(rows.map((row) => row.queue))) await notifyReady(sql, queue);
+  return rows.length;
 }

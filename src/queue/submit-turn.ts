@@ -4,7 +4,7 @@ import type { MessageRole, Submitted } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { enqueue, findByKey } from "./enqueue.ts";
 import { ThreadNotFoundError } from "./errors.ts";
-import { lockThread } from "./lock-thread.ts";
+import { lockThread } from "./locks.ts";
 
 export interface NewTurn {
   ownerId: string;

@@ -13,6 +13,10 @@ const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpS
   JOB_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
   THREAD_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
   DECISION_SET_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  QUEUE_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  SCHEDULE_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  JOB_CONFLICT: { trpcCode: "CONFLICT", httpStatus: 409 },
+  INVALID_SCHEDULE: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
   INVALID_JOB: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
 };
 

@@ -9,4 +9,9 @@ export const INT32_MAX = 2_147_483_647;
 export const DEFAULT_MAX_RETRIES = 3;
 /** The job type of a chat turn, and the queue that jobs go to unless told otherwise. */
 export const CHAT_JOB_TYPE = "ml_workflow";
+/** The job type that writes a conversation as a document. */
+export const EXPORT_JOB_TYPE = "export_thread";
 export const DEFAULT_QUEUE = "default";
+/** The most jobs one batch may have, and the most different threads and limited keys among them. */
+export const MAX_BATCH_JOBS = 10_000;
+export const MAX_BATCH_LOCKS = 1_000;

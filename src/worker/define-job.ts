@@ -1,17 +1,18 @@
 import { z } from "zod";
 import type { Logger } from "pino";
-import type { Claim, ClaimedJob, Tx } from "#queue";
-import { PermanentError } from "./errors.ts";
+import { InvalidJobError } from "#queue";
+import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
+import { PermanentError, SnoozeError } from "./errors.ts";
 
 /** What a handler has at hand while it runs. */
 export interface RunContext<Payload> {
   job: ClaimedJob;
   payload: Payload;
-  /** Aborted when the lease is lost, the time is up or the worker leaves: stop then. */
+  /** Aborted when the lease is lost, the job is cancelled, the time is up or the worker leaves: stop then. */
   signal: AbortSignal;
   log: Logger;
   /** Shows which step the run has reached. */
-  progress: (step: string) => Promise<void>;
+  progress: (step: string, detail?: string) => Promise<void>;
 }
 
 export interface RunResult {
@@ -23,34 +24,75 @@ export interface RunResult {
 
 export interface JobDefinition<Payload> {
   type: string;
+  /** Checked when a job is made with `job`, and again before each run. */
   payload: z.ZodType<Payload>;
+  /** The worker's policy unless given. */
+  retry?: Partial<RetryPolicy> & { maxRetries?: number };
   /** The longest one run may take, in milliseconds; the worker's default unless given. */
   timeoutMs?: number;
-  run: (context: RunContext<Payload>) => Promise<RunResult>;
+  run: (context: RunContext<Payload>) => Promise<RunResult | void>;
 }
 
 /** A job type that a worker can run, its payload still unchecked. */
 export interface JobHandler {
   type: string;
+  retry?: Partial<RetryPolicy>;
   timeoutMs?: number;
   /** @throws PermanentError when the payload is not what the type takes. */
   run: (context: RunContext<unknown>) => Promise<RunResult>;
 }
 
+/** A job type with the typed way to make its jobs. */
+export interface JobType<Payload> extends JobHandler {
+  /**
+   * A job of this type, ready to be enqueued.
+   * @throws InvalidJobError naming the payload's field that does not fit.
+   */
+  job: (payload: Payload, options: Omit<NewJob, "jobType" | "payload">) => NewJob;
+}
+
 /** Makes a job type: its payload is checked before each run, so that the handler gets it typed. */
-export function defineJob<Payload>({ type, payload: schema, timeoutMs, run }: JobDefinition<Payload>): JobHandler {
+export function defineJob<Payload>({
+  type,
+  payload: schema,
+  retry,
+  timeoutMs,
+  run,
+}: JobDefinition<Payload>): JobType<Payload> {
   return {
     type,
+    ...(retry !== undefined && { retry }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    job(payload, options) {
+      const parsed = schema.safeParse(payload);
+      if (!parsed.success) throw new InvalidJobError(misfit(type, parsed.error));
+      return { maxRetries: retry?.maxRetries, ...options, jobType: type, payload };
+    },
     async run(context) {
       const parsed = schema.safeParse(context.payload);
-      if (!parsed.success) {
-        const faults = parsed.error.issues
-          .map((issue) => `${issue.path.join(".") || "payload"}: ${issue.message}`)
-          .join("; ");
-        throw new PermanentError(`The payload does not fit job type ${type}: ${faults}`);
-      }
-      return run({ ...context, payload: parsed.data });
+      if (!parsed.success) throw new PermanentError(misfit(type, parsed.error));
+      return (await run({ ...context, payload: parsed.data })) ?? {};
     },
   };
+}
+
+/** Puts the running job back until later, without using up a retry; call it in a handler: it never returns. */
+export function snooze(delayMs: number): never {
+  throw new SnoozeError(delayMs);
+}
+
+function misfit(type: string, error: z.ZodError): string {
+  const faults = error.issues.map((issue) => `${issue.path.join(".") || "payload"}: ${issue.message}`).join("; ");
+  return `The payload does not fit job type ${type}: ${faults}`;
+}
+
+/** Something to do around every run, such as tracing or a check; call `next` to go on, and return or throw its outcome. */
+export type Middleware = (context: RunContext<unknown>, next: () => Promise<RunResult>) => Promise<RunResult>;
+
+/** The handler with the middleware around it, the first outermost. */
+export function wrapHandler(handler: JobHandler, middleware: readonly Middleware[]): JobHandler["run"] {
+  return middleware.reduceRight<JobHandler["run"]>(
+    (inner, around) => (context) => around(context, async () => inner(context)),
+    handler.run,
+  );
 }

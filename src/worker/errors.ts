@@ -3,6 +3,27 @@ export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
 }
 
+/** A failure after which a retry makes sense only later, such as a provider's rate limit; it uses a retry. */
+export class RetryAfterError extends Error {
+  override readonly name: string = "RetryAfterError";
+  /** How long the retry waits, in milliseconds, instead of the policy's delay. */
+  readonly delayMs: number;
+  constructor(message: string, delayMs: number, options?: ErrorOptions) {
+    super(message, options);
+    this.delayMs = delayMs;
+  }
+}
+
+/** Not a failure: the job is put back until later and uses no retry. */
+export class SnoozeError extends Error {
+  override readonly name = "SnoozeError";
+  readonly delayMs: number;
+  constructor(delayMs: number) {
+    super(`Snoozed for ${delayMs} ms`);
+    this.delayMs = delayMs;
+  }
+}
+
 /** The run took longer than its timeout; it counts as a failed attempt. */
 export class JobTimeoutError extends Error {
   override readonly name = "JobTimeoutError";
@@ -14,4 +35,9 @@ export class JobTimeoutError extends Error {
 /** The worker is leaving; the job is released without using up a retry. */
 export class ShutdownError extends Error {
   override readonly name = "ShutdownError";
+}
+
+/** Somebody cancelled the job; it ends as cancelled. */
+export class CancelledError extends Error {
+  override readonly name = "CancelledError";
 }

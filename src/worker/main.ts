@@ -6,8 +6,9 @@ import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { FencedSaver } from "#checkpoint";
 import { openModel } from "#graph";
-import { READY_CHANNEL } from "#queue";
+import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { describeError } from "./describe-error.ts";
+import { exportThread } from "./export-thread.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 import { Worker } from "./worker.ts";
 
@@ -40,8 +41,10 @@ async function main(settings: Settings): Promise<void> {
         });
   const worker = new Worker({
     db,
+    connection: { url, prepare: settings.DATABASE_PREPARE === "true" },
     log,
     handlers: [
+      exportThread(db),
       mlWorkflow({
         model,
         openSaver: (claim) => new FencedSaver({ call: async (work) => db.call(work), token: claim }),
@@ -54,13 +57,19 @@ async function main(settings: Settings): Promise<void> {
     poll: { minMs: settings.POLL_MIN_MS, maxMs: settings.POLL_MAX_MS },
     retry: { baseMs: settings.RETRY_BASE_MS, capMs: settings.RETRY_CAP_MS },
     defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
+    retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
   });
-  await worker.start();
-  const listener = listen({
-    url: settings.DATABASE_LISTEN_URL ?? url,
-    channel: READY_CHANNEL,
-    onSignal: () => worker.wake(),
-  });
+  worker.start();
+  const listenUrl = settings.DATABASE_LISTEN_URL ?? url;
+  const listeners = [
+    listen({ url: listenUrl, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
+    listen({
+      url: listenUrl,
+      channel: CANCEL_CHANNEL,
+      // A notice that was missed is made up for by the next heartbeat, which tells of it again.
+      onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId),
+    }),
+  ];
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });
 
@@ -74,7 +83,7 @@ async function main(settings: Settings): Promise<void> {
     log.info({ signal }, "draining");
     void (async () => {
       await worker.stop(settings.SHUTDOWN_GRACE_MS);
-      await listener.stop();
+      await Promise.all(listeners.map(async (listener) => listener.stop()));
       await db.close();
       log.info("worker stopped");
       process.exit(0);

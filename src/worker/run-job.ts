@@ -1,19 +1,38 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import { complete, DatabaseUnavailableError, fail, LeaseLostError, release, reportProgress } from "#queue";
+import {
+  complete,
+  DatabaseUnavailableError,
+  fail,
+  LeaseLostError,
+  release,
+  reportProgress,
+  settleCancelled,
+} from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
-import type { JobHandler, RunResult } from "./define-job.ts";
+import { wrapHandler } from "./define-job.ts";
+import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
-import { JobTimeoutError, PermanentError, ShutdownError } from "./errors.ts";
+import {
+  CancelledError,
+  JobTimeoutError,
+  PermanentError,
+  RetryAfterError,
+  ShutdownError,
+  SnoozeError,
+} from "./errors.ts";
+import type { Finisher } from "./finisher.ts";
 
 export interface RunOptions {
   db: Database;
   log: Logger;
   handlers: ReadonlyMap<string, JobHandler>;
+  middleware?: readonly Middleware[];
+  finisher: Finisher;
   retry: RetryPolicy;
   defaultTimeoutMs: number;
   leaseMs: number;
-  /** Aborted with LeaseLostError or ShutdownError as the reason. */
+  /** Aborted with LeaseLostError, CancelledError or ShutdownError as the reason. */
   stop: AbortController;
 }
 
@@ -34,20 +53,31 @@ export async function runJob(job: ClaimedJob, options: RunOptions): Promise<void
 
 type Outcome = { result: RunResult } | { error: unknown };
 
-async function execute(job: ClaimedJob, { db, log, handlers, defaultTimeoutMs, stop }: RunOptions): Promise<RunResult> {
+/** The longest a run of the job may take, in milliseconds: its own, its type's or the worker's timeout. */
+export function timeoutOf(
+  job: ClaimedJob,
+  { handlers, defaultTimeoutMs }: Pick<RunOptions, "handlers" | "defaultTimeoutMs">,
+): number {
+  return job.timeoutMs ?? handlers.get(job.jobType)?.timeoutMs ?? defaultTimeoutMs;
+}
+
+async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult> {
+  const { db, log, handlers, middleware = [], stop } = options;
   const handler = handlers.get(job.jobType);
   if (!handler) {
     const known = [...handlers.keys()].join(", ");
     throw new PermanentError(`Unknown job type ${JSON.stringify(job.jobType)}: this worker runs ${known}`);
   }
-  const timeoutMs = job.timeoutMs ?? handler.timeoutMs ?? defaultTimeoutMs;
+  const timeoutMs = timeoutOf(job, options);
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
   const signal = AbortSignal.any([stop.signal, timeout.signal]);
-  const progress = async (step: string) => db.call((sql) => reportProgress(sql, job, { step }));
+  const progress = async (step: string, detail?: string) =>
+    db.call((sql) => reportProgress(sql, job, { step, ...(detail !== undefined && { detail }) }));
   try {
     signal.throwIfAborted();
-    return await Promise.race([handler.run({ job, payload: job.payload, signal, log, progress }), aborted(signal)]);
+    const run = wrapHandler(handler, middleware);
+    return await Promise.race([run({ job, payload: job.payload, signal, log, progress }), aborted(signal)]);
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw signal.aborted ? signal.reason : error;
@@ -63,45 +93,68 @@ async function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-async function settle(job: ClaimedJob, outcome: Outcome, { db, log, retry, leaseMs, stop }: RunOptions): Promise<void> {
-  const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(db, work, leaseMs);
-  if ("result" in outcome) {
-    const { result, effects } = outcome.result;
-    await write(async (tx) => {
-      await complete(tx, job, result);
-      await effects?.(tx, job);
-    });
-    log.info("job completed");
-    return;
+async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): Promise<void> {
+  const { db, log, leaseMs } = options;
+  const write = async <T>(work: () => Promise<T>) => persist(work, leaseMs);
+  if ("error" in outcome) return settleError(job, outcome.error, options);
+  const { result, effects } = outcome.result;
+  if (effects === undefined) {
+    await write(async () => options.finisher.finish({ claim: job, result: result ?? null }));
+  } else {
+    await write(async () =>
+      db.transaction(async (tx) => {
+        if (await complete(tx, job, result)) await effects(tx, job);
+      }),
+    );
   }
-  const { error } = outcome;
+  log.info("job completed");
+  return undefined;
+}
+
+async function settleError(
+  job: ClaimedJob,
+  error: unknown,
+  { db, log, retry, handlers, leaseMs, stop }: RunOptions,
+): Promise<void> {
+  const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
-    await write((tx) => release(tx, job));
-    log.info("job released");
-    return;
+    await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
+    return log.info("job released");
+  }
+  if (error instanceof SnoozeError) {
+    await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
+    return log.info({ delayMs: error.delayMs }, "job snoozed");
+  }
+  if (error instanceof CancelledError) {
+    await write((tx) => settleCancelled(tx, job));
+    return log.info("job cancelled");
   }
   const described = describeError(error);
   const status = await write((tx) =>
     fail(tx, job, {
       error: described,
-      retry,
+      retry: { ...retry, ...handlers.get(job.jobType)?.retry },
       permanent: error instanceof PermanentError,
+      delayMs: error instanceof RetryAfterError ? error.delayMs : undefined,
       outcome: error instanceof JobTimeoutError ? "timed_out" : "failed",
     }),
   );
   stop.abort(error);
-  log.warn({ err: described }, status === "failed" ? "job failed for good" : "job failed and will be retried");
+  const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
+    status
+  ];
+  return log.warn({ err: described }, said);
 }
 
 const RESEND_MS = 500;
 
-/** Sends a settling transaction until the database takes it or the lease cannot hold any longer; sending again is safe, for the fence lets it in once. */
-async function persist<T>(db: Database, work: (tx: Tx) => Promise<T>, leaseMs: number): Promise<T> {
+/** Sends a settling write until the database takes it or the lease cannot hold any longer; sending again is safe, for the fence lets it in once. */
+async function persist<T>(work: () => Promise<T>, leaseMs: number): Promise<T> {
   const lastTry = performance.now() + leaseMs;
   for (;;) {
     try {
-      return await db.transaction(work);
+      return await work();
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError) || performance.now() > lastTry) throw error;
       await wait(RESEND_MS);

@@ -1,18 +1,25 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import { claim, claimKey, heartbeat, LeaseLostError, promote, reap, reportWorker } from "#queue";
+import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy } from "#queue";
-import type { JobHandler } from "./define-job.ts";
+import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
-import { ShutdownError } from "./errors.ts";
+import { CancelledError, ShutdownError } from "./errors.ts";
+import { Finisher } from "./finisher.ts";
+import { Heart } from "./heart.ts";
+import { Keeper } from "./keeper.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
-import { runJob } from "./run-job.ts";
+import { runJob, timeoutOf } from "./run-job.ts";
 import { Waker } from "./waker.ts";
 
 export interface WorkerOptions {
   db: Database;
+  /** What the heartbeat's own connection is made with. */
+  connection: { url: string; prepare: boolean };
   log: Logger;
   handlers: readonly JobHandler[];
+  middleware?: readonly Middleware[];
   identity: { workerId: string; host: string; pid: number; version: string };
   concurrency: number;
   leaseMs: number;
@@ -20,6 +27,8 @@ export interface WorkerOptions {
   poll: PollBounds;
   retry: RetryPolicy;
   defaultTimeoutMs: number;
+  /** How long ended jobs are kept, in milliseconds. */
+  retention: { completedMs: number; failedMs: number };
 }
 
 interface Run {
@@ -32,26 +41,49 @@ interface Run {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #handlers: ReadonlyMap<string, JobHandler>;
+  readonly #finisher: Finisher;
+  readonly #keeper: Keeper;
   readonly #runs = new Map<string, Run>();
-  readonly #waker = new Waker();
-  readonly #beat = new Waker();
+  readonly #claiming = new Waker();
+  readonly #keeping = new Waker();
+  #heart: Heart | undefined;
+  #lastOwner: string | undefined;
+  #limited = false;
+  #idleLooks = 0;
   #stopping = false;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
+    const { db, log, retention, retry } = options;
     this.#options = options;
     this.#handlers = new Map(options.handlers.map((handler) => [handler.type, handler]));
+    this.#finisher = new Finisher(db);
+    const policyOf = (jobType: string) => ({ ...retry, ...this.#handlers.get(jobType)?.retry });
+    this.#keeper = new Keeper({ db, log, retention, policyOf });
   }
 
   /** Enters the registry and starts to claim. */
-  async start(): Promise<void> {
-    await this.#report("active");
-    this.#loops = Promise.all([this.#claimLoop(), this.#heartbeatLoop()]);
+  start(): void {
+    const { connection, leaseMs, heartbeatMs, identity, concurrency, log } = this.#options;
+    this.#heart = new Heart({
+      settings: { ...connection, leaseMs, heartbeatMs, report: { ...identity, concurrency } },
+      log,
+      onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),
+      onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
+    });
+    this.#loops = Promise.all([this.#claimLoop(), this.#keepLoop()]);
   }
 
   /** Makes an idle worker look for jobs now. */
   wake(): void {
-    this.#waker.wake();
+    this.#claiming.wake();
+    this.#keeping.wake();
+  }
+
+  /** Stops the run of a job that was cancelled, if it is here. */
+  cancel(jobId: string): void {
+    const keys = [...this.#runs].filter(([, run]) => run.job.jobId === jobId).map(([key]) => key);
+    this.#stopRuns(keys, () => new CancelledError("The job was cancelled"));
   }
 
   /**
@@ -60,109 +92,123 @@ export class Worker {
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
-    this.#waker.wake();
-    await this.#report("draining").catch(() => undefined);
+    this.wake();
+    this.#heart?.report("draining");
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
+    await this.#loops;
     await Promise.race([this.#allEnded(), grace]);
     clearTimeout(timer);
-    for (const run of this.#runs.values()) run.stop.abort(new ShutdownError("The worker is shutting down"));
+    this.#stopRuns([...this.#runs.keys()], () => new ShutdownError("The worker is shutting down"));
     await this.#allEnded();
-    this.#beat.wake();
-    await this.#loops;
-    await this.#report("stopped").catch(() => undefined);
+    await this.#heart?.stop();
   }
 
   async #allEnded(): Promise<void> {
     while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((run) => run.ended));
   }
 
+  #stopRuns(keys: readonly string[], reason: (run: Run) => Error): void {
+    for (const key of keys) {
+      const run = this.#runs.get(key);
+      run?.stop.abort(reason(run));
+    }
+  }
+
   async #claimLoop(): Promise<void> {
-    let emptyPolls = 0;
     while (!this.#stopping) {
+      const seen = this.#claiming.count;
       const free = this.#options.concurrency - this.#runs.size;
-      const seen = this.#waker.count;
-      let delayMs = pollDelayMs(emptyPolls, this.#options.poll);
       try {
-        const { nextDueMs } = await this.#options.db.call(promote);
-        const jobs = free > 0 ? await this.#claim(free) : [];
-        emptyPolls = jobs.length > 0 ? 0 : emptyPolls + 1;
-        // A full claim may have left more behind; a short one means that the queue is empty for now.
-        if (free > 0 && jobs.length === free) delayMs = 0;
-        else if (nextDueMs !== null) delayMs = Math.min(delayMs, Math.max(nextDueMs, 1));
+        if (free > 0 && (await this.#claim(free))) continue;
       } catch (error) {
-        emptyPolls += 1;
-        this.#options.log.error({ err: describeError(error) }, "claiming failed; will try again");
+        await this.#recover(error);
+        continue;
       }
-      if (this.#runs.size >= this.#options.concurrency) delayMs = Math.max(delayMs, this.#options.poll.minMs);
-      if (!this.#stopping) await this.#waker.wait(delayMs, seen);
+      // A free slot or a notice ends the wait; for what neither tells of, the keeper looks.
+      if (!this.#stopping) await this.#claiming.wait(LONGEST_WAIT_MS, seen);
     }
   }
 
-  async #claim(limit: number): Promise<ClaimedJob[]> {
+  /** Claims and starts jobs; true when more may be had at once. */
+  async #claim(limit: number): Promise<boolean> {
     const { db, identity, leaseMs } = this.#options;
-    const jobs = await db.call((sql) => claim(sql, { workerId: identity.workerId, limit, leaseMs }));
-    for (const job of jobs) this.#launch(job);
-    return jobs;
+    const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
+    const { jobs, more, lastOwner } = await db.call((sql) => claim(sql, options));
+    this.#lastOwner = lastOwner;
+    this.#launch(jobs);
+    const left = limit - jobs.length;
+    if (this.#limited && left > 0) {
+      const limited = await db.transaction((tx) => claimLimited(tx, { ...options, limit: left }));
+      this.#launch(limited.jobs);
+      this.#limited = limited.jobs.length > 0;
+      jobs.push(...limited.jobs);
+    }
+    if (jobs.length > 0) this.#idleLooks = 0;
+    return jobs.length > 0 && jobs.length < limit && (more || this.#limited);
   }
 
-  #launch(job: ClaimedJob): void {
-    const { identity } = this.#options;
-    const stop = new AbortController();
-    const log = this.#options.log.child({
-      jobId: job.jobId,
-      threadId: job.threadId,
-      workerId: identity.workerId,
-      attempt: job.attempt,
-      jobType: job.jobType,
-    });
-    log.info("job started");
-    const ended = runJob(job, { ...this.#options, handlers: this.#handlers, log, stop }).finally(() => {
-      this.#runs.delete(claimKey(job));
-      this.#waker.wake();
-    });
-    this.#runs.set(claimKey(job), { job, stop, ended });
+  async #recover(error: unknown): Promise<void> {
+    const { db, log, identity, poll } = this.#options;
+    log.error({ err: describeError(error) }, "claiming failed; will try again");
+    this.#idleLooks += 1;
+    await this.#claiming.wait(pollDelayMs(this.#idleLooks, poll), this.#claiming.count);
+    if (!(error instanceof DatabaseUnavailableError)) return;
+    // The claim may have been made though its answer was lost: what this worker holds without knowing goes back.
+    const known = [...this.#runs.values()].map((run) => run.job);
+    const freed = await db.call((sql) => releaseOrphans(sql, identity.workerId, known)).catch(() => 0);
+    if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  async #heartbeatLoop(): Promise<void> {
-    const { db, log, leaseMs, heartbeatMs, retry } = this.#options;
-    while (!(this.#stopping && this.#runs.size === 0)) {
-      const seen = this.#beat.count;
+  #launch(jobs: readonly ClaimedJob[]): void {
+    const { identity, leaseMs, defaultTimeoutMs } = this.#options;
+    const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
+    this.#heart?.hold(jobs.map((job) => ({ ...job, maxAgeMs: timeoutOf(job, timeouts) + leaseMs })));
+    for (const job of jobs) {
+      const key = claimKey(job);
+      const stop = new AbortController();
+      const { jobId, threadId, attempt, jobType } = job;
+      const log = this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType });
+      log.info("job started");
+      const ended = runJob(job, {
+        ...this.#options,
+        handlers: this.#handlers,
+        finisher: this.#finisher,
+        log,
+        stop,
+      }).finally(() => {
+        this.#runs.delete(key);
+        this.#heart?.drop(key);
+        this.#claiming.wake();
+      });
+      this.#runs.set(key, { job, stop, ended });
+    }
+  }
+
+  async #keepLoop(): Promise<void> {
+    const { log, poll } = this.#options;
+    while (!this.#stopping) {
+      const seen = this.#keeping.count;
+      let delayMs = pollDelayMs(this.#idleLooks, poll);
       try {
-        await this.#renewLeases();
-        await this.#report(this.#stopping ? "draining" : "active");
-        for (const job of await reap(db, retry))
-          log.warn(
-            { jobId: job.jobId, attempt: job.attempt, lostWorkerId: job.workerId },
-            "lease expired: job taken back",
-          );
+        const { ready, limited, dueMs, leaseMs, admitMs, tickMs } = await this.#keeper.tend();
+        this.#limited ||= limited;
+        if (ready || limited) this.#claiming.wake();
+        const waits = [dueMs, leaseMs, admitMs, tickMs].filter((waitMs) => waitMs !== null);
+        delayMs = Math.max(Math.min(delayMs, ...waits), SHORTEST_WAIT_MS);
       } catch (error) {
-        log.error({ err: describeError(error) }, `heartbeat failed; leases last ${leaseMs} ms`);
+        log.error({ err: describeError(error) }, "looking for what is due failed; will try again");
       }
-      await this.#beat.wait(heartbeatMs, seen);
+      this.#idleLooks += 1;
+      if (!this.#stopping) await this.#keeping.wait(delayMs, seen);
+      // Notices may come by the hundred: a look every few milliseconds is enough for what only the keeper does.
+      if (!this.#stopping) await wait(SPACING_MS);
     }
-  }
-
-  async #renewLeases(): Promise<void> {
-    const runs = [...this.#runs.values()];
-    const { kept } = await this.#options.db.call((sql) =>
-      heartbeat(
-        sql,
-        runs.map((run) => run.job),
-        this.#options.leaseMs,
-      ),
-    );
-    for (const { job, stop } of runs) {
-      // A run that ended while the statement was under way has left the map: its lease is not lost, it is done.
-      if (!kept.has(claimKey(job)) && this.#runs.has(claimKey(job)))
-        stop.abort(new LeaseLostError(job.jobId, job.attempt));
-    }
-  }
-
-  async #report(state: "active" | "draining" | "stopped"): Promise<void> {
-    const { db, identity, concurrency } = this.#options;
-    await db.call((sql) => reportWorker(sql, { ...identity, concurrency, running: this.#runs.size, state }));
   }
 }
+
+const LONGEST_WAIT_MS = 3_600_000;
+const SHORTEST_WAIT_MS = 10;
+const SPACING_MS = 20;

@@ -1,0 +1,66 @@
+import type { Executor, Tx } from "./client.ts";
+
+/** One NOTIFY. */
+export interface Notice {
+  channel: string;
+  payload: string;
+}
+
+const SPACING_MS = 5;
+const collecting = new WeakMap<Executor, Notice[]>();
+
+/** Makes a transaction's notices wait in a list until it has committed. */
+export function collectNotices(tx: Tx, notices: Notice[]): void {
+  collecting.set(tx, notices);
+}
+
+/**
+ * Sends a NOTIFY that is heard once the transaction has committed. In a transaction of `Database` it is sent after the
+ * commit, together with others: PostgreSQL commits transactions that notify one at a time, so NOTIFY within them would
+ * make every submitter wait for the one before. In a caller's own transaction it is part of that transaction.
+ * @see https://www.postgresql.org/docs/current/sql-notify.html
+ */
+export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
+  const notices = collecting.get(sql);
+  if (notices) notices.push({ channel, payload });
+  else await sendNotices(sql, [{ channel, payload }]);
+}
+
+/** Sends notices at once, in one statement. */
+export async function sendNotices(sql: Executor, notices: readonly Notice[]): Promise<void> {
+  await sql`
+    select pg_notify(channel, payload)
+    from unnest(${notices.map((notice) => notice.channel)}::text[], ${notices.map((notice) => notice.payload)}::text[]) as notice (channel, payload)`;
+}
+
+/** Sends the first notice at once, and those that come within milliseconds of it as one. */
+export class Notifier {
+  readonly #send: (notices: readonly Notice[]) => Promise<void>;
+  readonly #waiting = new Map<string, Notice>();
+  #sending: Promise<void> | undefined;
+
+  constructor(send: (notices: readonly Notice[]) => Promise<void>) {
+    this.#send = send;
+  }
+
+  /** Never throws: a notice that cannot be sent is made up for by polling. */
+  send(notice: Notice): void {
+    this.#waiting.set(`${notice.channel}\n${notice.payload}`, notice);
+    this.#sending ??= this.#run();
+  }
+
+  /** Resolves when everything has been sent. */
+  async close(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const notices = [...this.#waiting.values()];
+      this.#waiting.clear();
+      await this.#send(notices).catch(() => undefined);
+      if (this.#waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, SPACING_MS));
+    }
+    this.#sending = undefined;
+  }
+}

@@ -1,0 +1,47 @@
+import type { Tx } from "#db";
+import type { Hold, JobStatus } from "#shared/job-states";
+import { JobNotFoundError } from "./errors.ts";
+import { lockLimit, lockThread } from "./locks.ts";
+
+/** One of an owner's jobs. */
+export interface JobKey {
+  ownerId: string;
+  jobId: string;
+}
+
+export interface LockedJob {
+  jobId: string;
+  threadId: string | null;
+  limitKey: string | null;
+  queue: string;
+  jobType: string;
+  status: JobStatus;
+  hold: Hold | null;
+  hasDependents: boolean;
+}
+
+/**
+ * Locks one job, with its thread and its limited key, until the transaction ends, and says where it stands.
+ * @throws JobNotFoundError when the owner has no such job.
+ */
+export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
+  // What a job belongs to never changes, so it may be read before the locks; its state may not.
+  const [place] = await tx<{ thread_id: string | null; limit_key: string | null; queue: string }[]>`
+    select thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
+  if (!place) throw new JobNotFoundError();
+  await lockThread(tx, place.thread_id);
+  await lockLimit(tx, { queue: place.queue, limitKey: place.limit_key });
+  const [row] = await tx<{ status: JobStatus; hold: Hold | null; job_type: string; has_dependents: boolean }[]>`
+    select status, hold, job_type, has_dependents from jobs where id = ${jobId} for update`;
+  if (!row) throw new JobNotFoundError();
+  return {
+    jobId,
+    threadId: place.thread_id,
+    limitKey: place.limit_key,
+    queue: place.queue,
+    jobType: row.job_type,
+    status: row.status,
+    hold: row.hold,
+    hasDependents: row.has_dependents,
+  };
+}

@@ -1,0 +1,30 @@
+import type { Executor } from "#db";
+
+export interface Retention {
+  /** How long completed and cancelled jobs are kept after their end, in milliseconds. */
+  completedMs: number;
+  /** How long failed jobs are kept. */
+  failedMs: number;
+}
+
+/**
+ * Deletes jobs that ended longer ago than their retention, with their attempts and events, at most `limit` of them;
+ * a conversation keeps its messages and decisions. Returns how many; call it again while that is the limit.
+ */
+export async function prune(sql: Executor, { completedMs, failedMs }: Retention, limit = 500): Promise<number> {
+  const deleted = await sql`
+    delete from jobs where id in (
+      select id from jobs
+      where (status in ('completed', 'cancelled') and completed_at < clock_timestamp() - make_interval(secs => ${completedMs / 1000}::float8))
+        or (status = 'failed' and completed_at < clock_timestamp() - make_interval(secs => ${failedMs / 1000}::float8))
+      limit ${limit} for update skip locked
+    )`;
+  return deleted.count;
+}
+
+/** Deletes the entries of workers that stopped, or were last seen more than a day ago. */
+export async function pruneWorkers(sql: Executor): Promise<void> {
+  await sql`
+    delete from workers where heartbeat_at < clock_timestamp() - interval '1 day'
+      or (state = 'stopped' and heartbeat_at < clock_timestamp() - interval '1 hour')`;
+}

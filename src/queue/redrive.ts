@@ -1,0 +1,73 @@
+import type { Tx } from "#db";
+import { checkPayload } from "./check-job.ts";
+import { JobConflictError } from "./errors.ts";
+import { lockJob } from "./lock-job.ts";
+import type { JobKey } from "./lock-job.ts";
+import { admit } from "./admit.ts";
+import { announce } from "./ready.ts";
+import type { Readied } from "./ready.ts";
+
+/**
+ * Queues a dead letter or a cancelled job again, with all its retries and with its history kept; a job that waits for
+ * its retry runs at once. With a payload, that replaces the job's; the caller has checked that it fits the job type.
+ * @throws JobNotFoundError; InvalidJobError when the payload cannot be stored; JobConflictError when the job runs,
+ * waits for a person or has completed, or when another unfinished job has its unique key.
+ */
+export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unknown } = {}): Promise<void> {
+  if (payload !== undefined) checkPayload(payload);
+  const job = await lockJob(tx, key);
+  if (job.status === "queued" && job.hold === "time") {
+    const readied = await tx<Readied[]>`
+      update jobs set run_at = clock_timestamp(), hold = case when limit_key is not null then 'limit'::job_hold end
+      where id = ${job.jobId} returning queue, limit_key, hold`;
+    await announce(tx, readied);
+    return admit(tx, job);
+  }
+  if (job.status !== "failed" && job.status !== "cancelled") {
+    throw new JobConflictError(`The job is ${job.status}: only failed, cancelled and delayed jobs can be retried`);
+  }
+  await checkUnique(tx, job.jobId);
+  const json = payload === undefined ? null : JSON.stringify(payload);
+  const readied = await tx<Readied[]>`
+    with closed as (
+      -- The closing event was implied by the status that now goes: it takes its place in the log.
+      insert into job_events (job_id, seq, attempt, type, data, created_at)
+      select id, event_seq + 1, attempt, status::text, jsonb_strip_nulls(jsonb_build_object('error', error_message)), completed_at
+      from jobs where id = ${job.jobId}
+    ), noted as (
+      insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${job.jobId}
+    )
+    update jobs set status = 'queued', payload = coalesce(${json}::text::jsonb, payload), retry_count = 0, pending_dependencies = 0,
+      run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
+      hold = case
+        when exists (
+          select 1 from jobs as head where head.thread_id = jobs.thread_id and head.status in ('queued', 'running', 'waiting')
+        ) then 'thread'::job_hold
+        when limit_key is not null then 'limit'::job_hold
+      end
+    where id = ${job.jobId}
+    returning queue, limit_key, hold`;
+  await announce(tx, readied);
+  return admit(tx, job);
+}
+
+async function checkUnique(tx: Tx, jobId: string): Promise<void> {
+  const [other] = await tx<{ id: string }[]>`
+    select other.id from jobs join jobs as other using (owner_id, job_type, unique_key)
+    where jobs.id = ${jobId} and other.id <> jobs.id and other.status in ('queued', 'running', 'waiting')`;
+  if (other)
+    throw new JobConflictError(
+      `Job ${other.id} has the same uniqueKey and is unfinished: wait for its end, or cancel it`,
+    );
+}
+
+/**
+ * Puts a dead letter aside: it stays in the history, but is no longer among the dead letters.
+ * @throws JobNotFoundError; JobConflictError when the job has not failed.
+ */
+export async function discard(tx: Tx, key: JobKey): Promise<void> {
+  const job = await lockJob(tx, key);
+  if (job.status !== "failed")
+    throw new JobConflictError(`The job is ${job.status}: only failed jobs can be discarded`);
+  await tx`update jobs set discarded_at = coalesce(discarded_at, clock_timestamp()) where id = ${job.jobId}`;
+}

@@ -1,0 +1,49 @@
+import type { Executor } from "#db";
+
+/** What a worker may have to do besides running ready jobs; waits are in milliseconds by the database's clock. */
+export interface Survey {
+  /** Until the next job that is held for its time; 0 or less when it is due, null when there is none. */
+  dueMs: number | null;
+  /** Until the next running job's lease expires; null when none runs. */
+  leaseMs: number | null;
+  /** Until the next limited key may let a job in; null when none waits. */
+  admitMs: number | null;
+  /** Until the next schedule's tick; null when there is none. */
+  tickMs: number | null;
+  /** Whether jobs are ready in queues without a limit of running jobs. */
+  ready: boolean;
+  /** Whether a queue with a limit of running jobs has ready ones. */
+  limited: boolean;
+  /** Whether jobs of paused types are in the claim's way, or those of others are still held. */
+  paused: boolean;
+}
+
+/** Looks, in one statement of a few index probes, at everything that time or other processes may have made due. */
+export async function survey(sql: Executor): Promise<Survey> {
+  const wait = (column: ReturnType<Executor>) =>
+    sql`(extract(epoch from ${column} - clock_timestamp()) * 1000)::float8`;
+  const [row] = await sql<Survey[]>`
+    select
+      (select ${wait(sql`min(run_at)`)} from jobs where status = 'queued' and hold = 'time') as "dueMs",
+      (select ${wait(sql`min(lease_expires_at)`)} from jobs where status = 'running') as "leaseMs",
+      (select ${wait(sql`min(admit_at)`)} from limit_keys) as "admitMs",
+      (select ${wait(sql`min(next_run_at)`)} from schedules where not paused) as "tickMs",
+      exists (
+        select 1 from queues where not paused and limits ->> 'concurrency' is null
+          and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
+      ) as ready,
+      exists (
+        select 1 from queues where not paused and limits ->> 'concurrency' is not null
+          and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
+      ) as limited,
+      exists (select 1 from jobs where status = 'queued' and hold = 'paused'
+        and job_type <> all (array(select name from job_types where paused)))
+      or (exists (select 1 from job_types where paused) and exists (
+        select 1 from queues cross join lateral (
+          select job_type from jobs where queue = queues.name and status = 'queued' and hold is null
+          order by priority desc, owner_id desc, seq limit 100
+        ) as head where job_type = any (array(select name from job_types where paused))
+      )) as paused`;
+  if (!row) throw new Error("the survey returned no row");
+  return row;
+}

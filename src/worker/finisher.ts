@@ -1,0 +1,52 @@
+import { complete, completeMany } from "#queue";
+import type { Claim, Database } from "#queue";
+
+interface Waiting {
+  claim: Claim;
+  result: unknown;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+const MOST = 500;
+
+/** Completes jobs without effects together: while one statement is under way, those that end meanwhile share the next. */
+export class Finisher {
+  readonly #db: Database;
+  #waiting: Waiting[] = [];
+  #writing = false;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Resolves when the job's completion has committed.
+   * @throws LeaseLostError when the attempt no longer owns the job; DatabaseUnavailableError: send it again.
+   */
+  async finish({ claim, result }: Pick<Waiting, "claim" | "result">): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ claim, result, resolve, reject });
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MOST);
+      try {
+        const left = new Set(await this.#db.call((sql) => completeMany(sql, batch)));
+        for (const one of batch) if (!left.has(one)) one.resolve();
+        for (const one of left) void this.#finishAlone(one);
+      } catch (error) {
+        for (const one of batch) one.reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #finishAlone({ claim, result, resolve, reject }: Waiting): Promise<void> {
+    await this.#db.transaction(async (tx) => complete(tx, claim, result)).then(resolve, reject);
+  }
+}

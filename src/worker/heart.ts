@@ -1,0 +1,126 @@
+import { Worker as Thread } from "node:worker_threads";
+import type { Logger } from "pino";
+import { claimKey } from "#queue";
+import type { HeldClaim } from "#queue";
+
+/** What the thread is told at its start. */
+export interface HeartSettings {
+  url: string;
+  prepare: boolean;
+  leaseMs: number;
+  heartbeatMs: number;
+  report: { workerId: string; host: string; pid: number; version: string; concurrency: number };
+}
+
+export type WorkerState = "active" | "draining" | "stopped";
+
+/** What the worker tells the thread. */
+export type ToHeart =
+  | { type: "hold"; claims: HeldClaim[] }
+  | { type: "drop"; key: string }
+  | { type: "state"; state: WorkerState }
+  | { type: "stop" };
+
+/** What the thread tells the worker. */
+export type FromHeart =
+  | { type: "beat"; lost: string[]; cancelled: string[] }
+  | { type: "missed"; message: string }
+  | { type: "stopped" };
+
+export interface HeartOptions {
+  settings: HeartSettings;
+  log: Logger;
+  /** Called with the keys of claims whose lease is lost for good. */
+  onLost: (keys: readonly string[]) => void;
+  /** Called with the keys of claims that are to be cancelled; again at each beat until they have ended. */
+  onCancelled: (keys: readonly string[]) => void;
+}
+
+/**
+ * Keeps a worker's leases and its place in the registry from a thread of its own, so that a handler that keeps the
+ * event loop busy does not lose its lease. A thread that dies is started again with the claims held.
+ */
+export class Heart {
+  readonly #options: HeartOptions;
+  readonly #held = new Map<string, HeldClaim>();
+  #thread: Thread;
+  #state: WorkerState = "active";
+  #stopping = false;
+
+  constructor(options: HeartOptions) {
+    this.#options = options;
+    this.#thread = this.#open();
+  }
+
+  /** Extends these leases from now on. */
+  hold(claims: readonly HeldClaim[]): void {
+    if (claims.length === 0) return;
+    const plain = claims.map(({ jobId, attempt, workerId, maxAgeMs }) => ({
+      jobId,
+      attempt,
+      workerId,
+      ...(maxAgeMs !== undefined && { maxAgeMs }),
+    }));
+    for (const claim of plain) this.#held.set(claimKey(claim), claim);
+    this.#send({ type: "hold", claims: plain });
+  }
+
+  /** Leaves a lease alone, because its attempt has ended. */
+  drop(key: string): void {
+    if (this.#held.delete(key)) this.#send({ type: "drop", key });
+  }
+
+  /** Shows the worker's state in the registry at once. */
+  report(state: WorkerState): void {
+    this.#state = state;
+    this.#send({ type: "state", state });
+  }
+
+  /** Takes the worker off the registry's active ones and ends the thread. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const thread = this.#thread;
+    const ended = new Promise<void>((resolve) => {
+      thread.once("exit", () => resolve());
+    });
+    this.#send({ type: "stop" });
+    await ended;
+  }
+
+  #send(message: ToHeart): void {
+    this.#thread.postMessage(message);
+  }
+
+  #open(): Thread {
+    const { settings, log } = this.#options;
+    // From sources (development and tests) the thread needs the loader that its process has.
+    const fromSources = import.meta.url.endsWith(".ts");
+    const module = new URL(fromSources ? "heartbeat-thread.ts" : "heartbeat-thread.js", import.meta.url);
+    const thread = new Thread(module, {
+      workerData: settings,
+      ...(fromSources && { execArgv: ["--import", "tsx", "--conditions=source"] }),
+    });
+    thread.on("message", (message: FromHeart) => this.#hear(message));
+    thread.on("error", (error) => log.error({ err: { message: error.message } }, "the heartbeat thread failed"));
+    thread.on("exit", () => {
+      if (this.#stopping) return;
+      log.error("the heartbeat thread ended; starting it again");
+      this.#thread = this.#open();
+      this.#send({ type: "state", state: this.#state });
+      this.#send({ type: "hold", claims: [...this.#held.values()] });
+    });
+    return thread;
+  }
+
+  #hear(message: FromHeart): void {
+    const { log, onLost, onCancelled, settings } = this.#options;
+    if (message.type === "missed") {
+      log.error({ err: { message: message.message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
+    } else if (message.type === "beat") {
+      // A run that ended while the statement was under way is no longer held: its lease is not lost, it is done.
+      const lost = message.lost.filter((key) => this.#held.delete(key));
+      if (lost.length > 0) onLost(lost);
+      if (message.cancelled.length > 0) onCancelled(message.cancelled);
+    }
+  }
+}
