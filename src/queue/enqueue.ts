@@ -93,15 +93,15 @@ export async function findByKey(
 }
 
 function checkJob(job: NewJob): void {
-  const whole = (name: string, value: number | undefined, min: number, max: number) => {
+  const whole = (name: string, value: number | undefined, [min, max]: [min: number, max: number]) => {
     if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
       throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
     }
   };
-  whole("priority", job.priority, INT32_MIN, INT32_MAX);
-  whole("maxRetries", job.maxRetries, 0, 100);
-  whole("timeoutMs", job.timeoutMs, 1, INT32_MAX);
-  whole("delayMs", job.delayMs, 0, Number.MAX_SAFE_INTEGER);
+  whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
+  whole("maxRetries", job.maxRetries, [0, 100]);
+  whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
+  whole("delayMs", job.delayMs, [0, Number.MAX_SAFE_INTEGER]);
   if (job.jobType === "" || job.queue === "") throw new InvalidJobError("jobType and queue must not be empty");
   const payload = JSON.stringify(job.payload) as string | undefined;
   if (payload === undefined) throw new InvalidJobError("payload must be a JSON value");

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import type { FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
-import fastify from "fastify";
+import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
@@ -26,7 +26,7 @@ const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.ur
 export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: { level: logLevel, base: { process: "api" } },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Claim, ClaimedJob, Tx } from "#queue";
 import { PermanentError } from "./errors.ts";

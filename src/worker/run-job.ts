@@ -59,7 +59,7 @@ async function execute(job: ClaimedJob, { db, log, handlers, defaultTimeoutMs, s
 /** Never resolves; rejects with the signal's reason, so that a handler which ignores its signal does not hold the slot. */
 async function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 }
 
