@@ -231,4 +231,3 @@ export const chatPayloadSchema = z.object({
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });
-export type ChatPayload = z.infer<typeof chatPayloadSchema>;
