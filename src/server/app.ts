@@ -16,6 +16,8 @@ import type { AppRouter } from "./router.ts";
 export interface AppOptions {
   db: Database;
   logLevel: string;
+  /** Where log lines go; standard output unless given. */
+  logTo?: { write: (line: string) => void };
 }
 
 /** Until accounts exist, every request acts as this owner. */
@@ -23,9 +25,9 @@ const OWNER_ID = "local";
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
-export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
-    logger: { level: logLevel, base: { process: "api" } },
+    logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: 5_000 },

@@ -62,9 +62,11 @@ export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): voi
 function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | undefined {
   const parsed = chatRequestSchema.safeParse(request.body);
   if (parsed.success) return parsed.data;
-  void reply
-    .code(422)
-    .send({ detail: request.body === undefined ? "body: must be JSON with messages" : describeFaults(parsed.error) });
+  const isObject = typeof request.body === "object" && request.body !== null;
+  const detail = isObject
+    ? describeFaults(parsed.error)
+    : "body: must be a JSON object with messages, sent as application/json";
+  void reply.code(422).send({ detail });
   return undefined;
 }
 
