@@ -7,9 +7,10 @@ import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
+import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
-import { addRest, whenGone } from "./rest.ts";
+import { addRest } from "./rest.ts";
 import { appRouter } from "./router.ts";
 import type { AppRouter } from "./router.ts";
 
@@ -33,6 +34,8 @@ export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<Fas
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",
   });
+  const callers = new Callers();
+  app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
   app.addHook("onSend", async (_request, reply) => {
     void reply
@@ -52,14 +55,14 @@ export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<Fas
     prefix: "/api/trpc",
     trpcOptions: {
       router: appRouter,
-      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: whenGone(req, res) }),
+      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: callers.whenGone(res) }),
       responseMeta: ({ errors }) =>
         errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
           ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }
           : {},
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
-  addRest(app, { db, ownerId: OWNER_ID });
+  addRest(app, { db, ownerId: OWNER_ID, callers });
   addHealth(app, db);
   await addPage(app);
   return app;
