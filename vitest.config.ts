@@ -15,10 +15,17 @@ export default defineConfig({
   resolve,
   test: {
     maxWorkers: 2,
+    dangerouslyIgnoreUnhandledErrors: false,
+    allowOnly: false,
     projects: [
       {
         resolve,
-        test: { name: "unit", include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"], exclude: ["**/*.db.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.{ts,tsx}", "test/*.test.ts"],
+          exclude: ["**/*.db.test.ts"],
+          setupFiles: ["./test/check-leaks.ts"],
+        },
       },
       {
         resolve,
@@ -26,8 +33,20 @@ export default defineConfig({
           name: "database",
           include: ["src/**/*.db.test.ts"],
           globalSetup: ["./test/postgres.ts"],
+          setupFiles: ["./test/check-leaks.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: "process",
+          include: ["e2e/**/*.process.test.ts"],
+          setupFiles: ["./test/check-leaks.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -1,42 +1,116 @@
 // `npm test`: installs what is missing, runs every check and test, and ends with the totals.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const FORCE_AFTER_MS = 15_000;
+const CHECKS = [
+  ["types", "types"],
+  ["lint", "lint"],
+  ["dead code", "deadcode"],
+  ["format", "format:check"],
+];
+
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 const scratch = mkdtempSync(join(tmpdir(), "threadmill-results-"));
-let passed = 0;
-let failed = 0;
+const totals = { passed: 0, failed: 0 };
+let running;
+let stopped = false;
 
-const run = (command, args) => spawnSync(command, args, { stdio: "inherit" }).status === 0;
-const count = (ok) => (ok ? (passed += 1) : (failed += 1));
-
-if (!existsSync("node_modules/.package-lock.json") && !run("npm", ["install", "--no-audit", "--no-fund"])) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(signal));
+if (await install()) {
+  for (const [name, script] of CHECKS) await step(name, async () => checkOnce(script));
+  for (const project of ["unit", "database", "process"]) await step(`${project} tests`, async () => vitest(project));
+  if (existsSync("playwright.config.ts")) await step("browser tests", playwright);
+} else {
   console.error("npm install failed: see above");
-  process.exit(1);
-}
-for (const [name, script] of [["types", "types"]]) {
-  console.log(`\n== ${name}`);
-  count(run("npm", ["run", "-s", script]));
-}
-for (const project of ["unit", "database"]) {
-  console.log(`\n== ${project} tests`);
-  const file = join(scratch, `${project}.json`);
-  const ok = run("node_modules/.bin/vitest", [
-    "run",
-    "--project",
-    project,
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${file}`,
-  ]);
-  const report = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { numPassedTests: 0, numFailedTests: 0 };
-  passed += report.numPassedTests;
-  failed += report.numFailedTests;
-  if (!ok && report.numFailedTests === 0) failed += 1;
+  totals.failed += 1;
 }
 rmSync(scratch, { recursive: true, force: true });
-console.log(`tests: ${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+console.log(`tests: ${totals.passed} passed, ${totals.failed} failed`);
+process.exit(totals.failed === 0 ? 0 : 1);
+
+/** Runs one step and adds what it counts; one that ends badly without a failed test has failed itself. */
+async function step(name, work) {
+  if (stopped) return;
+  console.log(`\n== ${name}`);
+  const startedAt = performance.now();
+  const result = await work().catch((error) => {
+    console.error(error instanceof Error ? error.message : error);
+    return { ok: false, passed: 0, failed: 0 };
+  });
+  const failed = result.ok ? result.failed : Math.max(result.failed, 1);
+  totals.passed += result.passed;
+  totals.failed += failed;
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`== ${name}: ${result.passed} passed, ${failed} failed, ${seconds} s`);
+}
+
+async function checkOnce(script) {
+  const ok = await run("npm", ["run", "-s", script]);
+  return { ok, passed: ok ? 1 : 0, failed: 0 };
+}
+
+async function vitest(project) {
+  const file = join(scratch, `${project}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const ok = await run("node_modules/.bin/vitest", ["run", "--project", project, "--passWithNoTests", ...reporters]);
+  const report = readReport(file);
+  return { ok, passed: report.numPassedTests, failed: report.numFailedTests };
+}
+
+async function playwright() {
+  const { findChromium } = await import("./find-chromium.mjs");
+  const file = join(scratch, "browser.json");
+  const env = { THREADMILL_CHROMIUM: await findChromium(), PLAYWRIGHT_JSON_OUTPUT_NAME: file };
+  const ok = await run("node_modules/.bin/playwright", ["test", "--reporter=list,json"], env);
+  const { stats } = readReport(file);
+  return { ok, passed: stats.expected + stats.flaky, failed: stats.unexpected };
+}
+
+function readReport(file) {
+  if (!existsSync(file)) throw new Error("the step ended without a report: see above");
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** npm's own mark of what it installed; older than the lock file, it is stale. */
+async function install() {
+  const mark = "node_modules/.package-lock.json";
+  if (existsSync(mark) && statSync(mark).mtimeMs >= statSync("package-lock.json").mtimeMs - 1000) return true;
+  return run("npm", ["install", "--no-audit", "--no-fund"]);
+}
+
+/** Runs a command in a process group of its own, so that all it started can be ended; true when it exits with 0. */
+async function run(command, args, env = {}) {
+  running = spawn(command, args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+    detached: true,
+  });
+  return new Promise((resolve) => {
+    running.once("error", (error) => {
+      console.error(`${command} could not be started: ${error.message}`);
+      resolve(false);
+    });
+    running.once("exit", (code) => resolve(code === 0));
+  });
+}
+
+/** Asks what runs to end, then makes it; the run goes on to its last line, which then counts a failure. */
+function stop(signal) {
+  const again = stopped;
+  stopped = true;
+  totals.failed += again ? 0 : 1;
+  end(again ? "SIGKILL" : signal);
+  setTimeout(() => end("SIGKILL"), FORCE_AFTER_MS).unref();
+}
+
+function end(signal) {
+  try {
+    if (running?.pid) process.kill(-running.pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}

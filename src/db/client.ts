@@ -4,8 +4,7 @@ import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
 
 /** A pool or a transaction of postgres.js: what every verb of the queue takes. */
-// oxlint-disable-next-line typescript/no-empty-object-type -- postgres.js names its own "no custom types" so
-export type Executor = postgres.ISql<{}>;
+export type Executor = postgres.ISql;
 /** A transaction of postgres.js: what a verb takes that needs several statements to be one. */
 export type Tx = postgres.TransactionSql;
 

@@ -185,7 +185,7 @@ function isPostgres(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 1) return false;
   try {
     process.kill(pid, 0);
-    return !existsSync("/proc/self") || /postgres/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    return !existsSync("/proc/self") || readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("postgres");
   } catch {
     return false;
   }

@@ -56,14 +56,14 @@ export function buildMlWorkflow({
   model: ChatModel | null;
 }) {
   const graph = new StateGraph(State)
-    .addNode("intake", (state) => ({ request: String(state.messages.at(-1)?.content ?? ""), reply: "", isNew: false }))
+    .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "", isNew: false }))
     .addNode("plan", (state) => {
       const next = designSystem(state.request, state.design);
       return { design: next ?? state.design, isNew: next !== null };
     })
     .addNode("compose", async (state, config) => {
       const reply = model
-        ? await askModel(model, state.messages, state.design, config.signal)
+        ? await askModel(model, state, config.signal)
         : writeReply(state.request, state.design, state.isNew);
       return { reply, messages: [new AIMessage({ content: reply, id: `reply-${state.turnId}` })] };
     })
@@ -100,8 +100,7 @@ export function buildMlWorkflow({
 
 async function askModel(
   model: ChatModel,
-  messages: BaseMessage[],
-  design: Design | null,
+  { messages, design }: Pick<typeof State.State, "messages" | "design">,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   try {

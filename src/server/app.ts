@@ -3,19 +3,22 @@ import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import type { FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
-import fastify from "fastify";
+import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
+import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
-import { addRest, whenGone } from "./rest.ts";
+import { addRest } from "./rest.ts";
 import { appRouter } from "./router.ts";
 import type { AppRouter } from "./router.ts";
 
 export interface AppOptions {
   db: Database;
   logLevel: string;
+  /** Where log lines go; standard output unless given. */
+  logTo?: { write: (line: string) => void };
 }
 
 /** Until accounts exist, every request acts as this owner. */
@@ -23,14 +26,16 @@ const OWNER_ID = "local";
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
-export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
-    logger: { level: logLevel, base: { process: "api" } },
-    disableRequestLogging: true,
+    logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",
   });
+  const callers = new Callers();
+  app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
   app.addHook("onSend", async (_request, reply) => {
     void reply
@@ -50,14 +55,14 @@ export async function buildApp({ db, logLevel }: AppOptions): Promise<FastifyIns
     prefix: "/api/trpc",
     trpcOptions: {
       router: appRouter,
-      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: whenGone(req, res) }),
+      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: callers.whenGone(res) }),
       responseMeta: ({ errors }) =>
         errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
           ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }
           : {},
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
-  addRest(app, { db, ownerId: OWNER_ID });
+  addRest(app, { db, ownerId: OWNER_ID, callers });
   addHealth(app, db);
   await addPage(app);
   return app;

@@ -3,18 +3,20 @@ import { getJobStatus, submitTurn } from "#queue";
 import type { Database } from "#queue";
 import { chatRequestSchema, idSchema } from "#shared/contracts";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
+import type { Callers } from "./callers.ts";
 import { describeFaults } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
 
 interface RestOptions {
   db: Database;
   ownerId: string;
+  callers: Callers;
 }
 
 const NOT_FOUND = { detail: "Job not found" };
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
-export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): void {
+export function addRest(app: FastifyInstance, { db, ownerId, callers }: RestOptions): void {
   const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
     const submitted = await db.transaction((tx) =>
       submitTurn(tx, {
@@ -32,7 +34,7 @@ export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): voi
     const body = parseBody(request, reply);
     if (!body) return reply;
     const { jobId, threadId } = await submit(body, request);
-    const job = await waitForEnd({ db, ownerId, jobId, signal: whenGone(request, reply) });
+    const job = await waitForEnd({ db, ownerId, jobId, signal: callers.whenGone(reply) });
     if (job.status === "completed") {
       return { messages: [...body.messages, { role: "assistant", content: job.reply ?? "" }], thread_id: threadId };
     }
@@ -62,19 +64,12 @@ export function addRest(app: FastifyInstance, { db, ownerId }: RestOptions): voi
 function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | undefined {
   const parsed = chatRequestSchema.safeParse(request.body);
   if (parsed.success) return parsed.data;
-  void reply
-    .code(422)
-    .send({ detail: request.body === undefined ? "body: must be JSON with messages" : describeFaults(parsed.error) });
+  const isObject = typeof request.body === "object" && request.body !== null;
+  const detail = isObject
+    ? describeFaults(parsed.error)
+    : "body: must be a JSON object with messages, sent as application/json";
+  void reply.code(422).send({ detail });
   return undefined;
-}
-
-/** Aborts when the caller closes the connection before it has its answer. */
-export function whenGone(request: FastifyRequest, reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  request.raw.socket.once("close", () => {
-    if (!reply.raw.writableEnded) gone.abort();
-  });
-  return gone.signal;
 }
 
 function toSnakeCase(job: JobStatusView): Record<string, unknown> {

@@ -12,7 +12,7 @@ export interface WaitOptions {
   db: Database;
   ownerId: string;
   jobId: string;
-  /** Ends the wait when the caller has gone; the job goes on. */
+  /** Ends the wait when the caller has gone or the server closes; the job goes on. */
   signal: AbortSignal;
 }
 
@@ -22,6 +22,7 @@ export async function waitForEnd({ db, ownerId, jobId, signal }: WaitOptions): P
   for (let delayMs = FIRST_LOOK_MS; ; delayMs = Math.min(delayMs * 1.5, SLOWEST_LOOK_MS)) {
     const status = await db.call((sql) => getJobStatus(sql, { ownerId, jobId }));
     if (isTerminal(status.status) || status.status === "waiting" || performance.now() > lastLook) return status;
-    await wait(delayMs, undefined, { signal });
+    await wait(delayMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return status;
   }
 }

@@ -8,9 +8,12 @@ import { INT32_MAX, INT32_MIN, MAX_CONTENT_CHARS } from "./limits.ts";
 
 const NUL = "\u0000";
 
-/** Text that PostgreSQL can store: no NUL character. */
+/** Text that PostgreSQL can store, also as JSON: no NUL character, no half of a surrogate pair. */
 const storable = (name: string) =>
-  z.string().refine((text) => !text.includes(NUL), { message: `${name} must not contain NUL characters` });
+  z
+    .string()
+    .refine((text) => !text.includes(NUL), { message: `${name} must not contain NUL characters` })
+    .refine((text) => !/\p{Surrogate}/u.test(text), { message: `${name} must be well-formed Unicode` });
 
 const shortText = (name: string, maxChars: number) =>
   storable(name).min(1, `${name} must not be empty`).max(maxChars, `${name} must have at most ${maxChars} characters`);
@@ -208,7 +211,10 @@ export type DecisionSet = {
 };
 export const decisionSetInputSchema = z.object({ decisionSetId: idSchema("decisionSetId") });
 export const decisionVersionInputSchema = decisionSetInputSchema.extend({
-  version: z.int("version must be a whole number").min(1, "version must be at least 1"),
+  version: z
+    .int("version must be a whole number")
+    .min(1, "version must be at least 1")
+    .max(INT32_MAX, `version must be at most ${INT32_MAX}`),
 });
 
 /** The REST body of `POST /api/chat` and `/api/chat/async`: the last message must be the user's. */
@@ -231,7 +237,6 @@ export const chatPayloadSchema = z.object({
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });
-export type ChatPayload = z.infer<typeof chatPayloadSchema>;
 
 const timestampSchema = (name: string) =>
   z.iso.datetime({ offset: true, error: `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z` });

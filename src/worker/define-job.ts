@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Logger } from "pino";
 import { InvalidJobError } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";

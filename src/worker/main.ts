@@ -6,6 +6,7 @@ import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { FencedSaver } from "#checkpoint";
 import { openModel } from "#graph";
+import type { ChatModel } from "#graph";
 import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
@@ -29,16 +30,7 @@ async function main(settings: Settings): Promise<void> {
     maxConnections: Math.min(settings.WORKER_CONCURRENCY + 2, 20),
     applicationName: "threadmill-worker",
   });
-  const model =
-    settings.MODEL === undefined
-      ? null
-      : await openModel(settings.MODEL, {
-          openaiApiKey: settings.OPENAI_API_KEY,
-          openaiBaseUrl: settings.OPENAI_BASE_URL,
-          anthropicApiKey: settings.ANTHROPIC_API_KEY,
-          anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
-          ollamaBaseUrl: settings.OLLAMA_BASE_URL,
-        });
+  const model = await chooseModel(settings);
   const worker = new Worker({
     db,
     connection: { url, prepare: settings.DATABASE_PREPARE === "true" },
@@ -93,6 +85,18 @@ async function main(settings: Settings): Promise<void> {
   process.on("SIGINT", () => leave("SIGINT"));
   // The launcher is gone: nobody is left to stop this process.
   process.on("disconnect", () => leave("disconnect"));
+}
+
+/** The model that MODEL names; null runs the built-in offline engine. */
+async function chooseModel(settings: Settings): Promise<ChatModel | null> {
+  if (settings.MODEL === undefined) return null;
+  return openModel(settings.MODEL, {
+    openaiApiKey: settings.OPENAI_API_KEY,
+    openaiBaseUrl: settings.OPENAI_BASE_URL,
+    anthropicApiKey: settings.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
+    ollamaBaseUrl: settings.OLLAMA_BASE_URL,
+  });
 }
 
 try {

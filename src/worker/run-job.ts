@@ -89,7 +89,7 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
 /** Never resolves; rejects with the signal's reason, so that a handler which ignores its signal does not hold the slot. */
 async function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 }
 

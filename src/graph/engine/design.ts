@@ -125,7 +125,7 @@ function estimateCosts({ requestsPerSecond }: Requirements): Design["costs"] {
 }
 
 function compare(before: Requirements, after: Requirements): string[] {
-  const shown = (value: unknown) =>
+  const shown = (value: Requirements[keyof Requirements]) =>
     value === null ? "not stated" : Array.isArray(value) ? value.join(", ") || "none" : String(value);
   return (Object.keys(after) as (keyof Requirements)[])
     .filter((key) => shown(before[key]) !== shown(after[key]))

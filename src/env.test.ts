@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import { loadEnv, SettingsError } from "./env.ts";
+
+const SECRET = "hunter2-secret";
+
+function faultOf(source: Record<string, string>): string {
+  try {
+    loadEnv(source);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.message;
+    throw error;
+  }
+  throw new Error("the settings were accepted");
+}
+
+test("the defaults are those of the contract", () => {
+  expect(loadEnv({})).toMatchObject({
+    HOST: "127.0.0.1",
+    PORT: 3000,
+    DATA_DIR: "./.data",
+    WORKER_CONCURRENCY: 10,
+    WORKERS: 1,
+    LEASE_MS: 30_000,
+    HEARTBEAT_MS: 10_000,
+    SHUTDOWN_GRACE_MS: 30_000,
+    JOB_TIMEOUT_MS: 1_800_000,
+    RETRY_BASE_MS: 1_000,
+    RETRY_CAP_MS: 600_000,
+    LOG_LEVEL: "info",
+  });
+  expect(loadEnv({}).DATABASE_URL).toBeUndefined();
+  expect(loadEnv({}).MODEL).toBeUndefined();
+});
+
+test("an empty variable counts as unset, a foreign one is ignored", () => {
+  expect(loadEnv({ PORT: "", MODEL: "", DATABASE_URL: "", EDITOR: "vi" })).toEqual(loadEnv({}));
+});
+
+test("good values are taken", () => {
+  const source = {
+    HOST: "::1",
+    PORT: "65535",
+    DATABASE_URL: "postgres://u:p@h/db",
+    DATABASE_LISTEN_URL: "postgresql://h:5433/db",
+    MODEL: "ollama:llama3:8b",
+    WORKERS: "0",
+  };
+  expect(loadEnv(source)).toMatchObject({ ...source, PORT: 65_535, WORKERS: 0 });
+});
+
+test.each([
+  ["HOST", "0.0.0.0", "must be 127.0.0.1, ::1 or localhost"],
+  ["PORT", "0", "must be at least 1"],
+  ["PORT", "65536", "must be at most 65535"],
+  ["PORT", "80a", "must be a whole number from 1 to 65535"],
+  ["PORT", "1e3", "must be a whole number"],
+  ["PORT", "-1", "must be a whole number"],
+  ["DATABASE_URL", `mysql://u:${SECRET}@h/db`, "must be a URL like postgres://"],
+  ["DATABASE_URL", `postgres://u:${SECRET}@h:notaport/db`, "must be a URL like postgres://"],
+  ["DATABASE_LISTEN_URL", SECRET, "must be a URL like postgres://"],
+  ["DATABASE_PREPARE", "no", "must be true or false"],
+  ["WORKER_CONCURRENCY", "0", "must be at least 1"],
+  ["WORKER_CONCURRENCY", "1001", "must be at most 1000"],
+  ["WORKERS", "65", "must be at most 64"],
+  ["LEASE_MS", "999", "must be at least 1000"],
+  ["HEARTBEAT_MS", "99", "must be at least 100"],
+  ["POLL_MIN_MS", "9", "must be at least 10"],
+  ["POLL_MAX_MS", "600001", "must be at most 600000"],
+  ["SHUTDOWN_GRACE_MS", "2.5", "must be a whole number"],
+  ["JOB_TIMEOUT_MS", "99", "must be at least 100"],
+  ["RETRY_BASE_MS", "x", "must be a whole number"],
+  ["RETRY_CAP_MS", "86400001", "must be at most 86400000"],
+  ["MODEL", "gpt-4o", "must be provider:name"],
+  ["MODEL", "openai:", "must be provider:name"],
+  ["OPENAI_BASE_URL", "nowhere", "must be a URL"],
+  ["ANTHROPIC_BASE_URL", "nowhere", "must be a URL"],
+  ["OLLAMA_BASE_URL", "nowhere", "must be a URL"],
+  ["LOG_LEVEL", "loud", "must be fatal, error, warn"],
+])("%s=%s is refused by name, with what it must be", (name, value, remedy) => {
+  const message = faultOf({ [name]: value });
+  expect(message).toContain(`${name} ${remedy}`);
+  expect(message).not.toContain("\n");
+});
+
+test("no value of any variable is in the message, for some are secrets", () => {
+  const names = ["DATABASE_URL", "DATABASE_LISTEN_URL", "OPENAI_BASE_URL", "MODEL", "PORT", "HOST", "LOG_LEVEL"];
+  const message = faultOf(Object.fromEntries(names.map((name) => [name, `${SECRET} x`])));
+  for (const name of names) expect(message).toContain(name);
+  expect(message).not.toContain(SECRET);
+});
+
+test("a heartbeat that cannot keep its lease, and bounds the wrong way round, are refused", () => {
+  expect(faultOf({ HEARTBEAT_MS: "600", LEASE_MS: "1000" })).toContain("HEARTBEAT_MS must be at most half of LEASE_MS");
+  expect(faultOf({ LEASE_MS: "10000" })).toContain("HEARTBEAT_MS must be at most half of LEASE_MS");
+  expect(faultOf({ POLL_MIN_MS: "500", POLL_MAX_MS: "400" })).toContain("POLL_MIN_MS must not be greater than");
+});

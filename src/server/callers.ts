@@ -1,0 +1,23 @@
+import type { FastifyReply } from "fastify";
+
+/** The callers whose answer is still being made. */
+export class Callers {
+  readonly #waiting = new Set<AbortController>();
+
+  /** A signal that aborts when the caller closes the connection before its answer is whole, or the server closes. */
+  whenGone(reply: FastifyReply): AbortSignal {
+    const gone = new AbortController();
+    this.#waiting.add(gone);
+    // The response's own end: a connection is kept for many requests, and a listener on it would stay.
+    reply.raw.once("close", () => {
+      this.#waiting.delete(gone);
+      if (!reply.raw.writableFinished) gone.abort();
+    });
+    return gone.signal;
+  }
+
+  /** Ends every wait, so that the server can close: callers get what is known by then. */
+  dismiss(): void {
+    for (const gone of this.#waiting) gone.abort();
+  }
+}

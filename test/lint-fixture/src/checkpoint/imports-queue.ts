@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { Claim } from "#queue";
+export type Mine = Claim;

@@ -1,0 +1,3 @@
+// violates: layers/open-database
+import postgres from "postgres";
+export const sql = postgres("");

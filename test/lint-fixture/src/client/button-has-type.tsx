@@ -1,0 +1,2 @@
+// violates: react/button-has-type
+export const Press = () => <button>Press</button>;

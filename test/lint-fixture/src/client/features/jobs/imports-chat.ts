@@ -1,0 +1,3 @@
+// violates: layers/client-parts
+import { draft } from "../chat/draft.ts";
+export const copy = draft;

@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { join } from "node:path";
+export const path = join("a", "b");

@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type postgres from "postgres";
+export type Sql = postgres.Sql;

@@ -1,0 +1,2 @@
+// violates: layers/cross-layer
+export { JOB_STATUSES } from "../shared/job-states.ts";

@@ -1,0 +1,3 @@
+// violates: layers/client-parts
+import { createTRPCReact } from "@trpc/react-query";
+export const create = createTRPCReact;

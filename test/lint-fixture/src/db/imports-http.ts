@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import fastify from "fastify";
+export const app = fastify();

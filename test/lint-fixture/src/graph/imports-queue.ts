@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { claim } from "#queue";
+export const verb = claim;

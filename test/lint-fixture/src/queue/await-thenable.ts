@@ -1,0 +1,4 @@
+// violates: typescript/await-thenable
+export async function read(value: number) {
+  await value;
+}

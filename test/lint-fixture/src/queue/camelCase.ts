@@ -1,0 +1,2 @@
+// violates: unicorn/filename-case
+export const value = 1;

@@ -1,0 +1,3 @@
+// violates: import/no-cycle
+import { b } from "./cycle-b.ts";
+export const a = () => b;

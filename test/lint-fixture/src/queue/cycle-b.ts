@@ -1,0 +1,3 @@
+// violates: import/no-cycle
+import { a } from "./cycle-a.ts";
+export const b = () => a;

@@ -1,0 +1,2 @@
+// violates: eslint/eqeqeq
+export const same = (a: number, b: number) => a == b;

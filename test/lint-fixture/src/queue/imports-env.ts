@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { loadEnv } from "#env";
+export const settings = loadEnv();

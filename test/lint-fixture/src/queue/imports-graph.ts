@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { buildMlWorkflow } from "#graph";
+export const build = buildMlWorkflow;

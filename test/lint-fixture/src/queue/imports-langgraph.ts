@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+export type Saver = BaseCheckpointSaver;

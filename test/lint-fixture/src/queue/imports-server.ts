@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { AppRouter } from "#server/router";
+export type Router = AppRouter;

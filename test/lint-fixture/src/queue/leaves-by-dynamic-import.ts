@@ -1,0 +1,4 @@
+// violates: layers/cross-layer
+export const load = async () => {
+  await import("../graph/index.ts");
+};

@@ -1,0 +1,2 @@
+// violates: typescript/no-base-to-string
+export const text = (value: object) => String(value);

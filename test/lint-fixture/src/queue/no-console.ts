@@ -1,0 +1,2 @@
+// violates: eslint/no-console
+export const say = () => console.log("x");

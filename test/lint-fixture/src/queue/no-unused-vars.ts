@@ -1,0 +1,3 @@
+// violates: eslint/no-unused-vars
+const unused = 1;
+export const used = 2;

@@ -1,0 +1,4 @@
+// violates: typescript/only-throw-error
+export function stop() {
+  throw "stop";
+}

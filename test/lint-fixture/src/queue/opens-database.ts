@@ -1,0 +1,3 @@
+// violates: layers/open-database
+import { Database } from "#db";
+export const db = new Database({ url: "" });

@@ -1,0 +1,3 @@
+// violates: unicorn/prefer-node-protocol
+import { join } from "path";
+export const path = join("a", "b");

@@ -1,0 +1,2 @@
+// violates: typescript/prefer-nullish-coalescing
+export const read = (value: string | undefined) => value || "x";

@@ -1,0 +1,4 @@
+// violates: unicorn/throw-new-error
+export function stop() {
+  throw Error("stop");
+}

@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { Settings } from "#env";
+export type Mine = Settings;

@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { openModel } from "#graph";
+export const open = openModel;

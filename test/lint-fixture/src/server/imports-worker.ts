@@ -1,0 +1,2 @@
+// violates: layers/cross-layer
+export { pollDelayMs } from "../worker/poll-delay.ts";

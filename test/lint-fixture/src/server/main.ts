@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { FencedSaver } from "#checkpoint";
+export const Saver = FencedSaver;

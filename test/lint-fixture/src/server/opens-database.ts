@@ -1,0 +1,3 @@
+// violates: layers/open-database
+import { Database } from "#queue";
+export const Opened = Database;

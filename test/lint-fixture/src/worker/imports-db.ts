@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { Database } from "#db";
+export type Mine = Database;

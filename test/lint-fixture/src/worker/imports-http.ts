@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import type { FastifyInstance } from "fastify";
+export type App = FastifyInstance;

