@@ -12,6 +12,7 @@ export { JobNotFoundError, LeaseLostError, QueueError } from "./errors.ts";
 export type { QueueErrorCode } from "./errors.ts";
 export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
+export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";

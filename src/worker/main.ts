@@ -6,7 +6,7 @@ import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { FencedSaver } from "#checkpoint";
 import { openModel } from "#graph";
-import { READY_CHANNEL } from "#queue";
+import { holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
 import { describeError } from "./describe-error.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 import { Worker } from "./worker.ts";
@@ -44,7 +44,14 @@ async function main(settings: Settings): Promise<void> {
     handlers: [
       mlWorkflow({
         model,
-        openSaver: (claim) => new FencedSaver({ call: async (work) => db.call(work), token: claim }),
+        openSaver: (claim) =>
+          new FencedSaver({
+            call: async (work) => db.call(work),
+            fence: {
+              holds: (sql) => holdsLease(sql, claim),
+              lost: () => new LeaseLostError(claim.jobId, claim.attempt),
+            },
+          }),
       }),
     ],
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
