@@ -32,7 +32,7 @@ const VERSION_DIGITS = 1e12;
 
 /**
  * Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. Make one for each
- * claim. A write's promise resolves once it is durable; after a write has failed, so do all that follow it.
+ * claim. The promise of a step's write resolves once it is durable; after a write has failed, so do all that follow it.
  */
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;

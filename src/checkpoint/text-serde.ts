@@ -15,5 +15,8 @@ export async function dump(serde: SerializerProtocol, value: unknown): Promise<S
 
 /** The value that `dump` stored. */
 export async function revive(serde: SerializerProtocol, { type, value }: StoredValue): Promise<unknown> {
-  return (await serde.loadsTyped(type, type === "json" ? value : Buffer.from(value, "base64"))) as unknown;
+  return (await serde.loadsTyped(
+    type,
+    type === "json" ? value : new Uint8Array(Buffer.from(value, "base64")),
+  )) as unknown;
 }

@@ -17,10 +17,10 @@ interface Batch {
 }
 
 /** How long a write waits for others to share its statement, in milliseconds: what a crash can take of a step that is not over. */
-const GATHER_MS = 10;
+const GATHER_MS = 20;
 
 /**
- * Gathers the writes of a step into one statement. Each write's promise resolves once it is durable. Statements go out
+ * Gathers the writes of a step into one statement. The promise of a step's write resolves once it is durable. Statements go out
  * one at a time in the order of the writes; after one has failed none follows, for later rows refer to earlier ones.
  */
 export class WriteBehind {
@@ -42,12 +42,19 @@ export class WriteBehind {
     return batch.done;
   }
 
-  /** Adds a checkpoint. One that ends a step goes out at once; the one of the input may wait for the first step. */
+  /**
+   * Adds a checkpoint. One that ends a step goes out at once. The one of the input is taken without waiting and goes out
+   * with what follows it: lost in a crash, it costs nothing, for no node has run and the next attempt has the same input.
+   */
   async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { endsStep }: { endsStep: boolean }): Promise<void> {
     const batch = this.#open();
     batch.checkpoints.push(checkpoint);
-    if (endsStep) void this.#flush();
-    return batch.done;
+    if (!endsStep) {
+      await checkpoint;
+      return;
+    }
+    void this.#flush();
+    await batch.done;
   }
 
   /** Resolves when everything added so far is durable or has failed. */
