@@ -1,6 +1,7 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { BaseCheckpointSaver, WRITES_IDX_MAP, copyCheckpoint } from "@langchain/langgraph-checkpoint";
+import { BaseCheckpointSaver, WRITES_IDX_MAP } from "@langchain/langgraph-checkpoint";
 import type {
+  ChannelVersions,
   Checkpoint,
   CheckpointListOptions,
   CheckpointMetadata,
@@ -8,175 +9,143 @@ import type {
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
 import type postgres from "postgres";
-
-/** The claim no longer holds, so the checkpoint was not written. Stop the run: another attempt has the job or will. */
-export class ClaimLostError extends Error {
-  override readonly name = "ClaimLostError";
-}
+import type { Fence } from "./fence.ts";
+import { listKeys } from "./list-keys.ts";
+import { readCheckpoints } from "./read-rows.ts";
+import type { CheckpointKey, StoredCheckpoint } from "./read-rows.ts";
+import { readPendingSends } from "./read-pending-sends.ts";
+import { dump } from "./text-serde.ts";
+import { learnLists, toTuple } from "./to-tuple.ts";
+import { WriteBehind } from "./write-behind.ts";
+import type { NewCheckpoint } from "./write-behind.ts";
+import { deleteRows, writeRows } from "./write-rows.ts";
+import type { WriteRow } from "./write-rows.ts";
 
 export interface SaverOptions {
-  /** Runs work on the present pool under a deadline. */
+  /** Runs work on the present pool under a deadline; the work is safe to send again. */
   call: <T>(work: (sql: postgres.Sql) => Promise<T>) => Promise<T>;
-  /** The claim whose writes these are; null writes without a fence. */
-  token: { jobId: string; attempt: number; workerId: string } | null;
+  /** The claim that owns the run; null writes without a fence. */
+  fence: Fence | null;
 }
 
-interface CheckpointRow {
-  thread_id: string;
-  checkpoint_ns: string;
-  checkpoint_id: string;
-  parent_checkpoint_id: string | null;
-  type: string;
-  checkpoint: Uint8Array;
-  metadata_type: string;
-  metadata: Uint8Array;
-}
+const VERSION_DIGITS = 1e12;
 
-/** Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. */
+/**
+ * Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. Make one for each
+ * claim. The promise of a step's write resolves once it is durable; after a write has failed, so do all that follow it.
+ */
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
+  readonly #behind: WriteBehind;
 
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
+    this.#behind = new WriteBehind(async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)));
+  }
+
+  /** Numbers rise; their fraction keeps the versions of two branches of a thread apart. */
+  override getNextVersion(current: number | undefined): number {
+    const version = Math.floor(current ?? 0) + 1;
+    return version + Math.floor(Math.random() * VERSION_DIGITS) / VERSION_DIGITS;
   }
 
   async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
-    const { threadId, ns, checkpointId } = readKey(config);
-    const [row] = await this.#options.call(
-      (sql) => sql<CheckpointRow[]>`
-        select * from langgraph.checkpoints where thread_id = ${threadId} and checkpoint_ns = ${ns}
-          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`}
-        order by checkpoint_id desc limit 1`,
+    const { threadId, ns, checkpointId } = keyOf(config);
+    if (threadId === undefined) return undefined;
+    await this.#behind.drain();
+    const [stored] = await this.#options.call(async (sql) =>
+      readCheckpoints(
+        sql,
+        sql`select * from langgraph.checkpoints where thread_id = ${threadId} and checkpoint_ns = ${ns}
+          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`} order by checkpoint_id desc limit 1`,
+      ),
     );
-    return row && this.#toTuple(row);
+    if (!stored) return undefined;
+    learnLists(this.#behind, stored);
+    return this.#toTuple(stored);
   }
 
   async *list(config: RunnableConfig, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
-    const { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpointId } = config.configurable ?? {};
-    const before = options.before?.configurable?.["checkpoint_id"] as string | undefined;
-    const rows = await this.#options.call(
-      (sql) => sql<CheckpointRow[]>`
-        select * from langgraph.checkpoints where true
-          ${threadId === undefined ? sql`` : sql`and thread_id = ${threadId as string}`}
-          ${ns === undefined ? sql`` : sql`and checkpoint_ns = ${ns as string}`}
-          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId as string}`}
-          ${before === undefined ? sql`` : sql`and checkpoint_id < ${before}`}
-        order by checkpoint_id desc`,
-    );
-    let left = options.limit ?? Number.POSITIVE_INFINITY;
-    for (const row of rows) {
-      if (left <= 0) return;
-      const tuple = await this.#toTuple(row);
-      const metadata = tuple.metadata as Record<string, unknown> | undefined;
-      if (
-        !Object.entries(options.filter ?? {}).every(
-          ([key, value]) => JSON.stringify(metadata?.[key]) === JSON.stringify(value),
-        )
-      )
-        continue;
-      left -= 1;
-      yield tuple;
+    await this.#behind.drain();
+    for await (const keys of listKeys({ call: this.#options.call, serde: this.serde, config, options })) {
+      for (const stored of await this.#read(keys)) yield this.#toTuple(stored);
     }
   }
 
-  async put(config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata): Promise<RunnableConfig> {
-    const { threadId, ns, checkpointId: parentId } = readKey(config);
+  async put(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
+    const { threadId, ns, checkpointId: parentId } = keyOf(config);
+    if (threadId === undefined) throw new Error("configurable.thread_id must be given");
     const runId = config.configurable?.["run_id"] as string | undefined;
     // With the run's id in the metadata the core sees that a retry is the same run, and resumes it.
     const kept = runId === undefined ? metadata : { ...metadata, run_id: runId };
-    const [type, value] = await this.serde.dumpsTyped(copyCheckpoint(checkpoint));
-    const [metadataType, metadataValue] = await this.serde.dumpsTyped(kept);
-    await this.#write(
-      (sql) => sql`
-      with owner as (${this.#owner(sql)})
-      insert into langgraph.checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata_type, metadata)
-      select ${threadId}, ${ns}, ${checkpoint.id}, ${parentId ?? null}, ${type}, ${Buffer.from(value)}, ${metadataType}, ${Buffer.from(metadataValue)} from owner
-      on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
-        type = excluded.type, checkpoint = excluded.checkpoint, metadata_type = excluded.metadata_type, metadata = excluded.metadata
-      returning 1`,
-    );
+    const { channel_values: values, channel_versions: versions, ...rest } = checkpoint;
+    const changed = Object.entries(newVersions).filter(([channel]) => Object.hasOwn(values, channel));
+    const parts = Promise.all([
+      dump(this.serde, rest),
+      dump(this.serde, kept),
+      ...changed.map(async ([channel, version]) => ({
+        channel,
+        version: String(version),
+        ...(await dump(this.serde, values[channel])),
+      })),
+    ]);
+    const channelVersions = JSON.stringify(versions);
+    const encode = async (): Promise<NewCheckpoint> => {
+      const [body, meta, ...dumped] = await parts;
+      const row = { threadId, ns, checkpointId: checkpoint.id, parentId: parentId ?? null, channelVersions };
+      return { row: { ...row, checkpoint: body.value, metadata: meta.value }, values: dumped };
+    };
+    await this.#behind.addCheckpoint(encode(), { endsStep: metadata.source !== "input" });
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
 
-  async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
-    const { threadId, ns, checkpointId } = readKey(config);
-    if (checkpointId === undefined) throw new Error("checkpoint_id must be given with writes");
+  async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string, taskPath = ""): Promise<void> {
+    const { threadId, ns, checkpointId } = keyOf(config);
+    if (threadId === undefined) throw new Error("configurable.thread_id must be given");
+    if (checkpointId === undefined) throw new Error("configurable.checkpoint_id must be given with writes");
     if (writes.length === 0) return;
-    const rows = await Promise.all(
-      writes.map(async ([channel, value], index) => ({
-        channel,
-        idx: WRITES_IDX_MAP[channel] ?? index,
-        dumped: await this.serde.dumpsTyped(value),
-      })),
-    );
-    await this.#write(
-      (sql) => sql`
-      with owner as (${this.#owner(sql)})
-      insert into langgraph.checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value)
-      select ${threadId}, ${ns}, ${checkpointId}, ${taskId}, w.idx, w.channel, w.type, decode(w.value, 'base64')
-      from owner, unnest(${rows.map((row) => row.idx)}::int[], ${rows.map((row) => row.channel)}::text[], ${rows.map((row) => row.dumped[0])}::text[],
-        ${rows.map((row) => Buffer.from(row.dumped[1]).toString("base64"))}::text[]) as w (idx, channel, type, value)
-      on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do update set
-        channel = excluded.channel, type = excluded.type, value = excluded.value
-      returning 1`,
-    );
+    const key = { threadId, ns, checkpointId, taskId, taskPath };
+    const rows = writes.map(async ([channel, value], index): Promise<WriteRow> => {
+      const idx = WRITES_IDX_MAP[channel] ?? index;
+      return { ...key, idx, channel, ...(await dump(this.serde, value)) };
+    });
+    await this.#behind.addWrites(Promise.all(rows));
   }
 
   async deleteThread(threadId: string): Promise<void> {
-    await this.#options.call(
-      async (sql) => sql`
-      with writes as (delete from langgraph.checkpoint_writes where thread_id = ${threadId})
-      delete from langgraph.checkpoints where thread_id = ${threadId}`,
-    );
+    await this.#behind.drain();
+    await this.#options.call(async (sql) => deleteRows(sql, this.#options.fence, threadId));
   }
 
-  /** One row while the claim holds, none after; the lock keeps a reaper out until the write has committed. */
-  #owner(sql: postgres.Sql): postgres.PendingQuery<postgres.Row[]> {
-    const { token } = this.#options;
-    if (token === null) return sql`select 1`;
-    return sql`select 1 from jobs where id = ${token.jobId} and attempt = ${token.attempt} and worker_id = ${token.workerId}
-      and status = 'running' and lease_expires_at > clock_timestamp() for share`;
-  }
-
-  async #write(statement: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<void> {
-    const rows = await this.#options.call(async (sql) => statement(sql));
-    const { token } = this.#options;
-    if (rows.length === 0)
-      throw new ClaimLostError(`Attempt ${token?.attempt} of job ${token?.jobId} no longer holds its lease`);
-  }
-
-  async #toTuple(row: CheckpointRow): Promise<CheckpointTuple> {
-    const key = { thread_id: row.thread_id, checkpoint_ns: row.checkpoint_ns };
-    const writes = await this.#options.call(
-      (sql) => sql<{ task_id: string; channel: string; type: string; value: Uint8Array }[]>`
-        select task_id, channel, type, value from langgraph.checkpoint_writes
-        where thread_id = ${row.thread_id} and checkpoint_ns = ${row.checkpoint_ns} and checkpoint_id = ${row.checkpoint_id} order by task_id, idx`,
-    );
-    return {
-      config: { configurable: { ...key, checkpoint_id: row.checkpoint_id } },
-      checkpoint: (await this.serde.loadsTyped(row.type, row.checkpoint)) as Checkpoint,
-      metadata: (await this.serde.loadsTyped(row.metadata_type, row.metadata)) as CheckpointMetadata,
-      pendingWrites: await Promise.all(
-        writes.map(async (write): Promise<[string, string, unknown]> => [
-          write.task_id,
-          write.channel,
-          await this.serde.loadsTyped(write.type, write.value),
-        ]),
+  async #read(keys: readonly CheckpointKey[]): Promise<StoredCheckpoint[]> {
+    return this.#options.call(async (sql) =>
+      readCheckpoints(
+        sql,
+        sql`select * from langgraph.checkpoints where (thread_id, checkpoint_ns, checkpoint_id) in (
+          select * from unnest(${keys.map((key) => key.threadId)}::text[], ${keys.map((key) => key.ns)}::text[], ${keys.map((key) => key.checkpointId)}::text[]))`,
       ),
-      ...(row.parent_checkpoint_id !== null && {
-        parentConfig: { configurable: { ...key, checkpoint_id: row.parent_checkpoint_id } },
-      }),
-    };
+    );
+  }
+
+  async #toTuple(stored: StoredCheckpoint): Promise<CheckpointTuple> {
+    const tuple = await toTuple(this.serde, stored);
+    if (tuple.checkpoint.v >= 4 || stored.parentId === null) return tuple;
+    const [parent] = await this.#read([{ ...stored, checkpointId: stored.parentId }]);
+    return parent ? readPendingSends(this.serde, tuple, parent) : tuple;
   }
 }
 
-function readKey(config: RunnableConfig): { threadId: string; ns: string; checkpointId: string | undefined } {
-  const {
-    thread_id: threadId,
-    checkpoint_ns: ns,
-    checkpoint_id: checkpointId,
-  } = (config.configurable ?? {}) as Record<string, string | undefined>;
-  if (threadId === undefined) throw new Error("configurable.thread_id must be given");
-  return { threadId, ns: ns ?? "", checkpointId };
+function keyOf(config: RunnableConfig): { threadId: string | undefined; ns: string; checkpointId: string | undefined } {
+  const given = (config.configurable ?? {}) as Record<string, string | undefined>;
+  return {
+    threadId: given["thread_id"],
+    ns: given["checkpoint_ns"] ?? "",
+    checkpointId: given["checkpoint_id"],
+  };
 }

@@ -1,17 +1,29 @@
 import type postgres from "postgres";
 
-/** Creates the schema `langgraph` and its tables; idempotent. Call it under the migration's lock. */
+/**
+ * Creates the schema `langgraph` and its tables; idempotent. Call it under the migration's lock.
+ *
+ * Keys are bytewise (`collate "C"`), because that is how the graph orders ids and task paths. Values are text: JSON
+ * escapes what `text` cannot hold, and what is not JSON is base64.
+ */
 export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
     create schema if not exists langgraph;
     create table if not exists langgraph.checkpoints (
-      thread_id text not null, checkpoint_ns text not null, checkpoint_id text not null, parent_checkpoint_id text,
-      type text not null, checkpoint bytea not null, metadata_type text not null, metadata bytea not null,
+      thread_id text collate "C" not null, checkpoint_ns text collate "C" not null, checkpoint_id text collate "C" not null,
+      parent_checkpoint_id text, channel_versions json not null, checkpoint text not null, metadata text not null,
       primary key (thread_id, checkpoint_ns, checkpoint_id)
     );
+    -- One row a version of a channel. A list's row holds only its tail when base_version, another row, holds its head.
+    create table if not exists langgraph.checkpoint_blobs (
+      thread_id text collate "C" not null, checkpoint_ns text collate "C" not null, channel text collate "C" not null,
+      version text collate "C" not null, base_version text collate "C", type text not null, value text not null,
+      primary key (thread_id, checkpoint_ns, channel, version)
+    );
     create table if not exists langgraph.checkpoint_writes (
-      thread_id text not null, checkpoint_ns text not null, checkpoint_id text not null, task_id text not null, idx int not null,
-      channel text not null, type text not null, value bytea not null,
+      thread_id text collate "C" not null, checkpoint_ns text collate "C" not null, checkpoint_id text collate "C" not null,
+      task_id text collate "C" not null, idx int not null, task_path text collate "C" not null,
+      channel text not null, type text not null, value text not null,
       primary key (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
     );`);
 }

@@ -27,6 +27,7 @@ export {
 export type { QueueErrorCode } from "./errors.ts";
 export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
+export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";

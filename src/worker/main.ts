@@ -7,7 +7,7 @@ import type { Settings } from "#env";
 import { FencedSaver } from "#checkpoint";
 import { openModel } from "#graph";
 import type { ChatModel } from "#graph";
-import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
+import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
@@ -39,7 +39,14 @@ async function main(settings: Settings): Promise<void> {
       exportThread(db),
       mlWorkflow({
         model,
-        openSaver: (claim) => new FencedSaver({ call: async (work) => db.call(work), token: claim }),
+        openSaver: (claim) =>
+          new FencedSaver({
+            call: async (work) => db.call(work),
+            fence: {
+              holds: (sql) => holdsLease(sql, claim),
+              lost: () => new LeaseLostError(claim.jobId, claim.attempt),
+            },
+          }),
       }),
     ],
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },

@@ -1,0 +1,142 @@
+import type postgres from "postgres";
+
+export interface CheckpointKey {
+  threadId: string;
+  ns: string;
+  checkpointId: string;
+}
+
+/** One stored row of a channel's value; with a base version, `value` holds what comes after that row's items. */
+export interface StoredBlob {
+  version: string;
+  baseVersion: string | null;
+  type: string;
+  value: string;
+}
+
+export interface StoredCheckpoint extends CheckpointKey {
+  parentId: string | null;
+  channelVersions: Record<string, number | string>;
+  checkpoint: string;
+  metadata: string;
+  /** In the order in which the graph applies them. */
+  writes: { taskId: string; channel: string; type: string; value: string }[];
+  /** By channel: the rows that make up its value, oldest first. A channel without a value is absent. */
+  blobs: Map<string, StoredBlob[]>;
+}
+
+type Fragment = postgres.PendingQuery<postgres.Row[]>;
+
+interface MixedRow {
+  kind: "checkpoint" | "write" | "blob";
+  thread_id: string;
+  ns: string;
+  a: string;
+  b: string | null;
+  c: string;
+  d: string | null;
+  e: string;
+  n: number;
+}
+
+/** Reads checkpoints with their values and writes in one statement; `picked` selects rows of `langgraph.checkpoints`. */
+export async function readCheckpoints(sql: postgres.Sql, picked: Fragment): Promise<StoredCheckpoint[]> {
+  const rows = await sql<MixedRow[]>`
+    with recursive picked as materialized (${picked}),
+    chain as (
+      select b.thread_id, b.checkpoint_ns, b.channel, b.version, b.base_version
+      from picked p cross join lateral json_each_text(p.channel_versions) v
+      join langgraph.checkpoint_blobs b
+        on (b.thread_id, b.checkpoint_ns, b.channel, b.version) = (p.thread_id, p.checkpoint_ns, v.key, v.value)
+      union
+      select b.thread_id, b.checkpoint_ns, b.channel, b.version, b.base_version
+      from chain c join langgraph.checkpoint_blobs b
+        on (b.thread_id, b.checkpoint_ns, b.channel, b.version) = (c.thread_id, c.checkpoint_ns, c.channel, c.base_version)
+    )
+    select 'checkpoint' as kind, thread_id, checkpoint_ns as ns, checkpoint_id as a, parent_checkpoint_id as b,
+      channel_versions::text as c, checkpoint as d, metadata as e, 0::int as n
+    from picked
+    union all
+    select 'write', w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.channel, w.type, w.value,
+      row_number() over (order by w.task_path, w.task_id, w.idx)::int
+    from picked p join langgraph.checkpoint_writes w using (thread_id, checkpoint_ns, checkpoint_id)
+    union all
+    select 'blob', b.thread_id, b.checkpoint_ns, b.channel, b.base_version, b.version, b.type, b.value, 0
+    from chain join langgraph.checkpoint_blobs b using (thread_id, checkpoint_ns, channel, version)`;
+  return assemble(rows);
+}
+
+function assemble(rows: readonly MixedRow[]): StoredCheckpoint[] {
+  const blobs = new Map<string, StoredBlob>();
+  const writes = new Map<string, MixedRow[]>();
+  for (const row of rows) {
+    if (row.kind === "blob")
+      blobs.set(nameOf(row, row.a, row.c), {
+        version: row.c,
+        baseVersion: row.b,
+        type: row.d ?? "",
+        value: row.e,
+      });
+    if (row.kind === "write") {
+      const name = nameOf(row, row.a);
+      const present = writes.get(name);
+      if (present) present.push(row);
+      else writes.set(name, [row]);
+    }
+  }
+  return rows
+    .filter((row) => row.kind === "checkpoint")
+    .map((row) => {
+      const channelVersions = JSON.parse(row.c) as Record<string, number | string>;
+      const find = (channel: string) => (version: string) => blobs.get(nameOf(row, channel, version));
+      return {
+        threadId: row.thread_id,
+        ns: row.ns,
+        checkpointId: row.a,
+        parentId: row.b,
+        channelVersions,
+        checkpoint: row.d ?? "",
+        metadata: row.e,
+        writes: (writes.get(nameOf(row, row.a)) ?? [])
+          .toSorted((one, other) => one.n - other.n)
+          .map((write) => ({ taskId: write.b ?? "", channel: write.c, type: write.d ?? "", value: write.e })),
+        blobs: new Map(
+          Object.entries(channelVersions)
+            .map(([channel, version]) => [channel, walkBack(find(channel), String(version))] as const)
+            .filter(([, chain]) => chain.length > 0),
+        ),
+      };
+    })
+    .toSorted((one, other) =>
+      one.checkpointId < other.checkpointId ? 1 : one.checkpointId > other.checkpointId ? -1 : 0,
+    );
+}
+
+function walkBack(find: (version: string) => StoredBlob | undefined, version: string): StoredBlob[] {
+  const chain: StoredBlob[] = [];
+  for (let blob = find(version); blob; blob = blob.baseVersion === null ? undefined : find(blob.baseVersion))
+    chain.push(blob);
+  return chain.toReversed();
+}
+
+function nameOf(row: { thread_id: string; ns: string }, ...rest: string[]): string {
+  return JSON.stringify([row.thread_id, row.ns, ...rest]);
+}
+
+/** Keys and metadata of checkpoints, newest first, before their values are read. */
+export async function readPage(
+  sql: postgres.Sql,
+  { where, after, size }: { where: Fragment; after: CheckpointKey | null; size: number },
+): Promise<(CheckpointKey & { metadata: string })[]> {
+  const rows = await sql<{ thread_id: string; checkpoint_ns: string; checkpoint_id: string; metadata: string }[]>`
+    select thread_id, checkpoint_ns, checkpoint_id, metadata from langgraph.checkpoints
+    where ${where}
+      ${after === null ? sql`` : sql`and (checkpoint_id, thread_id, checkpoint_ns) < (${after.checkpointId}, ${after.threadId}, ${after.ns})`}
+    order by checkpoint_id desc, thread_id desc, checkpoint_ns desc limit ${size}`;
+  return rows.map((row) => ({
+    threadId: row.thread_id,
+    ns: row.checkpoint_ns,
+    checkpointId: row.checkpoint_id,
+    metadata: row.metadata,
+  }));
+}

@@ -1,0 +1,32 @@
+import { deltaChannelHistoryTests, validate } from "@langchain/langgraph-checkpoint-validation";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Database } from "#db";
+import { createTestDatabase } from "../../test/database.ts";
+import { FencedSaver } from "./index.ts";
+
+// The suite takes its functions from the global scope, as Jest has them.
+Object.assign(globalThis, { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it });
+
+let db: Database;
+let drop: () => Promise<void>;
+
+const initializer = {
+  checkpointerName: "FencedSaver",
+  beforeAllTimeout: 60_000,
+  async beforeAll() {
+    const created = await createTestDatabase();
+    drop = created.drop;
+    db = new Database({ url: created.url, maxConnections: 2 });
+  },
+  async afterAll() {
+    await db.close();
+    await drop();
+  },
+  async createCheckpointer() {
+    await db.sql`truncate langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes`;
+    return new FencedSaver({ call: async (work) => db.call(work), fence: null });
+  },
+};
+
+validate(initializer);
+deltaChannelHistoryTests(initializer);

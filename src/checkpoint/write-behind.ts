@@ -1,0 +1,125 @@
+import { extendLayout } from "./list-layout.ts";
+import type { ListLayout } from "./list-layout.ts";
+import type { StoredValue } from "./text-serde.ts";
+import type { BlobRow, CheckpointRow, Rows, WriteRow } from "./write-rows.ts";
+
+/** A checkpoint that is being stored, with the channel values that are new in it. */
+export interface NewCheckpoint {
+  row: CheckpointRow;
+  values: (StoredValue & { channel: string; version: string })[];
+}
+
+interface Batch {
+  checkpoints: Promise<NewCheckpoint>[];
+  writes: Promise<WriteRow[]>[];
+  done: Promise<void>;
+  settle: (error?: unknown) => void;
+}
+
+/** How long a write waits for others to share its statement, in milliseconds: what a crash can take of a step that is not over. */
+const GATHER_MS = 20;
+
+/**
+ * Gathers the writes of a step into one statement. The promise of a step's write resolves once it is durable. Statements go out
+ * one at a time in the order of the writes; after one has failed none follows, for later rows refer to earlier ones.
+ */
+export class WriteBehind {
+  readonly #send: (rows: Rows) => Promise<void>;
+  readonly #layouts = new Map<string, () => ListLayout>();
+  #batch: Batch | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> | null = null;
+  #broken: { error: unknown } | null = null;
+
+  constructor(send: (rows: Rows) => Promise<void>) {
+    this.#send = send;
+  }
+
+  /** Adds the writes of a task; they go out with the checkpoint that ends the step, or by themselves a little later. */
+  async addWrites(writes: Promise<WriteRow[]>): Promise<void> {
+    const batch = this.#open();
+    batch.writes.push(writes);
+    return batch.done;
+  }
+
+  /**
+   * Adds a checkpoint. One that ends a step goes out at once. The one of the input is taken without waiting and goes out
+   * with what follows it: lost in a crash, it costs nothing, for no node has run and the next attempt has the same input.
+   */
+  async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { endsStep }: { endsStep: boolean }): Promise<void> {
+    const batch = this.#open();
+    batch.checkpoints.push(checkpoint);
+    if (!endsStep) {
+      await checkpoint;
+      return;
+    }
+    void this.#flush();
+    await batch.done;
+  }
+
+  /** Resolves when everything added so far is durable or has failed. */
+  async drain(): Promise<void> {
+    while (this.#batch || this.#sending) await this.#flush();
+  }
+
+  /** Makes known how a list channel lies in rows, so that its next version is stored on top of them. */
+  learn(row: { threadId: string; ns: string }, channel: string, layout: () => ListLayout): void {
+    this.#layouts.set(layoutKey(row, channel), layout);
+  }
+
+  #open(): Batch {
+    if (this.#batch) return this.#batch;
+    let settle: Batch["settle"] = () => undefined;
+    const done = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    done.catch(() => undefined);
+    this.#batch = { checkpoints: [], writes: [], done, settle };
+    this.#timer = setTimeout(() => void this.#flush(), GATHER_MS);
+    return this.#batch;
+  }
+
+  async #flush(): Promise<void> {
+    // What is added while a statement is under way shares the next one.
+    while (this.#sending) await this.#sending;
+    const batch = this.#batch;
+    if (!batch) return;
+    clearTimeout(this.#timer);
+    this.#batch = null;
+    this.#sending = this.#write(batch).then(
+      () => batch.settle(),
+      (error: unknown) => {
+        this.#broken ??= { error };
+        batch.settle(error);
+      },
+    );
+    await this.#sending;
+    this.#sending = null;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const [checkpoints, writes] = await Promise.all([Promise.all(batch.checkpoints), Promise.all(batch.writes)]);
+    if (this.#broken) throw this.#broken.error;
+    await this.#send({
+      checkpoints: checkpoints.map(({ row }) => row),
+      blobs: checkpoints.flatMap(({ row, values }) => values.map((value) => this.#toBlob(row, value))),
+      writes: writes.flat(),
+    });
+  }
+
+  #toBlob(
+    { threadId, ns }: CheckpointRow,
+    { channel, version, type, value }: NewCheckpoint["values"][number],
+  ): BlobRow {
+    const row = { threadId, ns, channel, version, type };
+    if (type !== "json" || !value.startsWith("[")) return { ...row, baseVersion: null, value };
+    const before = this.#layouts.get(layoutKey(row, channel));
+    const { layout, ...stored } = extendLayout(before?.(), version, value);
+    this.learn(row, channel, () => layout);
+    return { ...row, ...stored };
+  }
+}
+
+function layoutKey({ threadId, ns }: { threadId: string; ns: string }, channel: string): string {
+  return JSON.stringify([threadId, ns, channel]);
+}

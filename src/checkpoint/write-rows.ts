@@ -1,0 +1,94 @@
+import type postgres from "postgres";
+import { ownerRow } from "./fence.ts";
+import type { Fence } from "./fence.ts";
+
+export interface RowKey {
+  threadId: string;
+  ns: string;
+}
+export interface CheckpointRow extends RowKey {
+  checkpointId: string;
+  parentId: string | null;
+  channelVersions: string;
+  checkpoint: string;
+  metadata: string;
+}
+export interface BlobRow extends RowKey {
+  channel: string;
+  version: string;
+  baseVersion: string | null;
+  type: string;
+  value: string;
+}
+export interface WriteRow extends RowKey {
+  checkpointId: string;
+  taskId: string;
+  /** Negative for the special writes, of which the last counts; of the others the first does. */
+  idx: number;
+  taskPath: string;
+  channel: string;
+  type: string;
+  value: string;
+}
+export interface Rows {
+  checkpoints: readonly CheckpointRow[];
+  blobs: readonly BlobRow[];
+  writes: readonly WriteRow[];
+}
+
+/**
+ * Writes all rows in one statement, or none when the claim no longer holds.
+ * @throws what `fence.lost` makes in that case. Safe to send again.
+ */
+export async function writeRows(sql: postgres.Sql, fence: Fence | null, rows: Rows): Promise<void> {
+  const { checkpoints, blobs } = rows;
+  const writes = uniqueWrites(rows.writes);
+  const column = <Row>(from: readonly Row[], name: keyof Row) => from.map((row) => row[name]) as (string | null)[];
+  const [owner] = await sql`
+    with owner as materialized (${ownerRow(sql, fence)}),
+    blobs as (
+      insert into langgraph.checkpoint_blobs (thread_id, checkpoint_ns, channel, version, base_version, type, value)
+      select b.* from owner, unnest(${column(blobs, "threadId")}::text[], ${column(blobs, "ns")}::text[], ${column(blobs, "channel")}::text[],
+        ${column(blobs, "version")}::text[], ${column(blobs, "baseVersion")}::text[], ${column(blobs, "type")}::text[], ${column(blobs, "value")}::text[]) b
+      on conflict do nothing
+    ), writes as (
+      insert into langgraph.checkpoint_writes as present (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, type, value)
+      select w.* from owner, unnest(${column(writes, "threadId")}::text[], ${column(writes, "ns")}::text[], ${column(writes, "checkpointId")}::text[],
+        ${column(writes, "taskId")}::text[], ${writes.map((row) => row.idx)}::int[], ${column(writes, "taskPath")}::text[],
+        ${column(writes, "channel")}::text[], ${column(writes, "type")}::text[], ${column(writes, "value")}::text[]) w
+      on conflict (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) do update set
+        task_path = excluded.task_path, channel = excluded.channel, type = excluded.type, value = excluded.value
+        where present.idx < 0
+    ), checkpoints as (
+      insert into langgraph.checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, channel_versions, checkpoint, metadata)
+      select c.thread_id, c.ns, c.id, c.parent_id, c.versions::json, c.checkpoint, c.metadata
+      from owner, unnest(${column(checkpoints, "threadId")}::text[], ${column(checkpoints, "ns")}::text[], ${column(checkpoints, "checkpointId")}::text[],
+        ${column(checkpoints, "parentId")}::text[], ${column(checkpoints, "channelVersions")}::text[], ${column(checkpoints, "checkpoint")}::text[],
+        ${column(checkpoints, "metadata")}::text[]) c (thread_id, ns, id, parent_id, versions, checkpoint, metadata)
+      on conflict (thread_id, checkpoint_ns, checkpoint_id) do update set
+        channel_versions = excluded.channel_versions, checkpoint = excluded.checkpoint, metadata = excluded.metadata
+    )
+    select 1 from owner`;
+  if (!owner && fence) throw fence.lost();
+}
+
+/** One statement may not write a row twice. */
+function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
+  const unique = new Map<string, WriteRow>();
+  for (const row of writes) {
+    const key = JSON.stringify([row.threadId, row.ns, row.checkpointId, row.taskId, row.idx]);
+    if (row.idx < 0 || !unique.has(key)) unique.set(key, row);
+  }
+  return [...unique.values()];
+}
+
+/** Forgets a thread in one statement, or nothing when the claim no longer holds. */
+export async function deleteRows(sql: postgres.Sql, fence: Fence | null, threadId: string): Promise<void> {
+  const [owner] = await sql`
+    with owner as materialized (${ownerRow(sql, fence)}),
+    writes as (delete from langgraph.checkpoint_writes using owner where thread_id = ${threadId}),
+    blobs as (delete from langgraph.checkpoint_blobs using owner where thread_id = ${threadId}),
+    checkpoints as (delete from langgraph.checkpoints using owner where thread_id = ${threadId})
+    select 1 from owner`;
+  if (!owner && fence) throw fence.lost();
+}
