@@ -73,6 +73,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     }
   }
 
+  // oxlint-disable-next-line max-params -- the signature is LangGraph's
   async put(
     config: RunnableConfig,
     checkpoint: Checkpoint,
@@ -105,6 +106,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
 
+  // oxlint-disable-next-line max-params -- the signature is LangGraph's
   async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string, taskPath = ""): Promise<void> {
     const { threadId, ns, checkpointId } = keyOf(config);
     if (threadId === undefined) throw new Error("configurable.thread_id must be given");

@@ -71,6 +71,7 @@ export class WriteBehind {
     if (this.#batch) return this.#batch;
     let settle: Batch["settle"] = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what the write threw is passed on as it is
       settle = (error) => (error === undefined ? resolve() : reject(error));
     });
     done.catch(() => undefined);

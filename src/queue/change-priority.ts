@@ -10,7 +10,7 @@ import type { JobKey } from "./lock-job.ts";
  * @throws InvalidJobError when it is no int32; JobNotFoundError; JobConflictError when the job is not queued any more.
  */
 export async function changePriority(tx: Tx, key: JobKey, priority: number): Promise<void> {
-  whole("priority", priority, INT32_MIN, INT32_MAX);
+  whole("priority", priority, [INT32_MIN, INT32_MAX]);
   const job = await lockJob(tx, key);
   if (job.status !== "queued")
     throw new JobConflictError(`The job is ${job.status}: only a queued job's priority can be changed`);

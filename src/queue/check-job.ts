@@ -15,10 +15,10 @@ export function checkJobs(entries: readonly Entry[]): void {
 }
 
 function checkJob(job: Entry): void {
-  whole("priority", job.priority, INT32_MIN, INT32_MAX);
-  whole("maxRetries", job.maxRetries, 0, 100);
-  whole("timeoutMs", job.timeoutMs, 1, INT32_MAX);
-  whole("delayMs", job.delayMs, 0, MAX_DELAY_MS);
+  whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
+  whole("maxRetries", job.maxRetries, [0, 100]);
+  whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
+  whole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
   for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)
     text(name, job[name]);
   for (const name of ["jobId", "threadId", "decisionSetId"] as const) {
@@ -45,7 +45,7 @@ export function checkPayload(payload: unknown): void {
 }
 
 /** @throws InvalidJobError unless the value is absent or a whole number within the bounds. */
-export function whole(name: string, value: number | undefined, min: number, max: number): void {
+export function whole(name: string, value: number | undefined, [min, max]: readonly [min: number, max: number]): void {
   if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
     throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
   }

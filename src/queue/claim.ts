@@ -91,6 +91,7 @@ export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claim
 }
 
 /** Takes jobs of the highest priority that the given queues have ready. */
+// oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
 async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
   const { workerId, limit, leaseMs, afterOwner = "" } = options;
   const ready = sql`status = 'queued' and hold is null`;

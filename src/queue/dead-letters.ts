@@ -1,5 +1,6 @@
 import type { Executor } from "#db";
-import type { DeadLetterFilter, JobList } from "#shared/contracts";
+import type { JobList } from "#shared/contracts";
+import type { DeadLetterFilter } from "#shared/operations";
 import { jobColumns, toJobRow } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
 

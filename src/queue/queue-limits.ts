@@ -1,5 +1,5 @@
 import type { Executor, Tx } from "#db";
-import type { QueueLimits, QueueRow } from "#shared/contracts";
+import type { QueueLimits, QueueRow } from "#shared/operations";
 import { admitSoon } from "./admit.ts";
 import { QueueNotFoundError } from "./errors.ts";
 import { notifyReady } from "./wake.ts";

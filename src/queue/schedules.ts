@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Executor, Tx } from "#db";
-import type { NewSchedule, ScheduleRow } from "#shared/contracts";
+import type { NewSchedule, ScheduleRow } from "#shared/operations";
 import { DEFAULT_QUEUE } from "#shared/limits";
 import { checkPayload } from "./check-job.ts";
 import { enqueue } from "./enqueue.ts";

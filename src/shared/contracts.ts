@@ -15,7 +15,8 @@ const storable = (name: string) =>
     .refine((text) => !text.includes(NUL), { message: `${name} must not contain NUL characters` })
     .refine((text) => !/\p{Surrogate}/u.test(text), { message: `${name} must be well-formed Unicode` });
 
-const shortText = (name: string, maxChars: number) =>
+/** Text of a field: not empty, bounded, without NUL characters. */
+export const shortText = (name: string, maxChars: number) =>
   storable(name).min(1, `${name} must not be empty`).max(maxChars, `${name} must have at most ${maxChars} characters`);
 
 /** A UUID of any version, in lower case. */
@@ -26,7 +27,8 @@ export const contentSchema = storable("content")
   .max(MAX_CONTENT_CHARS, `content must have at most ${MAX_CONTENT_CHARS.toLocaleString("en-US")} characters`)
   .refine((text) => text.trim().length > 0, { message: "content must not be empty" });
 
-const prioritySchema = z
+/** An int32; higher runs first. */
+export const prioritySchema = z
   .int("priority must be a whole number")
   .min(INT32_MIN, `priority must be at least ${INT32_MIN}`)
   .max(INT32_MAX, `priority must be at most ${INT32_MAX}`);
@@ -237,105 +239,3 @@ export const chatPayloadSchema = z.object({
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });
-
-const timestampSchema = (name: string) =>
-  z.iso.datetime({ offset: true, error: `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z` });
-const queueNameSchema = shortText("queue", 100).regex(
-  /^[A-Za-z0-9_.:-]+$/,
-  "queue may have letters, digits and _ . : - only",
-);
-
-/** `jobs.deadLetters`: which failed jobs to list; `error` looks in the error's text. */
-export const deadLetterFilterSchema = z.object({
-  jobType: shortText("jobType", 100).optional(),
-  queue: shortText("queue", 100).optional(),
-  error: shortText("error", 200).optional(),
-  failedAfter: timestampSchema("failedAfter").optional(),
-  failedBefore: timestampSchema("failedBefore").optional(),
-  cursor: jobListInputSchema.shape.cursor,
-  limit: jobListInputSchema.shape.limit,
-});
-export type DeadLetterFilter = z.infer<typeof deadLetterFilterSchema>;
-
-/** `jobs.retry`: one job again, with its own payload or an edited one, which must fit the job type. */
-export const retryInputSchema = jobIdInputSchema.extend({ payload: z.unknown().optional() });
-
-export const jobIdsInputSchema = z.object({
-  jobIds: z
-    .array(idSchema("jobIds"))
-    .min(1, "jobIds must not be empty")
-    .max(1000, "jobIds must have at most 1000 entries"),
-});
-
-export const priorityInputSchema = jobIdInputSchema.extend({ priority: prioritySchema });
-
-const placesSchema = (name: string) =>
-  z
-    .int(`${name} must be a whole number`)
-    .min(1, `${name} must be at least 1`)
-    .max(1_000_000, `${name} must be at most 1000000`);
-
-/** What a queue may run at once, in all and per `limitKey`; what is absent is unlimited. */
-export const queueLimitsSchema = z.strictObject({
-  concurrency: placesSchema("concurrency").optional(),
-  perKey: z
-    .strictObject({
-      concurrency: placesSchema("perKey.concurrency").optional(),
-      /** At most `limit` starts within `perMs` milliseconds. */
-      rate: z
-        .strictObject({
-          limit: placesSchema("perKey.rate.limit"),
-          perMs: z
-            .int("perKey.rate.perMs must be a whole number")
-            .min(1, "perKey.rate.perMs must be at least 1")
-            .max(86_400_000, "perKey.rate.perMs must be at most a day"),
-        })
-        .optional(),
-    })
-    .optional(),
-});
-export type QueueLimits = z.infer<typeof queueLimitsSchema>;
-
-export const queueInputSchema = z.object({ queue: queueNameSchema });
-export const queueLimitsInputSchema = queueInputSchema.extend({ limits: queueLimitsSchema });
-export const jobTypeInputSchema = z.object({ jobType: shortText("jobType", 100) });
-
-/** `queues.list`: one queue and how many of its jobs are ready, held (scheduled, behind their thread, …) and running. */
-export type QueueRow = {
-  queue: string;
-  paused: boolean;
-  limits: QueueLimits;
-  ready: number;
-  held: number;
-  running: number;
-};
-
-export const newScheduleSchema = z.object({
-  name: shortText("name", 100),
-  cron: shortText("cron", 200),
-  timeZone: shortText("timeZone", 100).optional(),
-  jobType: submitInputSchema.shape.jobType.unwrap(),
-  queue: queueNameSchema.optional(),
-  payload: z.unknown(),
-  priority: prioritySchema.optional(),
-  /** What becomes of ticks for which no worker was there: nothing, or one job for all of them. */
-  missedRuns: z.enum(["skip", "run_once"], "missedRuns must be skip or run_once").optional(),
-});
-export type NewSchedule = z.infer<typeof newScheduleSchema>;
-export const scheduleIdInputSchema = z.object({ scheduleId: idSchema("scheduleId") });
-
-/** `schedules.list`: one schedule; `nextRunAt` is null when it never ticks again. */
-export type ScheduleRow = {
-  scheduleId: string;
-  name: string;
-  cron: string;
-  timeZone: string;
-  jobType: string;
-  queue: string;
-  payload: unknown;
-  priority: number;
-  missedRuns: "skip" | "run_once";
-  paused: boolean;
-  nextRunAt: string | null;
-  lastRunAt: string | null;
-};

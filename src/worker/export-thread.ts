@@ -52,6 +52,6 @@ export function writeDocument(thread: Thread, format: ExportPayload["format"]): 
   return {
     filename: `${name}.md`,
     mediaType: "text/markdown",
-    content: [`# ${thread.title}`, ...messages].join("\n\n") + "\n",
+    content: `${[`# ${thread.title}`, ...messages].join("\n\n")}\n`,
   };
 }

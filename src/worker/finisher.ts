@@ -13,7 +13,7 @@ const MOST = 500;
 /** Completes jobs without effects together: while one statement is under way, those that end meanwhile share the next. */
 export class Finisher {
   readonly #db: Database;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #writing = false;
 
   constructor(db: Database) {

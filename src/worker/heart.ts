@@ -88,6 +88,7 @@ export class Heart {
   }
 
   #send(message: ToHeart): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#thread.postMessage(message);
   }
 
@@ -95,7 +96,7 @@ export class Heart {
     const { settings, log } = this.#options;
     // From sources (development and tests) the thread needs the loader that its process has.
     const fromSources = import.meta.url.endsWith(".ts");
-    const module = new URL(fromSources ? "heartbeat-thread.ts" : "heartbeat-thread.js", import.meta.url);
+    const module = new URL(fromSources ? "heartbeat/main.ts" : "heartbeat/main.js", import.meta.url);
     const thread = new Thread(module, {
       workerData: settings,
       ...(fromSources && { execArgv: ["--import", "tsx", "--conditions=source"] }),

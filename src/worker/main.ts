@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { pino } from "pino";
+import type { Logger } from "pino";
 import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
@@ -8,6 +9,7 @@ import { FencedSaver } from "#checkpoint";
 import { openModel } from "#graph";
 import type { ChatModel } from "#graph";
 import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
+import type { Claim } from "#queue";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
@@ -24,30 +26,19 @@ async function main(settings: Settings): Promise<void> {
     throw new SettingsError(
       "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
     );
+  const connection = { url, prepare: settings.DATABASE_PREPARE === "true" };
   const db = new Database({
-    url,
-    prepare: settings.DATABASE_PREPARE === "true",
+    ...connection,
     maxConnections: Math.min(settings.WORKER_CONCURRENCY + 2, 20),
     applicationName: "threadmill-worker",
   });
-  const model = await chooseModel(settings);
   const worker = new Worker({
     db,
-    connection: { url, prepare: settings.DATABASE_PREPARE === "true" },
+    connection,
     log,
     handlers: [
       exportThread(db),
-      mlWorkflow({
-        model,
-        openSaver: (claim) =>
-          new FencedSaver({
-            call: async (work) => db.call(work),
-            fence: {
-              holds: (sql) => holdsLease(sql, claim),
-              lost: () => new LeaseLostError(claim.jobId, claim.attempt),
-            },
-          }),
-      }),
+      mlWorkflow({ model: await chooseModel(settings), openSaver: (claim) => openSaver(db, claim) }),
     ],
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
     concurrency: settings.WORKER_CONCURRENCY,
@@ -59,19 +50,40 @@ async function main(settings: Settings): Promise<void> {
     retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
   });
   worker.start();
-  const listenUrl = settings.DATABASE_LISTEN_URL ?? url;
-  const listeners = [
-    listen({ url: listenUrl, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
+  const listeners = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);
+  log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
+  process.send?.({ type: "ready" });
+  leaveOnSignals(log, async () => {
+    await worker.stop(settings.SHUTDOWN_GRACE_MS);
+    await Promise.all(listeners.map(async (listener) => listener.stop()));
+    await db.close();
+  });
+}
+
+function openSaver(db: Database, claim: Claim): FencedSaver {
+  return new FencedSaver({
+    call: async (work) => db.call(work),
+    fence: {
+      holds: (sql) => holdsLease(sql, claim),
+      lost: () => new LeaseLostError(claim.jobId, claim.attempt),
+    },
+  });
+}
+
+function listenFor(worker: Worker, url: string) {
+  return [
+    listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
     listen({
-      url: listenUrl,
+      url,
       channel: CANCEL_CHANNEL,
       // A notice that was missed is made up for by the next heartbeat, which tells of it again.
       onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId),
     }),
   ];
-  log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
-  process.send?.({ type: "ready" });
+}
 
+/** Lets the worker drain at the first signal, leaves at once at the second. */
+function leaveOnSignals(log: Logger, drain: () => Promise<void>): void {
   let leaving = false;
   const leave = (signal: string) => {
     if (leaving) {
@@ -81,9 +93,7 @@ async function main(settings: Settings): Promise<void> {
     leaving = true;
     log.info({ signal }, "draining");
     void (async () => {
-      await worker.stop(settings.SHUTDOWN_GRACE_MS);
-      await Promise.all(listeners.map(async (listener) => listener.stop()));
-      await db.close();
+      await drain();
       log.info("worker stopped");
       process.exit(0);
     })();

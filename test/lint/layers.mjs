@@ -24,7 +24,7 @@ const LAYERS = {
   launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS] },
 };
 /** Processes are put together here, so these may also read the settings and open the database. */
-const ROOTS = /^(server|worker)\/main\.ts$/;
+const ROOTS = /^(server|worker)\/([a-z-]+\/)?main\.ts$/;
 const ROOT_FACES = ["#env", "#db"];
 const ROUTER = "#server/router";
 /** What fetches or routes: pieces in `ui/` get everything by props. */

@@ -3,8 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
 import { claimKey, heartbeat, reportWorker } from "#queue";
 import type { HeldClaim } from "#queue";
-import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "./heart.ts";
-import { Waker } from "./waker.ts";
+import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "../heart.ts";
+import { Waker } from "../waker.ts";
 
 if (parentPort === null) throw new Error("the heartbeat thread runs within a worker");
 const port = parentPort;
@@ -17,16 +17,15 @@ const db = new Database({
 });
 const held = new Map<string, HeldClaim>();
 const waker = new Waker();
-let state: WorkerState = "active";
-let stopping = false;
+const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
 
 const say = (message: FromHeart) => port.postMessage(message);
 
 port.on("message", (message: ToHeart) => {
   if (message.type === "hold") for (const claim of message.claims) held.set(claimKey(claim), claim);
   if (message.type === "drop") held.delete(message.key);
-  if (message.type === "state") state = message.state;
-  if (message.type === "stop") stopping = true;
+  if (message.type === "state") life.state = message.state;
+  if (message.type === "stop") life.stopping = true;
   if (message.type === "state" || message.type === "stop") waker.wake();
 });
 
@@ -36,17 +35,17 @@ async function beat(): Promise<void> {
   const lost = claims.map(claimKey).filter((key) => !kept.has(key));
   for (const key of lost) held.delete(key);
   say({ type: "beat", lost, cancelled: [...cancelled] });
-  await db.call((sql) => reportWorker(sql, { ...settings.report, running: held.size, state }));
+  await db.call((sql) => reportWorker(sql, { ...settings.report, running: held.size, state: life.state }));
 }
 
-while (!stopping) {
+while (!life.stopping) {
   const seen = waker.count;
   await beat().catch((error: unknown) =>
     say({ type: "missed", message: error instanceof Error ? error.message : "unknown" }),
   );
-  if (!stopping) await waker.wait(settings.heartbeatMs, seen);
+  if (!life.stopping) await waker.wait(settings.heartbeatMs, seen);
 }
-state = "stopped";
+life.state = "stopped";
 await beat().catch(() => undefined);
 await db.close();
 say({ type: "stopped" });

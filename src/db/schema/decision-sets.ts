@@ -1,0 +1,27 @@
+/**
+ * The data model; the SQL in `drizzle/` is generated from this folder. Constraints do the guarding: what must never be
+ * stored is refused here, whoever writes it. This file: what a thread is designing, one to one with its thread.
+ */
+import { sql } from "drizzle-orm";
+import { check, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { at, createdAt } from "./columns.ts";
+
+export const decisionSets = pgTable(
+  "decision_sets",
+  {
+    id: uuid().primaryKey(),
+    threadId: uuid("thread_id").notNull(),
+    ownerId: text("owner_id").notNull(),
+    title: text().notNull(),
+    status: text().notNull().default("active"),
+    currentVersion: integer("current_version").notNull().default(0),
+    createdAt: createdAt(),
+    updatedAt: at("updated_at").notNull().defaultNow(),
+  },
+  (table) => [
+    uniqueIndex("uq_decision_sets_thread").on(table.threadId),
+    index("idx_decision_sets_owner_updated").on(table.ownerId, table.updatedAt.desc().nullsFirst()),
+    check("ck_decision_sets_version", sql`${table.currentVersion} >= 0`),
+    check("ck_decision_sets_status", sql`${table.status} in ('active', 'archived')`),
+  ],
+);
