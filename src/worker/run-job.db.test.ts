@@ -136,7 +136,7 @@ test("an error is retried until the retries are used up, then the job is a dead 
   const job = await reaches(jobId, "failed");
   expect(seen).toEqual([1, 2, 3]);
   expect(job).toMatchObject({ retryCount: 2, maxRetries: 2, error: "attempt 3: password=***" });
-  expect(job.attempts.map((one) => [one.outcome, one.errorName])).toEqual(Array(3).fill(["failed", "TypeError"]));
+  expect(job.attempts.map((one) => [one.outcome, one.errorName])).toEqual(seen.map(() => ["failed", "TypeError"]));
   expect(JSON.stringify([job, running[0]?.lines])).not.toContain("hunter2");
 });
 
