@@ -1,5 +1,4 @@
-import type { InjectOptions } from "fastify";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, InjectOptions } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "#db";
 import { createTestDatabase } from "../../test/database.ts";

@@ -14,6 +14,7 @@ test("a signal ends the present wait", async () => {
   const waiting = waker.wait(NEVER_MS, waker.count);
   waker.wake();
   await waiting;
+  expect(waker.count).toBe(1);
 });
 
 test("a signal between the look and the wait is not missed", async () => {
@@ -21,6 +22,7 @@ test("a signal between the look and the wait is not missed", async () => {
   const seen = waker.count;
   waker.wake();
   await waker.wait(NEVER_MS, seen);
+  expect(waker.count).toBe(seen + 1);
 });
 
 test("a signal of before the look does not end the next wait", async () => {

@@ -1,0 +1,232 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { Database } from "#db";
+import { enqueue, getJob, listWorkers } from "#queue";
+import type { NewJob } from "#queue";
+import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
+import { createTestDatabase } from "../../test/database.ts";
+import { deferred } from "../../test/deferred.ts";
+import { startWorker } from "../../test/start-worker.ts";
+import type { TestWorker, TestWorkerOptions } from "../../test/start-worker.ts";
+import { defineJob } from "./define-job.ts";
+import type { JobDefinition } from "./define-job.ts";
+
+let db: Database;
+let url: string;
+let drop: () => Promise<void>;
+let running: TestWorker[] = [];
+const ownerId = "local";
+
+beforeAll(async () => {
+  ({ url, drop } = await createTestDatabase());
+  db = new Database({ url });
+});
+beforeEach(async () => {
+  await db.sql`truncate jobs, decision_sets, queues, workers cascade`;
+});
+afterEach(async () => {
+  await Promise.all(running.map(async (worker) => worker.stop(0)));
+  running = [];
+});
+afterAll(async () => {
+  await db.close();
+  await drop();
+});
+
+const run = async (body: JobDefinition<object>["run"], options: Partial<TestWorkerOptions> = {}) => {
+  const handlers = [defineJob({ type: "t", payload: z.looseObject({}), run: body })];
+  const worker = await startWorker({ db, url, handlers, ...options });
+  running.push(worker);
+  return worker;
+};
+/** Stops a worker that the test itself stops, so that it is not stopped twice. */
+const stop = async (worker: TestWorker, graceMs?: number) => {
+  running = running.filter((one) => one !== worker);
+  await worker.stop(graceMs);
+};
+const add = async (job: Partial<NewJob> = {}) =>
+  (await db.transaction(async (tx) => enqueue(tx, { ownerId, jobType: "t", payload: {}, ...job }))).jobId;
+const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
+const reaches = async (jobId: string, status: string) => {
+  await expect.poll(async () => (await read(jobId)).status, { timeout: 15_000, interval: 20 }).toBe(status);
+  return read(jobId);
+};
+test("a notice wakes an idle worker at once, long before it would look again", async () => {
+  await run(async () => ({}), { poll: { minMs: 600_000, maxMs: 600_000 } });
+  await reaches(await add(), "completed");
+  for (let job = 0; job < 5; job += 1) expect(await reaches(await add(), "completed")).toMatchObject({ attempt: 1 });
+});
+
+test("without notices a worker finds new jobs by looking", async () => {
+  await run(async () => ({}), { listens: false, poll: { minMs: 20, maxMs: 50 } });
+  for (let job = 0; job < 3; job += 1) await reaches(await add(), "completed");
+});
+
+test("a job for later runs when it is due, though nothing tells of it", async () => {
+  const jobId = await add({ delayMs: 300 });
+  await run(async () => ({}), { listens: false, poll: { minMs: 600_000, maxMs: 600_000 } });
+  const job = await reaches(jobId, "completed");
+  expect(Date.parse(job.startedAt ?? "")).toBeGreaterThanOrEqual(Date.parse(job.runAt));
+});
+
+test("never more jobs at once than its concurrency, and all of them in the end", async () => {
+  let now = 0;
+  let most = 0;
+  const full = deferred();
+  const goOn = deferred();
+  const jobs = await Promise.all(Array.from({ length: 7 }, async () => add()));
+  await run(
+    async () => {
+      now += 1;
+      most = Math.max(most, now);
+      if (now === 3) full.resolve();
+      await goOn.promise;
+      now -= 1;
+      return {};
+    },
+    { concurrency: 3 },
+  );
+  await full.promise;
+  goOn.resolve();
+  for (const jobId of jobs) await reaches(jobId, "completed");
+  expect(most).toBe(3);
+});
+
+test("a stop lets what runs end, claims nothing more, and leaves the rest queued", async () => {
+  const started = deferred();
+  const goOn = deferred();
+  const first = await add();
+  const worker = await run(
+    async () => {
+      started.resolve();
+      await goOn.promise;
+      return { result: "whole" };
+    },
+    { concurrency: 1 },
+  );
+  await started.promise;
+  const second = await add();
+  const stopped = stop(worker, 30_000);
+  await expect.poll(async () => (await listWorkers(db.sql))[0]?.state).toBe("draining");
+  goOn.resolve();
+  await stopped;
+  expect(await read(first)).toMatchObject({ status: "completed", result: "whole" });
+  expect(await read(second)).toMatchObject({ status: "queued", attempt: 0 });
+  expect(await listWorkers(db.sql)).toMatchObject([{ workerId: worker.workerId, state: "stopped", alive: false }]);
+});
+
+test("what the grace does not suffice for is released without using up a retry, and another worker takes it", async () => {
+  const started = deferred();
+  const reason = deferred<unknown>();
+  const never = deferred();
+  const jobId = await add();
+  const worker = await run(async ({ signal }) => {
+    signal.addEventListener("abort", () => reason.resolve(signal.reason));
+    started.resolve();
+    await never.promise;
+    return {};
+  });
+  await started.promise;
+  await stop(worker, 50);
+  expect(await reason.promise).toMatchObject({ name: "ShutdownError" });
+  expect(await read(jobId)).toMatchObject({ status: "queued", retryCount: 0, workerId: null, leaseExpiresAt: null });
+  const next = await run(async () => ({}));
+  expect(await reaches(jobId, "completed")).toMatchObject({
+    retryCount: 0,
+    attempts: [{ outcome: "released" }, { outcome: "completed", workerId: next.workerId }],
+  });
+  never.resolve();
+});
+
+test("heartbeats keep the lease of a run that takes longer than it", async () => {
+  const goOn = deferred();
+  const jobId = await add();
+  await run(
+    async () => {
+      await goOn.promise;
+      return {};
+    },
+    { leaseMs: 1_000, heartbeatMs: 100, poll: { minMs: 50, maxMs: 100 } },
+  );
+  const first = (await reaches(jobId, "running")).leaseExpiresAt ?? "";
+  await expect
+    .poll(async () => Date.parse((await read(jobId)).leaseExpiresAt ?? "") - Date.parse(first), { timeout: 10_000 })
+    .toBeGreaterThan(1_500);
+  goOn.resolve();
+  expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0 });
+});
+
+test("a job whose worker vanished is taken back by another once its lease has expired, and uses a retry", async () => {
+  const jobId = await add();
+  await db.sql`update jobs set status = 'running', attempt = 1, worker_id = 'gone',
+    lease_expires_at = clock_timestamp() + interval '200 milliseconds' where id = ${jobId}`;
+  await db.sql`insert into job_attempts (job_id, attempt, worker_id, started_at) values (${jobId}, 1, 'gone', now())`;
+  await run(async () => ({}), { heartbeatMs: 100, leaseMs: 1_000, poll: { minMs: 50, maxMs: 100 } });
+  expect(await reaches(jobId, "completed")).toMatchObject({
+    retryCount: 1,
+    attempts: [{ outcome: "lease_expired", workerId: "gone" }, { outcome: "completed" }],
+  });
+});
+
+test("two workers never run one job twice", async () => {
+  const runs = new Map<string, number>();
+  const jobs = await Promise.all(Array.from({ length: 40 }, async () => add()));
+  const body: JobDefinition<object>["run"] = async ({ job }) => {
+    runs.set(job.jobId, (runs.get(job.jobId) ?? 0) + 1);
+    return {};
+  };
+  await Promise.all([run(body), run(body)]);
+  for (const jobId of jobs) await reaches(jobId, "completed");
+  expect([...runs.values()]).toEqual(jobs.map(() => 1));
+});
+
+test("the database may go while a job runs: its end is written when it is back, and new jobs run again", async () => {
+  const proxy = await startCuttableProxy(url);
+  const away = new Database({ url: proxy.url, deadlineMs: 1_000 });
+  const started = deferred();
+  const goOn = deferred();
+  let runs = 0;
+  const worker = await run(
+    async () => {
+      runs += 1;
+      started.resolve();
+      await goOn.promise;
+      return { result: "kept" };
+    },
+    { db: away, url: proxy.url, poll: { minMs: 50, maxMs: 200 } },
+  );
+  const jobId = await add();
+  await started.promise;
+  await proxy.cut();
+  goOn.resolve();
+  await expect.poll(() => worker.lines.join(""), { timeout: 10_000 }).toContain("claiming failed");
+  expect((await read(jobId)).status).toBe("running");
+  await proxy.restore();
+  expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0, result: "kept" });
+  await reaches(await add(), "completed");
+  expect(runs).toBe(2);
+  await stop(worker);
+  await away.close();
+  await proxy.close();
+});
+
+test("every line of a job's log carries the job, its thread, its attempt and the worker", async () => {
+  const jobId = await add({ threadId: "018f0000-0000-7000-8000-000000000001" });
+  const worker = await run(async ({ log }) => {
+    log.info("from the handler");
+    return {};
+  });
+  await reaches(jobId, "completed");
+  await expect.poll(() => worker.lines.join("")).toContain("job completed");
+  const lines = worker.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ofJob = lines.filter((line) => line["jobId"] === jobId);
+  expect(ofJob.map((line) => line["msg"])).toEqual(["job started", "from the handler", "job completed"]);
+  for (const line of ofJob) {
+    expect(line).toMatchObject({
+      threadId: "018f0000-0000-7000-8000-000000000001",
+      attempt: 1,
+      workerId: worker.workerId,
+      jobType: "t",
+    });
+  }
+});

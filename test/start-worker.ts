@@ -1,0 +1,62 @@
+import { randomBytes } from "node:crypto";
+import { pino } from "pino";
+import { listen } from "#db";
+import type { Database } from "#db";
+import { READY_CHANNEL } from "#queue";
+import type { JobHandler } from "../src/worker/define-job.ts";
+import { Worker } from "../src/worker/worker.ts";
+
+export interface TestWorkerOptions {
+  db: Database;
+  url: string;
+  handlers: readonly JobHandler[];
+  concurrency?: number;
+  leaseMs?: number;
+  heartbeatMs?: number;
+  /** So long by default that only a notice can wake the worker in time. */
+  poll?: { minMs: number; maxMs: number };
+  retry?: { baseMs: number; capMs: number };
+  defaultTimeoutMs?: number;
+  /** False runs it as behind a pooler, where LISTEN hears nothing. */
+  listens?: boolean;
+}
+
+export interface TestWorker {
+  workerId: string;
+  /** Its log so far, one JSON object a line. */
+  lines: string[];
+  stop: (graceMs?: number) => Promise<void>;
+}
+
+/** Starts a worker in this process, as its main module does. */
+export async function startWorker(options: TestWorkerOptions): Promise<TestWorker> {
+  const workerId = `test-${randomBytes(3).toString("hex")}`;
+  const lines: string[] = [];
+  const settings = {
+    concurrency: 4,
+    leaseMs: 30_000,
+    heartbeatMs: 10_000,
+    poll: { minMs: 60_000, maxMs: 60_000 },
+    retry: { baseMs: 0, capMs: 0 },
+    defaultTimeoutMs: 60_000,
+    retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
+    ...options,
+    connection: { url: options.url, prepare: true },
+    log: pino({ level: "debug" }, { write: (line) => void lines.push(line) }),
+    identity: { workerId, host: "test", pid: process.pid, version: "0.0.0" },
+  };
+  const worker = new Worker(settings);
+  await worker.start();
+  const listener =
+    options.listens === false
+      ? undefined
+      : listen({ url: options.url, channel: READY_CHANNEL, onSignal: () => worker.wake() });
+  return {
+    workerId,
+    lines,
+    async stop(graceMs = 10_000) {
+      await worker.stop(graceMs);
+      await listener?.stop();
+    },
+  };
+}
