@@ -1,7 +1,8 @@
-import { Worker as Thread } from "node:worker_threads";
+import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
 import { claimKey } from "#queue";
 import type { HeldClaim } from "#queue";
+import { openThread } from "./open-thread.ts";
 
 /** What the thread is told at its start. */
 export interface HeartSettings {
@@ -23,6 +24,7 @@ export type ToHeart =
 
 /** What the thread tells the worker. */
 export type FromHeart =
+  | { type: "ready" }
   | { type: "beat"; lost: string[]; cancelled: string[] }
   | { type: "missed"; message: string }
   | { type: "stopped" };
@@ -44,12 +46,22 @@ export class Heart {
   readonly #options: HeartOptions;
   readonly #held = new Map<string, HeldClaim>();
   #thread: Thread;
+  readonly #ready: Promise<void>;
+  #markReady: () => void = () => undefined;
   #state: WorkerState = "active";
   #stopping = false;
 
   constructor(options: HeartOptions) {
     this.#options = options;
+    this.#ready = new Promise((resolve) => {
+      this.#markReady = resolve;
+    });
     this.#thread = this.#open();
+  }
+
+  /** Resolves when the thread runs: a lease taken before might expire unattended. */
+  get ready(): Promise<void> {
+    return this.#ready;
   }
 
   /** Extends these leases from now on. */
@@ -94,13 +106,7 @@ export class Heart {
 
   #open(): Thread {
     const { settings, log } = this.#options;
-    // From sources (development and tests) the thread needs the loader that its process has.
-    const fromSources = import.meta.url.endsWith(".ts");
-    const module = new URL(fromSources ? "heartbeat/main.ts" : "heartbeat/main.js", import.meta.url);
-    const thread = new Thread(module, {
-      workerData: settings,
-      ...(fromSources && { execArgv: ["--import", "tsx", "--conditions=source"] }),
-    });
+    const thread = openThread("heartbeat/main", settings);
     thread.on("message", (message: FromHeart) => this.#hear(message));
     thread.on("error", (error) => log.error({ err: { message: error.message } }, "the heartbeat thread failed"));
     thread.on("exit", () => {
@@ -115,7 +121,8 @@ export class Heart {
 
   #hear(message: FromHeart): void {
     const { log, onLost, onCancelled, settings } = this.#options;
-    if (message.type === "missed") {
+    if (message.type === "ready") this.#markReady();
+    else if (message.type === "missed") {
       log.error({ err: { message: message.message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
     } else if (message.type === "beat") {
       // A run that ended while the statement was under way is no longer held: its lease is not lost, it is done.

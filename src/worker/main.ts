@@ -49,7 +49,7 @@ async function main(settings: Settings): Promise<void> {
     defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
     retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
   });
-  worker.start();
+  await worker.start();
   const listeners = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { enqueue, getJob, listWorkers } from "#queue";
+import { cancel, claim, enqueue, getJob, listWorkers } from "#queue";
 import type { NewJob } from "#queue";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
@@ -10,6 +10,7 @@ import { startWorker } from "../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../test/start-worker.ts";
 import { defineJob } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
+import { CancelledError } from "./errors.ts";
 
 let db: Database;
 let url: string;
@@ -156,11 +157,40 @@ test("heartbeats keep the lease of a run that takes longer than it", async () =>
   expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0 });
 });
 
+test("a handler that keeps the event loop busy for longer than its lease keeps it", async () => {
+  const jobId = await add();
+  await run(
+    async () => {
+      const until = performance.now() + 2_500;
+      while (performance.now() < until);
+    },
+    { leaseMs: 1_000, heartbeatMs: 200, poll: { minMs: 50, maxMs: 100 } },
+  );
+  expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0 });
+});
+
+test("a running job is cancelled through its worker, and the run is told why", async () => {
+  const jobId = await add();
+  const told = deferred<unknown>();
+  await run(
+    async ({ signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          told.resolve(signal.reason);
+          reject(new Error("aborted"));
+        });
+      }),
+    { heartbeatMs: 200 },
+  );
+  await reaches(jobId, "running");
+  expect(await db.transaction(async (tx) => cancel(tx, { ownerId, jobId }))).toBe("running");
+  expect(await told.promise).toBeInstanceOf(CancelledError);
+  expect(await reaches(jobId, "cancelled")).toMatchObject({ workerId: null, attempts: [{ outcome: "cancelled" }] });
+});
+
 test("a job whose worker vanished is taken back by another once its lease has expired, and uses a retry", async () => {
   const jobId = await add();
-  await db.sql`update jobs set status = 'running', attempt = 1, worker_id = 'gone',
-    lease_expires_at = clock_timestamp() + interval '200 milliseconds' where id = ${jobId}`;
-  await db.sql`insert into job_attempts (job_id, attempt, worker_id, started_at) values (${jobId}, 1, 'gone', now())`;
+  await claim(db.sql, { workerId: "gone", limit: 1, leaseMs: 200 });
   await run(async () => ({}), { heartbeatMs: 100, leaseMs: 1_000, poll: { minMs: 50, maxMs: 100 } });
   expect(await reaches(jobId, "completed")).toMatchObject({
     retryCount: 1,

@@ -62,8 +62,8 @@ export class Worker {
     this.#keeper = new Keeper({ db, log, retention, policyOf });
   }
 
-  /** Enters the registry and starts to claim. */
-  start(): void {
+  /** Enters the registry and starts to claim; resolves when it does. */
+  async start(): Promise<void> {
     const { connection, leaseMs, heartbeatMs, identity, concurrency, log } = this.#options;
     this.#heart = new Heart({
       settings: { ...connection, leaseMs, heartbeatMs, report: { ...identity, concurrency } },
@@ -71,6 +71,7 @@ export class Worker {
       onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),
       onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
     });
+    await this.#heart.ready;
     this.#loops = Promise.all([this.#claimLoop(), this.#keepLoop()]);
   }
 

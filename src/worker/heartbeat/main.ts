@@ -29,6 +29,8 @@ port.on("message", (message: ToHeart) => {
   if (message.type === "state" || message.type === "stop") waker.wake();
 });
 
+say({ type: "ready" });
+
 async function beat(): Promise<void> {
   const claims = [...held.values()];
   const { kept, cancelled } = await db.call((sql) => heartbeat(sql, claims, settings.leaseMs));
