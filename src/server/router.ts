@@ -20,6 +20,7 @@ import {
   threadIdInputSchema,
 } from "#shared/contracts";
 import type { SubmitInput } from "#shared/contracts";
+import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
 import { procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
@@ -60,10 +61,12 @@ const jobs = router({
   list: procedure
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.db.call((sql) => listJobs(sql, { ...input, ownerId: ctx.ownerId }))),
+  ...jobActions,
   counts: procedure.query(async ({ ctx }) => ctx.db.call((sql) => countJobs(sql, ctx.ownerId))),
 });
 
 const threads = router({
+  export: exportProcedure,
   list: procedure.input(listThreadsInputSchema).query(async ({ ctx, input }) => ({
     threads: await ctx.db.call((sql) => listThreads(sql, { ownerId: ctx.ownerId, limit: input?.limit ?? 100 })),
   })),
@@ -85,6 +88,6 @@ const workers = router({
   list: procedure.query(async ({ ctx }) => ({ workers: await ctx.db.call(listWorkers) })),
 });
 
-export const appRouter = router({ chat, jobs, threads, decisionSets, workers });
+export const appRouter = router({ chat, jobs, threads, decisionSets, workers, queues, schedules });
 /** The procedures' types, for typed callers; import it as a type. */
 export type AppRouter = typeof appRouter;
