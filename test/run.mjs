@@ -1,6 +1,6 @@
 // `npm test`: installs what is missing, runs every check and test, and ends with the totals.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -75,10 +75,13 @@ function readReport(file) {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** npm's own mark of what it installed; older than the lock file, it is stale. */
+/** Installs unless npm's own record of what it installed has every package of the lock file at its version. */
 async function install() {
-  const mark = "node_modules/.package-lock.json";
-  if (existsSync(mark) && statSync(mark).mtimeMs >= statSync("package-lock.json").mtimeMs - 1000) return true;
+  const record = "node_modules/.package-lock.json";
+  const { packages: wanted } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+  const { packages: found } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : { packages: {} };
+  const isThere = ([path, { version, optional }]) => path === "" || optional || found[path]?.version === version;
+  if (Object.entries(wanted).every(isThere)) return true;
   return run("npm", ["install", "--no-audit", "--no-fund"]);
 }
 
