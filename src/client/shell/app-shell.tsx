@@ -57,6 +57,9 @@ export function AppShell() {
           <Link to="/workers" className={NAV_CLASS} activeProps={ACTIVE}>
             Workers
           </Link>
+          <Link to="/schedules" className={NAV_CLASS} activeProps={ACTIVE}>
+            Schedules
+          </Link>
         </nav>
         <div className="ml-auto">
           <ThemeToggle />

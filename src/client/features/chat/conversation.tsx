@@ -1,0 +1,105 @@
+import { useEffect, useRef } from "react";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/notice.tsx";
+import { JobState } from "./job-state.tsx";
+import type { Outgoing } from "./outbox.ts";
+import { Reply } from "./reply.tsx";
+import type { Line } from "./turns.ts";
+
+/** Within this distance of its end, the list follows what is added. */
+const NEAR_END_PX = 120;
+
+/** A conversation, scrolled to its end for as long as the reader stays there. */
+export function Conversation({
+  threadId,
+  lines,
+  onResend,
+}: {
+  threadId: string;
+  lines: readonly Line[];
+  onResend: (message: Outgoing) => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLOListElement>(null);
+  const following = useRef(true);
+  useEffect(() => {
+    if (content.current === null) return undefined;
+    const observer = new ResizeObserver(() => {
+      if (following.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+    });
+    observer.observe(content.current);
+    return () => observer.disconnect();
+  }, []);
+  const last = lines.at(-1);
+  useEffect(() => {
+    // One's own message is always brought into view.
+    if (last?.kind !== "outgoing" || box.current === null) return;
+    following.current = true;
+    box.current.scrollTop = box.current.scrollHeight;
+  }, [last?.kind, last?.key]);
+
+  return (
+    <div
+      ref={box}
+      className="min-h-0 flex-1 overflow-y-auto"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        following.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+      }}
+    >
+      <ol ref={content} aria-label="Conversation" className="mx-auto flex max-w-3xl flex-col gap-6 px-4 py-6 sm:px-6">
+        {lines.map((line) => (
+          <li key={line.key}>
+            <ConversationLine line={line} threadId={threadId} onResend={onResend} />
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function ConversationLine({
+  line,
+  threadId,
+  onResend,
+}: {
+  line: Line;
+  threadId: string;
+  onResend: (message: Outgoing) => void;
+}) {
+  if (line.kind === "job") return <JobState jobId={line.jobId} threadId={threadId} first={line.job} />;
+  if (line.kind === "message" && line.role === "assistant") return <Reply content={line.content} />;
+  if (line.kind === "message") return <UserMessage content={line.content} muted={line.role !== "user"} />;
+  const { message } = line;
+  return (
+    <div className="flex flex-col gap-3">
+      <UserMessage content={message.content} muted={message.state !== "sent"} />
+      {message.state === "failed" ? (
+        <ErrorNotice
+          action={
+            <Button size="sm" onClick={() => onResend(message)}>
+              Retry
+            </Button>
+          }
+        >
+          Not sent: {message.error}
+        </ErrorNotice>
+      ) : (
+        <p role="status" className="text-right text-xs text-faint">
+          {message.state === "sending" ? "Sending…" : "Sent"}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function UserMessage({ content, muted }: { content: string; muted: boolean }) {
+  return (
+    <div className="flex justify-end">
+      <p
+        className={`max-w-[85%] rounded-2xl rounded-br-md bg-hover px-4 py-2.5 text-[0.95rem] leading-relaxed whitespace-pre-wrap [overflow-wrap:anywhere] ${muted ? "opacity-70" : ""}`}
+      >
+        {content}
+      </p>
+    </div>
+  );
+}

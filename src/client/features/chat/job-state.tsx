@@ -1,0 +1,102 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { LoaderCircle } from "lucide-react";
+import { useEffect, useRef } from "react";
+import type { ReactNode } from "react";
+import type { JobStatusView } from "#shared/contracts";
+import { isTerminal } from "#shared/job-states";
+import { describeError } from "../../describe-error.ts";
+import { trpc } from "../../trpc.ts";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/notice.tsx";
+import { pollDelayMs } from "./poll-delay.ts";
+import { Reply } from "./reply.tsx";
+
+/** What a turn's job is doing, until its reply is there: polled, and in the end shown in place. */
+export function JobState({ jobId, threadId, first }: { jobId: string; threadId: string; first: JobStatusView | null }) {
+  const cache = trpc.useUtils();
+  const queries = useQueryClient();
+  const watchedSince = useRef(Date.now());
+  const status = trpc.jobs.status.useQuery(
+    { jobId },
+    {
+      ...(first !== null && { placeholderData: first }),
+      refetchInterval: (query) => pollDelayMs(query.state.data, Date.now() - watchedSince.current),
+      refetchOnWindowFocus: (query) => query.state.data === undefined || !isTerminal(query.state.data.status),
+    },
+  );
+  const job = status.data;
+  const ended = job !== undefined && !status.isPlaceholderData && isTerminal(job.status);
+  useEffect(() => {
+    if (ended) void Promise.all([cache.threads.get.invalidate({ threadId }), cache.threads.list.invalidate()]);
+  }, [ended, cache, threadId]);
+  const retry = trpc.jobs.retry.useMutation({
+    onSuccess: async () => {
+      watchedSince.current = Date.now();
+      await queries.invalidateQueries();
+    },
+  });
+  const cancel = trpc.jobs.cancel.useMutation({ onSuccess: async () => queries.invalidateQueries() });
+
+  if (job?.status === "completed") return <Reply content={job.reply ?? ""} />;
+  if (job?.status === "failed" || job?.status === "cancelled") {
+    return (
+      <ErrorNotice
+        action={
+          <span className="flex items-center gap-2">
+            <DetailsLink jobId={jobId} />
+            <Button size="sm" disabled={retry.isPending} onClick={() => retry.mutate({ jobId })}>
+              Try again
+            </Button>
+          </span>
+        }
+      >
+        {job.status === "cancelled" ? "Stopped before there was a reply." : (job.error ?? "The job failed.")}
+        {retry.error && <p>{describeError(retry.error)}</p>}
+      </ErrorNotice>
+    );
+  }
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
+      <LoaderCircle aria-hidden className="size-4 animate-spin" />
+      <Doing job={job} unreachable={status.isError ? describeError(status.error) : null} />
+      <DetailsLink jobId={jobId} />
+      <Button variant="ghost" size="sm" disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
+        Stop
+      </Button>
+    </div>
+  );
+}
+
+function DetailsLink({ jobId }: { jobId: string }) {
+  return (
+    <Link to="/jobs/$jobId" params={{ jobId }} className="text-xs underline underline-offset-2">
+      Details
+    </Link>
+  );
+}
+
+/** One sentence about where an unfinished job stands. */
+function Doing({ job, unreachable }: { job: JobStatusView | undefined; unreachable: string | null }): ReactNode {
+  if (unreachable !== null) return <span role="status">{unreachable} Still trying.</span>;
+  if (job === undefined) return <span role="status">Looking…</span>;
+  if (job.status === "running") return <span role="status">{stepName(job.progress?.step)}</span>;
+  if (job.retryCount > 0) {
+    return (
+      <span role="status">
+        Retry {job.retryCount} of {job.maxRetries} after: {job.error ?? "an error"}
+      </span>
+    );
+  }
+  return <span role="status">Queued, waiting for a worker…</span>;
+}
+
+const STEPS: Record<string, string> = {
+  intake: "Reading your request…",
+  plan: "Designing the system…",
+  compose: "Writing the reply…",
+};
+
+function stepName(step: string | undefined): string {
+  return step === undefined ? "Running…" : (STEPS[step] ?? `Running: ${step}…`);
+}

@@ -1,0 +1,31 @@
+import type { JobDetail } from "#shared/contracts";
+import { describeError } from "../../describe-error.ts";
+import { trpc } from "../../trpc.ts";
+import { Button } from "../../ui/button.tsx";
+
+/** What can be done to a job in its state. */
+export function JobActions({ job, onDone }: { job: JobDetail; onDone: () => void }) {
+  const done = { onSuccess: onDone };
+  const retry = trpc.jobs.retry.useMutation(done);
+  const cancel = trpc.jobs.cancel.useMutation(done);
+  const { jobId, status, hold } = job;
+  const failure = retry.error ?? cancel.error;
+  const retriable = status === "failed" || status === "cancelled" || (status === "queued" && hold === "time");
+  const cancellable = status === "queued" || status === "running" || status === "waiting";
+  return (
+    <>
+      {failure && <span className="text-sm text-bad">{describeError(failure)}</span>}
+      {cancel.isSuccess && status === "running" && <span className="text-sm text-faint">Asked to stop…</span>}
+      {retriable && (
+        <Button disabled={retry.isPending} onClick={() => retry.mutate({ jobId })}>
+          {status === "queued" ? "Run now" : "Retry"}
+        </Button>
+      )}
+      {cancellable && (
+        <Button disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
+          Cancel
+        </Button>
+      )}
+    </>
+  );
+}

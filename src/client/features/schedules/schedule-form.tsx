@@ -1,0 +1,92 @@
+import { useState } from "react";
+import type { FormEvent, ReactNode } from "react";
+import { EXPORT_JOB_TYPE } from "#shared/limits";
+import { describeError } from "../../describe-error.ts";
+import { trpc } from "../../trpc.ts";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/notice.tsx";
+
+const INPUT = "h-9 w-full rounded-lg border border-line bg-canvas px-2.5 text-sm outline-none focus:border-accent";
+
+/** Makes a schedule, or replaces the one of the same name. */
+export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
+  const [badPayload, setBadPayload] = useState(false);
+  const save = trpc.schedules.save.useMutation({ onSuccess: onSaved });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const field = (name: string) => {
+      const value = form.get(name);
+      return typeof value === "string" ? value : "";
+    };
+    const payload = parse(field("payload"));
+    setBadPayload(payload === undefined);
+    if (payload === undefined) return;
+    save.mutate({
+      name: field("name"),
+      cron: field("cron"),
+      timeZone: field("timeZone"),
+      jobType: field("jobType"),
+      missedRuns: field("missedRuns") === "run_once" ? "run_once" : "skip",
+      payload: payload.value,
+    });
+  };
+  return (
+    <form
+      onSubmit={submit}
+      aria-label="New schedule"
+      className="grid gap-3 rounded-xl border border-line bg-raised p-4 sm:grid-cols-2"
+    >
+      <Field label="Name">
+        <input name="name" required maxLength={100} className={INPUT} />
+      </Field>
+      <Field label="Cron (minute hour day month weekday)">
+        <input name="cron" required defaultValue="0 6 * * *" className={`${INPUT} font-mono`} />
+      </Field>
+      <Field label="Time zone">
+        <input
+          name="timeZone"
+          required
+          defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone}
+          className={INPUT}
+        />
+      </Field>
+      <Field label="Job type">
+        <input name="jobType" required defaultValue={EXPORT_JOB_TYPE} className={`${INPUT} font-mono`} />
+      </Field>
+      <Field label="Payload (JSON)">
+        <textarea name="payload" rows={3} defaultValue="{}" className={`${INPUT} h-auto py-2 font-mono`} />
+      </Field>
+      <Field label="Runs missed while no worker was there">
+        <select name="missedRuns" className={INPUT}>
+          <option value="skip">Skip them</option>
+          <option value="run_once">Run once for all of them</option>
+        </select>
+      </Field>
+      <div className="flex flex-wrap items-center gap-3 sm:col-span-2">
+        <Button type="submit" variant="primary" disabled={save.isPending}>
+          Save
+        </Button>
+        {badPayload && <ErrorNotice>payload must be JSON.</ErrorNotice>}
+        {save.error && <ErrorNotice>{describeError(save.error)}</ErrorNotice>}
+      </div>
+    </form>
+  );
+}
+
+function Field({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <label className="flex flex-col gap-1 text-xs text-faint">
+      {label}
+      <span className="text-ink">{children}</span>
+    </label>
+  );
+}
+
+function parse(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return undefined;
+  }
+}
