@@ -80,7 +80,8 @@ async function install() {
   const record = "node_modules/.package-lock.json";
   const { packages: wanted } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const { packages: found } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : { packages: {} };
-  const isThere = ([path, { version, optional }]) => path === "" || optional || found[path]?.version === version;
+  const isThere = ([path, { version, optional }]) =>
+    path === "" || optional === true || found[path]?.version === version;
   if (Object.entries(wanted).every(isThere)) return true;
   return run("npm", ["install", "--no-audit", "--no-fund"]);
 }

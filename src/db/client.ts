@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { ARRAY_TYPES } from "./array-types.ts";
 import { DatabaseUnavailableError, errorCode, isConnectionError, isTransientError } from "./errors.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
@@ -98,6 +99,7 @@ export class Database {
 
 function openPool(options: DatabaseOptions): postgres.Sql {
   return postgres(options.url, {
+    ...ARRAY_TYPES,
     max: options.maxConnections ?? 10,
     prepare: options.prepare ?? true,
     connect_timeout: 5,

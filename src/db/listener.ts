@@ -18,6 +18,7 @@ export function listen({ url, channel, onSignal, heartbeatMs = 10_000 }: ListenO
 
   function open(): postgres.Sql {
     const pool = postgres(url, {
+      fetch_types: false,
       max: 1,
       prepare: false,
       connect_timeout: 5,

@@ -9,7 +9,7 @@ import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
 import { startWorker } from "../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../test/start-worker.ts";
-import { defineJob } from "./define-job.ts";
+import { defineJob, snooze } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 
@@ -141,6 +141,16 @@ test("an error is retried until the retries are used up, then the job is a dead 
   expect(job).toMatchObject({ retryCount: 2, maxRetries: 2, error: "attempt 3: password=***" });
   expect(job.attempts.map((one) => [one.outcome, one.errorName])).toEqual(seen.map(() => ["failed", "TypeError"]));
   expect(JSON.stringify([job, running[0]?.lines])).not.toContain("hunter2");
+});
+
+test("a snoozed job is put back for later without using up a retry", async () => {
+  const jobId = await add({ maxRetries: 0 });
+  await run([handler(async ({ job }) => (job.attempt === 1 ? snooze(50) : { result: job.attempt }))]);
+  expect(await reaches(jobId, "completed")).toMatchObject({
+    result: 2,
+    retryCount: 0,
+    attempts: [{ outcome: "released" }, { outcome: "completed" }],
+  });
 });
 
 test("what is no error may be thrown, and counts as a failure", async () => {

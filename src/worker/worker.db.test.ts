@@ -229,7 +229,7 @@ test("the database may go while a job runs: its end is written when it is back, 
   await started.promise;
   await proxy.cut();
   goOn.resolve();
-  await expect.poll(() => worker.lines.join(""), { timeout: 10_000 }).toContain("claiming failed");
+  await expect.poll(() => worker.lines.join(""), { timeout: 10_000 }).toContain("cannot be reached");
   expect((await read(jobId)).status).toBe("running");
   await proxy.restore();
   expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0, result: "kept" });
