@@ -8,12 +8,6 @@ function answeredStatus(error: unknown): number | null {
   return typeof data.httpStatus === "number" ? data.httpStatus : null;
 }
 
-/** True when sending the same request again may succeed: no answer came, or the server was at fault or busy. */
-export function isTransient(error: unknown): boolean {
-  const status = answeredStatus(error);
-  return status === null || status >= 500 || status === 408 || status === 429;
-}
-
 /** True when the server says that what was asked for does not exist. */
 export function isNotFound(error: unknown): boolean {
   const status = answeredStatus(error);

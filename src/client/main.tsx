@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client";
 import { router } from "./router.tsx";
 import { restoreTheme } from "./shell/theme.ts";
 import { queryClient, trpc, trpcClient } from "./trpc.ts";
+// oxlint-disable-next-line import/no-unassigned-import -- a style sheet has nothing to name
 import "./styles.css";
 
 restoreTheme();

@@ -43,7 +43,11 @@ export function ChatPage({ threadId }: { threadId: string | null }) {
           <ThreadView threadId={threadId} />
         )}
         <div className="mx-auto w-full max-w-3xl shrink-0 px-3 pb-3 sm:px-6 sm:pb-5">
-          <Composer draftKey={threadId ?? "new"} onSend={(content) => send(threadId, content)} />
+          <Composer
+            key={threadId ?? "new"}
+            draftKey={threadId ?? "new"}
+            onSend={(content) => send(threadId, content)}
+          />
         </div>
       </main>
     </div>

@@ -14,7 +14,7 @@ export function Composer({ draftKey, onSend }: { draftKey: string; onSend: (cont
   const box = useRef<HTMLTextAreaElement>(null);
   const overBy = content.length - MAX_CONTENT_CHARS;
   const sendable = content.trim().length > 0 && overBy <= 0;
-  useEffect(() => box.current?.focus({ preventScroll: true }), [draftKey]);
+  useEffect(() => box.current?.focus({ preventScroll: true }), []);
 
   const change = (next: string) => {
     setContent(next);

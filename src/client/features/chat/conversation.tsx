@@ -31,12 +31,13 @@ export function Conversation({
     return () => observer.disconnect();
   }, []);
   const last = lines.at(-1);
+  const sent = last?.kind === "outgoing" ? last.key : null;
   useEffect(() => {
     // One's own message is always brought into view.
-    if (last?.kind !== "outgoing" || box.current === null) return;
+    if (sent === null || box.current === null) return;
     following.current = true;
     box.current.scrollTop = box.current.scrollHeight;
-  }, [last?.kind, last?.key]);
+  }, [sent]);
 
   return (
     <div

@@ -3,9 +3,9 @@ import { Link } from "@tanstack/react-router";
 import { LoaderCircle } from "lucide-react";
 import { useEffect, useRef } from "react";
 import type { ReactNode } from "react";
-import type { JobStatusView } from "#shared/contracts";
 import { isTerminal } from "#shared/job-states";
 import { describeError } from "../../describe-error.ts";
+import type { JobStatusView } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/notice.tsx";
@@ -16,12 +16,15 @@ import { Reply } from "./reply.tsx";
 export function JobState({ jobId, threadId, first }: { jobId: string; threadId: string; first: JobStatusView | null }) {
   const cache = trpc.useUtils();
   const queries = useQueryClient();
-  const watchedSince = useRef(Date.now());
+  const watchedSince = useRef<number>(undefined);
   const status = trpc.jobs.status.useQuery(
     { jobId },
     {
       ...(first !== null && { placeholderData: first }),
-      refetchInterval: (query) => pollDelayMs(query.state.data, Date.now() - watchedSince.current),
+      refetchInterval: (query) => {
+        watchedSince.current ??= Date.now();
+        return pollDelayMs(query.state.data, Date.now() - watchedSince.current);
+      },
       refetchOnWindowFocus: (query) => query.state.data === undefined || !isTerminal(query.state.data.status),
     },
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Message, Thread } from "#shared/contracts";
+import type { Message, Thread } from "../../outputs.ts";
 import type { Outgoing } from "./outbox.ts";
 import { toLines } from "./turns.ts";
 

@@ -1,4 +1,4 @@
-import type { JobStatusView, Message, Thread } from "#shared/contracts";
+import type { JobStatusView, Message, Thread } from "../../outputs.ts";
 import type { Outgoing } from "./outbox.ts";
 
 /** One line of a conversation as the page shows it. */

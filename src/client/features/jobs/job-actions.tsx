@@ -1,5 +1,5 @@
-import type { JobDetail } from "#shared/contracts";
 import { describeError } from "../../describe-error.ts";
+import type { JobDetail } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 

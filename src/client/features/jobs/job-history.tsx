@@ -1,5 +1,5 @@
-import type { Attempt, JobEvent } from "#shared/contracts";
 import type { AttemptOutcome } from "#shared/job-states";
+import type { Attempt, JobEvent } from "../../outputs.ts";
 import { formatDuration, formatMoment } from "../../time/age.ts";
 import { useNow } from "../../time/now.ts";
 import { Badge } from "../../ui/badge.tsx";

@@ -1,10 +1,10 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { JobDetail } from "#shared/contracts";
 import { isTerminal } from "#shared/job-states";
 import { describeError, isNotFound } from "../../describe-error.ts";
 import { formatMoment } from "../../time/age.ts";
 import { Age } from "../../time/live-age.tsx";
+import type { JobDetail } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
 import { JsonBlock } from "../../ui/json-block.tsx";

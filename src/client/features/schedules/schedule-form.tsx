@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { ReactNode } from "react";
 import { EXPORT_JOB_TYPE } from "#shared/limits";
 import { describeError } from "../../describe-error.ts";
 import { trpc } from "../../trpc.ts";
@@ -9,12 +9,11 @@ import { ErrorNotice } from "../../ui/notice.tsx";
 const INPUT = "h-9 w-full rounded-lg border border-line bg-canvas px-2.5 text-sm outline-none focus:border-accent";
 
 /** Makes a schedule, or replaces the one of the same name. */
+// oxlint-disable-next-line max-lines-per-function -- one form, field by field
 export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
   const [badPayload, setBadPayload] = useState(false);
   const save = trpc.schedules.save.useMutation({ onSuccess: onSaved });
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
+  const submit = (form: FormData) => {
     const field = (name: string) => {
       const value = form.get(name);
       return typeof value === "string" ? value : "";
@@ -33,7 +32,10 @@ export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
   };
   return (
     <form
-      onSubmit={submit}
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit(new FormData(event.currentTarget));
+      }}
       aria-label="New schedule"
       className="grid gap-3 rounded-xl border border-line bg-raised p-4 sm:grid-cols-2"
     >
@@ -47,7 +49,7 @@ export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
         <input
           name="timeZone"
           required
-          defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone}
+          defaultValue={new Intl.DateTimeFormat().resolvedOptions().timeZone}
           className={INPUT}
         />
       </Field>

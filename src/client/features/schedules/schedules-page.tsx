@@ -1,7 +1,7 @@
 import { useState } from "react";
-import type { ScheduleRow } from "#shared/operations";
 import { describeError } from "../../describe-error.ts";
 import { formatMoment } from "../../time/age.ts";
+import type { ScheduleRow } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";

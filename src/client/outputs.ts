@@ -1,0 +1,13 @@
+/** What the procedures return, as it arrives: after JSON, where an unknown value may be missing. */
+import type { inferRouterOutputs } from "@trpc/server";
+import type { AppRouter } from "#server/router";
+
+type Outputs = inferRouterOutputs<AppRouter>;
+
+export type JobStatusView = Outputs["jobs"]["status"];
+export type JobDetail = Outputs["jobs"]["get"];
+export type Attempt = JobDetail["attempts"][number];
+export type JobEvent = JobDetail["events"][number];
+export type Thread = Outputs["threads"]["get"];
+export type Message = Thread["messages"][number];
+export type ScheduleRow = Outputs["schedules"]["list"]["schedules"][number];
