@@ -1,71 +1,58 @@
 import { AIMessage, HumanMessage, SystemMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
-import { Annotation, END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
+import { Annotation, END, MessagesAnnotation, RunControl, START, StateGraph, GraphDrained } from "@langchain/langgraph";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import { designSystem } from "./engine/design.ts";
+import { askModel } from "./ask-model.ts";
+import type { Usage } from "./ask-model.ts";
 import type { Design } from "./engine/design.ts";
+import { think } from "./engine/think.ts";
+import type { Thought } from "./engine/think.ts";
 import { writeReply } from "./engine/write-reply.ts";
+import { DrainedError } from "./errors.ts";
 import type { ChatModel } from "./open-model.ts";
+import { EVENT_MODES, readStream, TEXT_KEY } from "./read-stream.ts";
+import type { TurnInput, TurnOptions, TurnOutput } from "./turn.ts";
 
-export interface TurnInput {
-  threadId: string;
-  messageId: string;
-  content: string;
-  history: readonly { id: string; role: "user" | "assistant" | "system" | "tool"; content: string }[];
-}
-
-export interface TurnOutput {
-  /** The reply as Markdown. */
-  reply: string;
-  title: string | null;
-  /** Null where the turn designed nothing new. */
-  version: Omit<Design, "title"> | null;
-}
-
-/** A failure that another try cannot help, such as a refused key. */
-export class PermanentGraphError extends Error {
-  override readonly name = "PermanentGraphError";
+export interface MlWorkflowOptions {
+  /** A saver that keeps `run_id` in its metadata. */
+  checkpointer: BaseCheckpointSaver;
+  /** Null lets the offline engine write the reply. */
+  model: ChatModel | null;
+  /** How long the model may be silent, in milliseconds; 60,000 unless given. */
+  modelIdleMs?: number;
 }
 
 const State = Annotation.Root({
   ...MessagesAnnotation.spec,
-  request: Annotation<string>(),
+  /** The id of the user's message. */
   turnId: Annotation<string>(),
+  request: Annotation<string>(),
+  thought: Annotation<Thought>(),
   design: Annotation<Design | null>({ reducer: (_old, next) => next, default: () => null }),
-  isNew: Annotation<boolean>(),
   reply: Annotation<string>(),
+  usage: Annotation<Usage | null>(),
 });
+type WorkflowState = typeof State.State;
 
-export interface TurnOptions {
-  /** The same for every attempt of one turn, so that a retry resumes. */
-  runId: string;
-  signal: AbortSignal;
-  /** Called with a node's name when it has finished. */
-  onStep?: (step: string) => void;
-}
+const MODEL_IDLE_MS = 60_000;
+const MODEL_MESSAGES = 30;
+const SYSTEM_PROMPT = `You design machine-learning systems. Answer the last message in Markdown, concretely and briefly.
+Keep to the facts, numbers and choices of the draft below; say so where you would choose otherwise. The draft:
+`;
 
-const SYSTEM_PROMPT =
-  "You design machine-learning systems. Answer in Markdown, concretely and briefly, from the conversation and this draft design: ";
-
-/** The built-in graph, intake → plan → reply, over the given checkpoint saver. */
-export function buildMlWorkflow({
-  checkpointer,
-  model,
-}: {
-  checkpointer: BaseCheckpointSaver;
-  model: ChatModel | null;
-}) {
+/** The built-in graph, intake → plan → compose, over the given checkpoint saver. */
+export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_MS }: MlWorkflowOptions) {
   const graph = new StateGraph(State)
-    .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "", isNew: false }))
+    .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "", usage: null }))
     .addNode("plan", (state) => {
-      const next = designSystem(state.request, state.design);
-      return { design: next ?? state.design, isNew: next !== null };
+      const thought = think(state.request, state.design);
+      return { thought, ...(thought.act === "design" && { design: thought.design }) };
     })
     .addNode("compose", async (state, config) => {
-      const reply = model
-        ? await askModel(model, state, config.signal)
-        : writeReply(state.request, state.design, state.isNew);
-      return { reply, messages: [new AIMessage({ content: reply, id: `reply-${state.turnId}` })] };
+      const draft = writeReply(state.request, state.thought, state.design);
+      const { text, usage } = model ? await write(model, state, { draft, config, modelIdleMs }) : speak(draft, config);
+      return { reply: text, usage, messages: [new AIMessage({ content: text, id: `reply-${state.turnId}` })] };
     })
     .addEdge(START, "intake")
     .addEdge("intake", "plan")
@@ -73,50 +60,70 @@ export function buildMlWorkflow({
     .addEdge("compose", END)
     .compile({ checkpointer });
 
-  /** Runs one turn, or what is left of it after a crash. */
-  async function runTurn(input: TurnInput, { runId, signal, onStep }: TurnOptions): Promise<TurnOutput> {
-    const config = { configurable: { thread_id: input.threadId, run_id: runId }, signal };
-    const before = await graph.getState(config);
-    const sameTurn = (before.values as Partial<typeof State.State>).turnId === input.messageId;
-    if (!sameTurn || before.next.length > 0) {
-      const messages = [
-        ...input.history.map(toMessage),
-        new HumanMessage({ content: input.content, id: input.messageId }),
-      ];
-      const stream = await graph.stream(sameTurn ? null : { messages, turnId: input.messageId }, {
-        ...config,
-        streamMode: "updates",
+  /**
+   * Runs one turn, or what is left of it after an earlier attempt.
+   * @throws DrainedError when it was asked to drain: run it again elsewhere. PermanentGraphError and
+   * RateLimitedGraphError as the model's provider says.
+   */
+  async function runTurn(input: TurnInput, options: TurnOptions): Promise<TurnOutput> {
+    const { runId, signal, drain, onStep, onEvent } = options;
+    const control = new RunControl();
+    const requestDrain = () => control.requestDrain("the worker is leaving");
+    if (drain?.aborted) requestDrain();
+    drain?.addEventListener("abort", requestDrain, { once: true });
+    let last: unknown;
+    try {
+      const stream = await graph.stream(toState(input), {
+        configurable: { thread_id: input.threadId, run_id: runId },
+        signal,
+        control,
         durability: "sync",
+        streamMode: onEvent ? ["values", ...EVENT_MODES] : ["values", "updates"],
       });
-      for await (const update of stream) for (const step of Object.keys(update)) onStep?.(step);
+      for await (const [mode, chunk] of stream as AsyncIterable<[string, unknown]>) {
+        if (mode === "values") last = chunk;
+        for (const event of readStream(mode, chunk)) {
+          onEvent?.(event);
+          if (event.type === "step") onStep?.(event.data.step);
+        }
+      }
+    } catch (error) {
+      if (error instanceof GraphDrained) throw new DrainedError("The run stopped after a step", { cause: error });
+      throw error;
+    } finally {
+      drain?.removeEventListener("abort", requestDrain);
     }
-    const { reply, design, isNew } = (await graph.getState(config)).values as typeof State.State;
-    if (!design || !isNew) return { reply, title: design?.title ?? null, version: null };
-    const { title, ...version } = design;
-    return { reply, title, version };
+    return toOutput(last as WorkflowState);
   }
   return { runTurn };
 }
 
-async function askModel(
-  model: ChatModel,
-  { messages, design }: Pick<typeof State.State, "messages" | "design">,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  try {
-    const answer = await model.invoke(
-      [new SystemMessage(SYSTEM_PROMPT + JSON.stringify(design)), ...messages],
-      signal ? { signal } : {},
-    );
-    return typeof answer.content === "string" ? answer.content : answer.text;
-  } catch (error) {
-    const status = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
-    if (status === 401 || status === 403)
-      throw new PermanentGraphError("The model's provider refused the key: check the API key of MODEL", {
-        cause: error,
-      });
-    throw error;
-  }
+function toState({ messageId, content, history }: TurnInput): Partial<WorkflowState> {
+  return { turnId: messageId, messages: [...history.map(toMessage), new HumanMessage({ content, id: messageId })] };
+}
+
+function toOutput({ reply, design, thought, usage }: WorkflowState): TurnOutput {
+  const title = design?.title ?? null;
+  if (!design || thought.act !== "design") return { reply, title, version: null, usage };
+  const { title: _title, ...version } = design;
+  return { reply, title, version, usage };
+}
+
+interface WriteOptions {
+  draft: string;
+  config: LangGraphRunnableConfig;
+  modelIdleMs: number;
+}
+
+async function write(model: ChatModel, { messages }: WorkflowState, { draft, config, modelIdleMs }: WriteOptions) {
+  const asked = [new SystemMessage(SYSTEM_PROMPT + draft), ...messages.slice(-MODEL_MESSAGES)];
+  return askModel(model, asked, { config, idleMs: modelIdleMs });
+}
+
+/** Streams a text that is there already, a paragraph at a time. */
+function speak(text: string, config: LangGraphRunnableConfig): { text: string; usage: null } {
+  for (const part of text.split(/(?<=\n\n)/)) config.writer?.({ [TEXT_KEY]: part });
+  return { text, usage: null };
 }
 
 function toMessage({ id, role, content }: TurnInput["history"][number]): BaseMessage {

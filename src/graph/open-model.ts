@@ -1,4 +1,5 @@
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import { readModelError } from "./read-model-error.ts";
 
 export type ChatModel = BaseChatModel;
 
@@ -10,6 +11,7 @@ export interface ModelOptions {
   ollamaBaseUrl?: string | undefined;
 }
 
+/** How long a provider may take to begin its answer, in milliseconds. */
 const TIMEOUT_MS = 60_000;
 
 /**
@@ -34,6 +36,7 @@ export async function openModel(spec: string, options: ModelOptions): Promise<Ch
       model,
       maxRetries: 0,
       apiKey: options.anthropicApiKey ?? "unset",
+      clientOptions: { timeout: TIMEOUT_MS },
       ...(options.anthropicBaseUrl !== undefined && { anthropicApiUrl: options.anthropicBaseUrl }),
     });
   }
@@ -42,8 +45,22 @@ export async function openModel(spec: string, options: ModelOptions): Promise<Ch
     return new ChatOllama({
       model,
       maxRetries: 0,
+      fetch: fetchOrExplain,
       ...(options.ollamaBaseUrl !== undefined && { baseUrl: options.ollamaBaseUrl }),
     });
   }
   throw new Error("MODEL must be provider:name, where provider is openai, anthropic or ollama");
 }
+
+/** Ollama's client drops the headers of a refusal, so it is read before the client sees it. */
+const fetchOrExplain: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  if (!response.ok) {
+    const explained = readModelError({ status: response.status, headers: response.headers });
+    if (explained instanceof Error) {
+      await response.body?.cancel();
+      throw explained;
+    }
+  }
+  return response;
+};

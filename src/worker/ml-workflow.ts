@@ -1,5 +1,5 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import { buildMlWorkflow, PermanentGraphError } from "#graph";
+import { buildMlWorkflow, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ChatModel } from "#graph";
 import { recordTurn } from "#queue";
 import type { Claim } from "#queue";
@@ -7,7 +7,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
-import { PermanentError } from "./errors.ts";
+import { PermanentError, RetryAfterError } from "./errors.ts";
 
 export interface MlWorkflowOptions {
   /** Null runs the built-in offline engine. */
@@ -40,7 +40,7 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
           },
         )
         .catch((error: unknown) => {
-          throw error instanceof PermanentGraphError ? new PermanentError(error.message, { cause: error }) : error;
+          throw toJobError(error);
         });
       await Promise.all(steps);
       return {
@@ -49,4 +49,12 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
       };
     },
   });
+}
+
+/** What a failure of the graph means for its job. */
+function toJobError(error: unknown): unknown {
+  if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });
+  if (error instanceof RateLimitedGraphError && error.retryAfterMs !== null)
+    return new RetryAfterError(error.message, error.retryAfterMs, { cause: error });
+  return error;
 }

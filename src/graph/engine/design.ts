@@ -1,133 +1,128 @@
-import { TASK_FAMILIES } from "./catalog.ts";
-import type { TaskFamily } from "./catalog.ts";
+import { compareDesigns } from "./compare-designs.ts";
+import { weighOptions } from "./choose-model.ts";
+import type { WeighedOption } from "./choose-model.ts";
+import { estimateCosts, number, planCapacity } from "./estimate-costs.ts";
+import type { Capacity, Cost } from "./estimate-costs.ts";
+import { familyNamed } from "./find-family.ts";
+import { MODEL_KINDS } from "./model-kinds.ts";
+import { planStages } from "./plan-stages.ts";
+import type { Stage } from "./plan-stages.ts";
+import type { Requirements } from "./requirements.ts";
+import type { Risk } from "./task-family.ts";
 
-/** What a thread has asked for so far; null where nothing was said. */
-export interface Requirements {
-  task: string;
-  latencyMs: number | null;
-  requestsPerSecond: number | null;
-  monthlyBudgetUsd: number | null;
-  constraints: string[];
+export interface Alternative {
+  name: string;
+  kind: string;
+  usdPerMonth: number;
+  quality: number;
+  /** Why it was not chosen. */
+  reason: string;
+  winsWhen: string;
 }
 
 export interface Design {
   title: string;
   requirements: Requirements;
-  plan: { stage: string; choice: string }[];
-  alternatives: string[];
-  costs: { item: string; usdPerMonth: number }[];
-  risks: string[];
+  plan: Stage[];
+  /** Its quality is the expected one among its family's options, from 1 to 5. */
+  model: { name: string; kind: string; quality: number; reason: string };
+  capacity: Capacity;
+  /** What was asked for and cannot be kept; empty when all can. */
+  conflicts: string[];
+  alternatives: Alternative[];
+  costs: Cost[];
+  risks: Risk[];
+  /** Rollout and operation rules. */
   policy: string[];
   rationale: string;
+  /** What differs from the version before; empty for the first. */
   diff: string[];
 }
 
-const CONSTRAINTS: readonly [RegExp, string][] = [
-  [/gdpr|privacy|personal data|hipaa|patient/i, "personal data stays in region, pseudonymised, deletable"],
-  [/on[- ]prem|own servers|air[- ]gapped/i, "runs on the customer's own servers"],
-  [/edge|mobile|on[- ]device|offline/i, "runs on the device"],
-  [/explain|interpretab|regulat/i, "each decision can be explained"],
-  [/real[- ]?time|stream/i, "features are fresh within seconds"],
-  [/batch|nightly|daily/i, "scored in batches"],
-  [/cheap|low cost|small budget|save money/i, "cost before accuracy"],
-];
-
-const MULTIPLES: Record<string, number> = { k: 1_000, m: 1_000_000, thousand: 1_000, million: 1_000_000 };
-
-/** The design that a request asks for, on top of the one before; null when it names nothing that can be designed. */
-export function designSystem(request: string, before: Design | null): Design | null {
-  const family = TASK_FAMILIES.find((candidate) => candidate.words.test(request));
-  const stated = readRequirements(request);
-  const saysSomething =
-    stated.latencyMs !== null ||
-    stated.requestsPerSecond !== null ||
-    stated.monthlyBudgetUsd !== null ||
-    stated.constraints.length > 0;
-  const chosen =
-    before === null
-      ? family
-      : (TASK_FAMILIES.find((candidate) => candidate.name === before.requirements.task) ?? family);
-  if (!chosen || (before !== null && !saysSomething)) return null;
-  const requirements: Requirements = {
-    task: chosen.name,
-    latencyMs: stated.latencyMs ?? before?.requirements.latencyMs ?? null,
-    requestsPerSecond: stated.requestsPerSecond ?? before?.requirements.requestsPerSecond ?? null,
-    monthlyBudgetUsd: stated.monthlyBudgetUsd ?? before?.requirements.monthlyBudgetUsd ?? null,
-    constraints: [...new Set([...(before?.requirements.constraints ?? []), ...stated.constraints])],
-  };
-  return {
-    title: before?.title ?? `${chosen.name[0]?.toUpperCase()}${chosen.name.slice(1)}`,
+/** The design that requirements ask for, and what it changes of the one before. Deterministic. */
+export function designSystem(requirements: Requirements, before: Design | null): Design {
+  const family = familyNamed(requirements.task);
+  const [chosen, ...others] = weighOptions(family, requirements);
+  const { option } = chosen;
+  const kind = MODEL_KINDS[option.kind];
+  const costs = estimateCosts(option, requirements);
+  const design: Design = {
+    title: `${family.name.charAt(0).toUpperCase()}${family.name.slice(1)}`,
     requirements,
-    plan: planStages(chosen, requirements),
-    alternatives: [chosen.alternative],
-    costs: estimateCosts(requirements),
-    risks: [chosen.risk, "training and serving compute features differently: share one definition"],
-    policy: [
-      "shadow first, then 5 % of traffic, then all; one switch back",
-      "retrain on a schedule, release only past the offline gate",
-    ],
-    rationale: `The task is ${chosen.name}: start from ${chosen.baseline}, which every later model must beat on ${chosen.metric}.`,
-    diff: before === null ? [] : compare(before.requirements, requirements),
+    model: { name: option.name, kind: kind.label, quality: option.quality, reason: option.because },
+    capacity: planCapacity(option, requirements),
+    plan: planStages(family, option, requirements),
+    conflicts: chosen.against,
+    alternatives: others.map((other) => toAlternative(other, chosen, requirements)),
+    costs,
+    risks: [...family.risks, ...addedRisks(requirements, kind.external)],
+    policy: rollout(requirements, family.online),
+    rationale: `Build ${option.name}: ${option.because}.`,
+    diff: [],
   };
+  return { ...design, diff: before === null ? [] : compareDesigns(before, design) };
 }
 
-function readRequirements(request: string): Omit<Requirements, "task"> {
-  const latency = /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|seconds?)\b/i.exec(request);
-  const rate =
-    /(\d[\d,.]*)\s*(k|m|thousand|million)?\s*(?:requests?|queries|transactions|rps|qps|events)\s*(?:per|a|\/|each)?\s*(?:second|s)?/i.exec(
-      request,
-    );
-  const budget = /\$\s*(\d[\d,.]*)\s*(k|m)?/i.exec(request);
-  const amount = (digits: string | undefined, unit: string | undefined) =>
-    Number((digits ?? "").replaceAll(",", "").replace(/\.$/, "")) * (MULTIPLES[unit?.toLowerCase() ?? ""] ?? 1);
+function toAlternative(other: WeighedOption, chosen: WeighedOption, requirements: Requirements): Alternative {
+  const { option, usdPerMonth, against } = other;
+  const cheapFirst = requirements.constraints.includes("cost before accuracy");
+  const weaker =
+    cheapFirst && usdPerMonth > chosen.usdPerMonth
+      ? `it costs $${number(usdPerMonth - chosen.usdPerMonth)} more a month, and cost comes first`
+      : `its expected quality is ${option.quality} of 5 against ${chosen.option.quality} for the chosen one`;
   return {
-    latencyMs: latency ? Number(latency[1]) * (/^m/i.test(latency[2] ?? "") ? 1 : 1_000) : null,
-    requestsPerSecond: rate ? amount(rate[1], rate[2]) : null,
-    monthlyBudgetUsd: budget ? amount(budget[1], budget[2]) : null,
-    constraints: CONSTRAINTS.filter(([words]) => words.test(request)).map(([, constraint]) => constraint),
+    name: option.name,
+    kind: MODEL_KINDS[option.kind].label,
+    usdPerMonth,
+    quality: option.quality,
+    reason: against.length > 0 ? against.join("; ") : weaker,
+    winsWhen: option.winsWhen,
   };
 }
 
-function planStages(family: TaskFamily, { latencyMs, constraints }: Requirements): Design["plan"] {
-  const fast = latencyMs !== null && latencyMs <= 50;
-  const onDevice = constraints.includes("runs on the device");
-  const serving = onDevice
-    ? "a quantised model on the device, updated over the air"
-    : fast
-      ? `precomputed features in memory and a compiled model, to answer within ${latencyMs} ms`
-      : `a stateless service behind a queue${latencyMs === null ? "" : `, to answer within ${latencyMs} ms`}`;
-  return [
-    { stage: "Data", choice: family.data },
-    { stage: "Baseline", choice: family.baseline },
-    { stage: "Model", choice: family.model },
-    { stage: "Evaluation", choice: family.metric },
-    { stage: "Serving", choice: serving },
+function addedRisks({ constraints, deadlineWeeks, teamSize }: Requirements, external: boolean): Risk[] {
+  const risks: Risk[] = [
     {
-      stage: "Monitoring",
-      choice: "input drift, output drift, delayed outcomes and latency, each with an owner and an alarm",
+      risk: "training and serving compute features differently",
+      mitigation: "one definition for both, compared on logged requests every day",
     },
   ];
+  if (constraints.includes("personal data stays protected"))
+    risks.push({
+      risk: "personal data spreads into copies, logs and models",
+      mitigation:
+        "pseudonymise at the source, keep it in region, delete on request within 30 days, retrain after deletions",
+    });
+  if (constraints.includes("runs on the device"))
+    risks.push({
+      risk: "devices differ and update late",
+      mitigation: "test on the three oldest supported devices and keep two model versions valid",
+    });
+  if (external)
+    risks.push({
+      risk: "the provider changes, slows down or raises its price",
+      mitigation: "pin the model version, keep a second provider behind the same interface, cap the monthly spend",
+    });
+  if ((deadlineWeeks !== null && deadlineWeeks <= 6) || teamSize === 1)
+    risks.push({
+      risk: "too little time or too few hands",
+      mitigation: "ship the baseline behind the final interface first, then swap the model",
+    });
+  return risks;
 }
 
-const RPS_PER_NODE = 200;
-const NODE_USD_PER_MONTH = 150;
-
-function estimateCosts({ requestsPerSecond }: Requirements): Design["costs"] {
-  const nodes = Math.max(2, Math.ceil((requestsPerSecond ?? 50) / RPS_PER_NODE));
+function rollout({ constraints }: Requirements, online: string): string[] {
+  const steps = constraints.includes("runs on the device")
+    ? ["Release to 1 %, 10 %, then all devices, three days apart; withdraw by a remote switch"]
+    : constraints.includes("scored in batches")
+      ? ["Run beside the present process for four cycles and compare; then switch, keeping the old run for two cycles"]
+      : ["Shadow for one week, then 5 % of traffic for one week, then all; one switch back"];
   return [
-    {
-      item: `Serving: ${nodes} nodes at ${NODE_USD_PER_MONTH} USD (${RPS_PER_NODE} requests/s each, two at least)`,
-      usdPerMonth: nodes * NODE_USD_PER_MONTH,
-    },
-    { item: "Training: 4 runs a month of 10 hours at 3 USD", usdPerMonth: 120 },
-    { item: "Storage and monitoring", usdPerMonth: 200 },
+    ...steps,
+    `Decide on ${online}`,
+    "Roll back by itself when errors exceed 1 % or the 95th percentile of latency exceeds its limit for 10 minutes",
+    ...(constraints.includes("decisions can be explained")
+      ? ["Store reasons, inputs and model version with each decision, for as long as it can be contested"]
+      : []),
   ];
-}
-
-function compare(before: Requirements, after: Requirements): string[] {
-  const shown = (value: Requirements[keyof Requirements]) =>
-    value === null ? "not stated" : Array.isArray(value) ? value.join(", ") || "none" : String(value);
-  return (Object.keys(after) as (keyof Requirements)[])
-    .filter((key) => shown(before[key]) !== shown(after[key]))
-    .map((key) => `${key}: ${shown(before[key])} → ${shown(after[key])}`);
 }

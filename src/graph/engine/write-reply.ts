@@ -1,42 +1,141 @@
+import { answerAbout } from "./answer-about.ts";
+import { shownQuantities } from "./compare-designs.ts";
 import type { Design } from "./design.ts";
+import { number, totalCost } from "./estimate-costs.ts";
+import { ASSUMED } from "./requirements.ts";
+import type { Thought } from "./think.ts";
 
-const money = (usd: number) => `$${usd.toLocaleString("en-US")}`;
+/** The reply to a message as Markdown. */
+export function writeReply(request: string, thought: Thought, present: Design | null): string {
+  if (thought.act === "ask") return askBack(request, thought.missing);
+  if (thought.act === "suppose") return supposed(thought.design);
+  if (thought.act === "answer")
+    return present ? answerAbout(request, thought.topic, present) : askBack(request, "task");
+  return thought.design.diff.length > 0 ? changed(thought.design) : described(thought.design);
+}
 
-/** The reply to a request as Markdown: the new design, or what is needed to make one. */
-export function writeReply(request: string, design: Design | null, isNew: boolean): string {
-  if (!design) {
-    return `I design machine-learning systems. Tell me what should be predicted, found or recommended, from which data, how fast and for how much: for example “detect card fraud at 2,000 transactions per second within 50 ms”. From “${request.trim().slice(0, 120)}” I cannot tell yet.`;
-  }
-  if (!isNew) return answerFrom(request, design);
-  const { requirements } = design;
-  const total = design.costs.reduce((sum, cost) => sum + cost.usdPerMonth, 0);
-  const overBudget = requirements.monthlyBudgetUsd !== null && total > requirements.monthlyBudgetUsd;
+function described(design: Design): string {
   return [
-    design.diff.length > 0 ? `**What changed**\n\n${list(design.diff)}` : `## ${design.title}`,
-    design.rationale,
-    `### Requirements\n\n${list([
-      `Latency: ${requirements.latencyMs === null ? "200 ms (assumed)" : `${requirements.latencyMs} ms`}`,
-      `Load: ${requirements.requestsPerSecond === null ? "50 requests/s (assumed)" : `${requirements.requestsPerSecond.toLocaleString("en-US")} requests/s`}`,
-      `Budget: ${requirements.monthlyBudgetUsd === null ? "not stated" : `${money(requirements.monthlyBudgetUsd)} a month`}`,
-      ...requirements.constraints,
-    ])}`,
-    `### Plan\n\n${design.plan.map((step, index) => `${index + 1}. **${step.stage}**: ${step.choice}`).join("\n")}`,
-    `### Cost\n\n| Item | A month |\n| --- | ---: |\n${design.costs.map((cost) => `| ${cost.item} | ${money(cost.usdPerMonth)} |`).join("\n")}\n| **Total** | **${money(total)}** |${overBudget ? "\n\nThis is over the stated budget: lower the load target or score in batches." : ""}`,
-    `### Risks\n\n${list(design.risks)}`,
-    `### Alternatives\n\n${list(design.alternatives)}`,
+    `## ${design.title}`,
+    `${design.rationale} ${conflicts(design)}`.trim(),
+    `### What I understood\n\n${requirementsTable(design)}`,
+    `### Plan\n\n${design.plan.map(({ stage, choice }, index) => `${index + 1}. **${stage}**: ${choice}`).join("\n")}`,
+    `### Cost\n\n${costTable(design)}`,
+    `### Alternatives\n\n${alternativesTable(design)}`,
+    `### Risks\n\n${design.risks.map(({ risk, mitigation }) => `- **${sentence(risk)}**: ${mitigation}`).join("\n")}`,
     `### Rollout\n\n${list(design.policy)}`,
+    openQuestions(design),
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n");
+}
+
+function changed(design: Design): string {
+  const stages = design.plan.filter(({ stage }) => ["Model", "Serving", "Evaluation", "Timeline"].includes(stage));
+  const taskChanged = design.diff.some((line) => line.startsWith("Task:"));
+  if (taskChanged) return `**What changed**\n\n${list(design.diff)}\n\n${described({ ...design, diff: [] })}`;
+  return [
+    `**What changed**\n\n${list(design.diff)}`,
+    `${design.rationale} ${conflicts(design)}`.trim(),
+    `### Plan now\n\n${stages.map(({ stage, choice }) => `- **${stage}**: ${choice}`).join("\n")}`,
+    `### Cost\n\n${costTable(design)}`,
+    `### Alternatives\n\n${alternativesTable(design)}`,
   ].join("\n\n");
 }
 
-function answerFrom(request: string, design: Design): string {
-  if (/risk|wrong|fail/i.test(request)) return `### Risks of this design\n\n${list(design.risks)}`;
-  if (/cost|budget|expens|price/i.test(request))
-    return `### Cost\n\n${list(design.costs.map((cost) => `${cost.item}: ${money(cost.usdPerMonth)} a month`))}`;
-  if (/why|alternative|instead|neural/i.test(request))
-    return `${design.rationale}\n\nConsidered:\n\n${list(design.alternatives)}`;
-  return `The present design stands: ${design.rationale}\n\n${list(design.plan.map((step) => `**${step.stage}**: ${step.choice}`))}\n\nState a latency, load, budget or constraint to change it.`;
+function supposed(design: Design): string {
+  if (design.diff.length === 0) return "That would change nothing: the design already meets it.";
+  return [
+    `**That would change**\n\n${list(design.diff)}`,
+    `${design.rationale} ${conflicts(design)}`.trim(),
+    "Nothing is changed yet: say it as a requirement, without “what if”, and I will make it the next version.",
+  ].join("\n\n");
+}
+
+function conflicts(design: Design): string {
+  if (design.conflicts.length === 0) return "";
+  return `**Not everything you asked for fits together**; this option comes closest, but ${design.conflicts.join("; ")}.`;
+}
+
+function requirementsTable({ requirements }: Design): string {
+  const stated = shownQuantities(requirements).map(({ label, value }) => `| ${label} | ${value} |`);
+  const assumed = [
+    requirements.latencyMs === null && requirements.constraints.every((one) => one !== "scored in batches")
+      ? `| Latency | ${ASSUMED.latencyMs} ms (assumed) |`
+      : "",
+    requirements.requestsPerSecond === null ? `| Load | ${ASSUMED.requestsPerSecond}/s (assumed) |` : "",
+    requirements.dataRows === null ? `| Examples | ${number(ASSUMED.dataRows)} (assumed) |` : "",
+  ];
+  const constraints = requirements.constraints.map((one) => `| Constraint | ${one} |`);
+  return [
+    "| Requirement | Value |",
+    "| --- | --- |",
+    `| Task | ${requirements.task}: “${requirements.goal.slice(0, 120).replaceAll("|", "\\|")}” |`,
+    ...stated,
+    ...assumed.filter((row) => row !== ""),
+    ...constraints,
+  ].join("\n");
+}
+
+function costTable({ costs }: Design): string {
+  const rows = costs.map(({ item, usdPerMonth }) => `| ${item} | $${number(usdPerMonth)} |`);
+  return ["| Item | A month |", "| --- | ---: |", ...rows, `| **Total** | **$${number(totalCost(costs))}** |`].join(
+    "\n",
+  );
+}
+
+function alternativesTable({ alternatives }: Design): string {
+  const rows = alternatives.map(
+    (one) => `| ${one.name} | $${number(one.usdPerMonth)} | ${one.reason} | ${one.winsWhen} |`,
+  );
+  return ["| Instead | A month | Not chosen because | Wins when |", "| --- | ---: | --- | --- |", ...rows].join("\n");
+}
+
+function openQuestions({ requirements }: Design): string {
+  const missing = [
+    requirements.dataRows === null ? "How many examples do you have, and are they labelled?" : "",
+    requirements.requestsPerSecond === null ? "How many predictions do you need, and when is the peak?" : "",
+    requirements.monthlyBudgetUsd === null ? "What may it cost a month?" : "",
+  ].filter((question) => question !== "");
+  return missing.length === 0 ? "" : `### To make this firmer\n\n${list(missing.slice(0, 2))}`;
+}
+
+const QUESTIONS = {
+  task: [
+    "What should be predicted, found, recommended, answered or written?",
+    "From which data, and roughly how much of it?",
+    "How fast must an answer be, how many are needed, and what may it cost a month?",
+  ],
+  detail: [
+    "What decision should the model support, and who acts on it?",
+    "What does one example look like (a customer, an image, a document, a sensor reading), and is the outcome known for past ones?",
+    "What happens today without a model?",
+  ],
+  change: [
+    "Should a number change (latency, load, examples, budget, team, deadline)?",
+    "Is there a new constraint (on-device, privacy, explanations, batch)?",
+    "Or do you want to know more about the model, cost, risks, evaluation, rollout or alternatives?",
+  ],
+};
+
+function askBack(request: string, missing: keyof typeof QUESTIONS): string {
+  const said = request.trim().replaceAll(/\s+/g, " ").slice(0, 100);
+  const opening = {
+    task: `I design machine-learning systems, and from “${said}” I cannot tell yet what one should do.`,
+    detail: `“${said}” leaves too much open for a useful design.`,
+    change: `I do not see what “${said}” should change in the present design.`,
+  }[missing];
+  const example =
+    missing === "change"
+      ? "For example: “we only have 10k rows”, “make it cheaper”, “why not a neural network?”."
+      : "For example: “detect card fraud at 2,000 transactions per second within 50 ms, with reasons for each case”.";
+  return `${opening}\n\n${list(QUESTIONS[missing])}\n\n${example}`;
 }
 
 function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join("\n");
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,0 +1,88 @@
+import { weighOptions } from "./choose-model.ts";
+import type { WeighedOption } from "./choose-model.ts";
+import type { Design } from "./design.ts";
+import { number, totalCost } from "./estimate-costs.ts";
+import { familyNamed } from "./find-family.ts";
+import { MODEL_KINDS } from "./model-kinds.ts";
+import type { ModelKind } from "./model-kinds.ts";
+import type { Topic } from "./read-intent.ts";
+
+const KIND_WORDS: readonly [RegExp, readonly ModelKind[]][] = [
+  [/neural|deep[- ]learning|transformers?|lstm|\bcnn\b|\bgnn\b|graph/i, ["large-neural", "small-neural"]],
+  [/llms?|gpt|claude|language models?|foundation|openai|anthropic|\bapi\b|hosted/i, ["hosted-model", "own-llm"]],
+  [/open[- ]source|llama|mistral|own (?:model|gpu)/i, ["own-llm", "hosted-model"]],
+  [/xgboost|boost\w*|trees?|forest|lightgbm|catboost/i, ["trees"]],
+  [/linear|logistic|regression|scorecard|simple(?:r)? model|matrix factori[sz]ation/i, ["linear"]],
+  [/rules?|heuristics?|statistics|thresholds?|no (?:ml|model)|without (?:ml|machine learning)/i, ["rules"]],
+];
+
+const ANSWERS: Record<Exclude<Topic, "why-not" | "compare">, (design: Design) => string> = {
+  cost: (design) =>
+    `### Cost\n\n${list(design.costs.map(({ item, usdPerMonth }) => `${item} = $${number(usdPerMonth)}`))}\n\nTogether **$${number(totalCost(design.costs))} a month**. ${cheaper(design)}`,
+  risk: (design) => `### Risks\n\n${list(design.risks.map(({ risk, mitigation }) => `**${risk}**: ${mitigation}`))}`,
+  rollout: (design) => `### Rollout\n\n${list(design.policy)}`,
+  evaluation: (design) => stages(design, ["Evaluation", "Baseline", "Monitoring"]),
+  data: (design) => stages(design, ["Data", "Features", "Retraining"]),
+  scale: (design) =>
+    `${stages(design, ["Serving"])}\n- **Peak**: ${number(design.capacity.peakPerSecond)} requests a second\n- **Nodes**: ${design.capacity.sum}`,
+  timeline: (design) => stages(design, ["Timeline", "Model"]),
+  model: (design) =>
+    `${design.rationale}\n\n${list(design.alternatives.map((one) => `**${one.name}** was not chosen: ${one.reason}. It wins when ${one.winsWhen}.`))}`,
+  summary: (design) =>
+    `### ${design.title}\n\n${design.rationale} It costs $${number(totalCost(design.costs))} a month.\n\n${list(design.plan.map(({ stage, choice }) => `**${stage}**: ${choice}`))}`,
+};
+
+/** The answer to a question about a design, from that design alone. */
+export function answerAbout(request: string, topic: Topic, design: Design): string {
+  return topic === "why-not" || topic === "compare" ? answerOptions(request, topic, design) : ANSWERS[topic](design);
+}
+
+function answerOptions(request: string, topic: "why-not" | "compare", design: Design): string {
+  const weighed = weighOptions(familyNamed(design.requirements.task), design.requirements);
+  const asked = new Set(KIND_WORDS.filter(([words]) => words.test(request)).flatMap(([, kinds]) => kinds));
+  const named = weighed.filter(({ option }) => asked.has(option.kind));
+  const chosen = weighed[0];
+  if (topic === "compare") {
+    const shown = named.some((one) => one !== chosen) ? [chosen, ...named.filter((one) => one !== chosen)] : weighed;
+    return `### Compared for this design\n\n${comparison(shown)}\n\nChosen: **${chosen.option.name}**, because ${chosen.option.because}.`;
+  }
+  const other = named.find((one) => one !== chosen);
+  if (named.includes(chosen) && !other)
+    return `It is what the design uses: **${chosen.option.name}**, because ${chosen.option.because}.`;
+  if (!other)
+    return `Among the usual ways to build ${design.requirements.task} nothing like that stands out. Considered:\n\n${list(design.alternatives.map((one) => `**${one.name}**: wins when ${one.winsWhen}`))}`;
+  const why = design.alternatives.find((one) => one.name === other.option.name)?.reason ?? "";
+  return `**${other.option.name}** would be the way, because ${other.option.because}. It was not chosen: ${why}. It wins when ${other.option.winsWhen}.\n\n${comparison([chosen, other])}`;
+}
+
+function comparison(options: readonly WeighedOption[]): string {
+  const rows = options.map(({ option, usdPerMonth, against }) => {
+    const kind = MODEL_KINDS[option.kind];
+    return `| ${option.name} | ${option.quality} of 5 | ${number(kind.latencyMs)} ms | $${number(usdPerMonth)} | ${number(option.minRows)} | ${kind.explainable ? "yes" : "no"} | ${against.length === 0 ? "yes" : against.join("; ")} |`;
+  });
+  return [
+    "| Option | Quality | Latency | A month | Examples | Explains itself | Fits what you asked |",
+    "| --- | --- | ---: | ---: | ---: | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function cheaper(design: Design): string {
+  const total = totalCost(design.costs);
+  const [best] = design.alternatives
+    .filter((one) => one.usdPerMonth < total)
+    .toSorted((a, b) => a.usdPerMonth - b.usdPerMonth);
+  return best
+    ? `The cheapest other way is ${best.name} at $${number(best.usdPerMonth)}, but ${best.reason}.`
+    : "No other way considered is cheaper; lower load or scoring in batches would be.";
+}
+
+function stages(design: Design, names: readonly string[]): string {
+  return list(
+    design.plan.filter(({ stage }) => names.includes(stage)).map(({ stage, choice }) => `**${stage}**: ${choice}`),
+  );
+}
+
+function list(items: readonly string[]): string {
+  return items.map((item) => `- ${item}`).join("\n");
+}

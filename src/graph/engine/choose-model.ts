@@ -1,0 +1,75 @@
+import { estimateCosts, number, totalCost } from "./estimate-costs.ts";
+import { MODEL_KINDS } from "./model-kinds.ts";
+import { ASSUMED } from "./requirements.ts";
+import type { Requirements } from "./requirements.ts";
+import type { ModelOption, TaskFamily } from "./task-family.ts";
+
+/** One option of a family, weighed against what was asked. */
+export interface WeighedOption {
+  option: ModelOption;
+  usdPerMonth: number;
+  /** Why it cannot be used as asked; empty when it can. */
+  against: string[];
+}
+
+/** All options of a family; the first is the one to build. */
+export function weighOptions(family: TaskFamily, requirements: Requirements): [WeighedOption, ...WeighedOption[]] {
+  const weighed = family.options.map((option) => ({
+    option,
+    usdPerMonth: totalCost(estimateCosts(option, requirements)),
+    against: reasonsAgainst(option, requirements),
+  }));
+  const cheapFirst = requirements.constraints.includes("cost before accuracy");
+  weighed.sort(
+    (one, other) =>
+      one.against.length - other.against.length ||
+      (cheapFirst ? one.usdPerMonth - other.usdPerMonth : 0) ||
+      other.option.quality - one.option.quality ||
+      one.usdPerMonth - other.usdPerMonth,
+  );
+  return weighed as [WeighedOption, ...WeighedOption[]];
+}
+
+function reasonsAgainst(option: ModelOption, requirements: Requirements): string[] {
+  const kind = MODEL_KINDS[option.kind];
+  const has = (constraint: Requirements["constraints"][number]) => requirements.constraints.includes(constraint);
+  const { latencyMs, monthlyBudgetUsd, deadlineWeeks } = requirements;
+  const rows = has("few or no labels") ? 0 : (requirements.dataRows ?? ASSUMED.dataRows);
+  const cost = totalCost(estimateCosts(option, requirements));
+  const weeks = weeksNeeded(option, requirements);
+  const limits: [boolean, string][] = [
+    [
+      rows < option.minRows,
+      `it needs about ${number(option.minRows)} labelled examples, and there are ${rows === 0 ? "hardly any" : number(rows)}${requirements.dataRows === null && rows > 0 ? " (assumed)" : ""}`,
+    ],
+    [
+      latencyMs !== null && kind.latencyMs > latencyMs,
+      `one answer takes about ${number(kind.latencyMs)} ms, over the ${number(latencyMs ?? 0)} ms asked for`,
+    ],
+    [
+      monthlyBudgetUsd !== null && cost > monthlyBudgetUsd,
+      `it costs about $${number(cost)} a month, over the budget of $${number(monthlyBudgetUsd ?? 0)}`,
+    ],
+    [has("no GPU") && kind.needsGpu, "it needs GPUs"],
+    [has("no neural network") && kind.neural, "it is a neural network"],
+    [has("runs on the device") && !kind.fitsDevice, "it does not fit on a device"],
+    [has("decisions can be explained") && !kind.explainable, "its single decisions cannot be explained"],
+    [
+      (has("no external API") || has("data stays on own servers") || has("personal data stays protected")) &&
+        kind.external,
+      "it sends the data to a provider",
+    ],
+    [
+      deadlineWeeks !== null && weeks > deadlineWeeks,
+      `it takes about ${weeks} weeks, and there are ${deadlineWeeks ?? 0}`,
+    ],
+  ];
+  return limits.filter(([applies]) => applies).map(([, reason]) => reason);
+}
+
+/** From nothing to the first release with the team at hand, in weeks. */
+export function weeksNeeded(option: ModelOption, { teamSize }: Requirements): number {
+  const share = 2 / Math.min(teamSize ?? ASSUMED.teamSize, 5);
+  // Half of the work is waiting for data, reviews and experiments, which more people do not shorten.
+  return Math.ceil(MODEL_KINDS[option.kind].weeks * (0.5 + 0.5 * share));
+}

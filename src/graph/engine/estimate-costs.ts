@@ -1,0 +1,99 @@
+import { MODEL_KINDS } from "./model-kinds.ts";
+import { ASSUMED } from "./requirements.ts";
+import type { Requirements } from "./requirements.ts";
+import type { ModelOption } from "./task-family.ts";
+
+export interface Cost {
+  /** What is paid for, with the sum that leads to the figure. */
+  item: string;
+  usdPerMonth: number;
+}
+
+export interface Capacity {
+  peakPerSecond: number;
+  nodes: number;
+  /** How the number of nodes was found. */
+  sum: string;
+}
+
+const PEAK_FACTOR = 3;
+const USEFUL_SHARE = 0.6;
+const SECONDS_PER_MONTH = 2_592_000;
+const RUNS_PER_MONTH = 4;
+const KB_PER_ROW = 2;
+
+/** The nodes that serve the load at its peak. */
+export function planCapacity(option: ModelOption, requirements: Requirements): Capacity {
+  const kind = MODEL_KINDS[option.kind];
+  const average = requirements.requestsPerSecond ?? ASSUMED.requestsPerSecond;
+  const peakPerSecond = Math.ceil(average * PEAK_FACTOR);
+  if (requirements.constraints.includes("runs on the device"))
+    return { peakPerSecond, nodes: 0, sum: "none: each device computes for itself" };
+  if (requirements.constraints.includes("scored in batches")) {
+    const hours = (average * 86_400) / (kind.requestsPerSecondPerNode * USEFUL_SHARE) / 3_600;
+    const nodes = Math.max(1, Math.ceil(hours / 4));
+    return {
+      peakPerSecond,
+      nodes,
+      sum: `${number(average * 86_400)} a day ÷ (${number(kind.requestsPerSecondPerNode)}/s × ${USEFUL_SHARE}) = ${number(Number(hours.toPrecision(2)))} h, done within 4 h`,
+    };
+  }
+  const needed = Math.ceil(peakPerSecond / (kind.requestsPerSecondPerNode * USEFUL_SHARE));
+  const nodes = Math.max(2, needed);
+  return {
+    peakPerSecond,
+    nodes,
+    sum: `${number(average)}/s × ${PEAK_FACTOR} at peak ÷ (${number(kind.requestsPerSecondPerNode)}/s per node × ${USEFUL_SHARE} load) = ${needed}${needed < nodes ? ", two at least" : ""}`,
+  };
+}
+
+/** What the design costs a month, item by item. */
+export function estimateCosts(option: ModelOption, requirements: Requirements): Cost[] {
+  const kind = MODEL_KINDS[option.kind];
+  const average = requirements.requestsPerSecond ?? ASSUMED.requestsPerSecond;
+  const { nodes } = planCapacity(option, requirements);
+  const batch = requirements.constraints.includes("scored in batches");
+  const nodeUsd = batch ? Math.round(kind.nodeUsdPerMonth / 6) : kind.nodeUsdPerMonth;
+  const costs: Cost[] = [
+    nodes === 0
+      ? { item: "Delivery of model updates to devices", usdPerMonth: 40 }
+      : {
+          item: `Serving: ${number(nodes)} × $${number(nodeUsd)}${batch ? " (4 hours a day)" : ""}`,
+          usdPerMonth: nodes * nodeUsd,
+        },
+  ];
+  if (kind.usdPerThousand > 0) {
+    const calls = average * SECONDS_PER_MONTH;
+    costs.push({
+      item: `Provider: ${number(Number((calls / 1_000).toPrecision(3)))} thousand calls × $${kind.usdPerThousand}`,
+      usdPerMonth: Math.round((calls / 1_000) * kind.usdPerThousand),
+    });
+  }
+  if (kind.trainingHours > 0)
+    costs.push({
+      item: `Training: ${RUNS_PER_MONTH} runs × ${kind.trainingHours} h × $${kind.trainingUsdPerHour}`,
+      usdPerMonth: Math.ceil(RUNS_PER_MONTH * kind.trainingHours * kind.trainingUsdPerHour),
+    });
+  const gigabytes = Math.max(
+    10,
+    requirements.dataGb ?? ((requirements.dataRows ?? ASSUMED.dataRows) * KB_PER_ROW) / 1e6,
+  );
+  costs.push({
+    item: `Data: ${number(Math.ceil(gigabytes))} GB × 2 copies × $0.10`,
+    usdPerMonth: Math.ceil(gigabytes * 0.2),
+  });
+  costs.push({ item: "Monitoring and logs", usdPerMonth: 60 });
+  if (requirements.constraints.includes("few or no labels"))
+    costs.push({ item: "Labelling: 500 cases × $0.40", usdPerMonth: 200 });
+  return costs;
+}
+
+/** The sum of the items. */
+export function totalCost(costs: readonly Cost[]): number {
+  return costs.reduce((sum, cost) => sum + cost.usdPerMonth, 0);
+}
+
+/** A number as it is shown, with thousands set apart. */
+export function number(value: number): string {
+  return value.toLocaleString("en-US", { maximumSignificantDigits: value >= 100 ? 21 : 3 });
+}
