@@ -10,6 +10,8 @@ export interface RunContext<Payload> {
   payload: Payload;
   /** Aborted when the lease is lost, the job is cancelled, the time is up or the worker leaves: stop then. */
   signal: AbortSignal;
+  /** Aborted once the worker wants to leave: come to a stop where the run can go on elsewhere, and throw `ShutdownError`. */
+  drain: AbortSignal;
   log: Logger;
   /** Shows which step the run has reached. */
   progress: (step: string, detail?: string) => Promise<void>;

@@ -38,6 +38,9 @@ export interface HeartOptions {
   onCancelled: (keys: readonly string[]) => void;
 }
 
+const FIRST_RESTART_MS = 100;
+const LONGEST_RESTART_MS = 5_000;
+
 /**
  * Keeps a worker's leases and its place in the registry from a thread of its own, so that a handler that keeps the
  * event loop busy does not lose its lease. A thread that dies is started again with the claims held.
@@ -50,6 +53,7 @@ export class Heart {
   #markReady: () => void = () => undefined;
   #state: WorkerState = "active";
   #stopping = false;
+  #restartMs = FIRST_RESTART_MS;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -92,11 +96,20 @@ export class Heart {
   async stop(): Promise<void> {
     this.#stopping = true;
     const thread = this.#thread;
+    // A thread that has died and was not started again has nothing to end.
+    if (thread.threadId === -1) return;
     const ended = new Promise<void>((resolve) => {
       thread.once("exit", () => resolve());
     });
     this.#send({ type: "stop" });
     await ended;
+  }
+
+  #restart(): void {
+    if (this.#stopping) return;
+    this.#thread = this.#open();
+    this.#send({ type: "state", state: this.#state });
+    this.#send({ type: "hold", claims: [...this.#held.values()] });
   }
 
   #send(message: ToHeart): void {
@@ -111,10 +124,9 @@ export class Heart {
     thread.on("error", (error) => log.error({ err: { message: error.message } }, "the heartbeat thread failed"));
     thread.on("exit", () => {
       if (this.#stopping) return;
-      log.error("the heartbeat thread ended; starting it again");
-      this.#thread = this.#open();
-      this.#send({ type: "state", state: this.#state });
-      this.#send({ type: "hold", claims: [...this.#held.values()] });
+      log.error({ delayMs: this.#restartMs }, "the heartbeat thread ended; starting it again");
+      setTimeout(() => this.#restart(), this.#restartMs);
+      this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS);
     });
     return thread;
   }
@@ -125,6 +137,7 @@ export class Heart {
     else if (message.type === "missed") {
       log.error({ err: { message: message.message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
     } else if (message.type === "beat") {
+      this.#restartMs = FIRST_RESTART_MS;
       // A run that ended while the statement was under way is no longer held: its lease is not lost, it is done.
       const lost = message.lost.filter((key) => this.#held.delete(key));
       if (lost.length > 0) onLost(lost);

@@ -1,5 +1,5 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
-import { buildMlWorkflow, PermanentGraphError, RateLimitedGraphError } from "#graph";
+import { buildMlWorkflow, DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ChatModel } from "#graph";
 import { recordTurn } from "#queue";
 import type { Claim } from "#queue";
@@ -7,7 +7,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
-import { PermanentError, RetryAfterError } from "./errors.ts";
+import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 
 export interface MlWorkflowOptions {
   /** Null runs the built-in offline engine. */
@@ -21,7 +21,7 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
   return defineJob({
     type: CHAT_JOB_TYPE,
     payload: chatPayloadSchema,
-    async run({ job, payload, signal, log, progress }) {
+    async run({ job, payload, signal, drain, log, progress }) {
       const { threadId, decisionSetId } = job;
       if (threadId === null || decisionSetId === null)
         throw new PermanentError(`${CHAT_JOB_TYPE} jobs belong to a thread: submit them with chat.submit`);
@@ -33,6 +33,7 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
           {
             runId: job.jobId,
             signal,
+            drain,
             onStep: (step) =>
               steps.push(
                 progress(step).catch((error: unknown) => log.debug({ err: error }, "progress was not recorded")),
@@ -53,6 +54,7 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
 
 /** What a failure of the graph means for its job. */
 function toJobError(error: unknown): unknown {
+  if (error instanceof DrainedError) return new ShutdownError(error.message, { cause: error });
   if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });
   if (error instanceof RateLimitedGraphError && error.retryAfterMs !== null)
     return new RetryAfterError(error.message, error.retryAfterMs, { cause: error });

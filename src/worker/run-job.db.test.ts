@@ -184,19 +184,19 @@ test("a run over its time is stopped, counts as timed out, and does not hold its
 
 test("effects and completion commit together or not at all", async () => {
   const jobId = await add({ maxRetries: 1 });
-  await run(
-    [
-      handler(async ({ job: { attempt } }) => ({
-        result: { attempt },
-        effects: async (tx, claim) => {
-          await tx`insert into effects values (${claim.jobId}, ${claim.attempt})`;
-          if (attempt === 1) throw new Error("after the write");
-        },
-      })),
-    ],
-    { leaseMs: 1_000, heartbeatMs: 200, poll: { minMs: 50, maxMs: 100 } },
-  );
-  expect(await reaches(jobId, "completed")).toMatchObject({ result: { attempt: 2 }, attempt: 2 });
+  await run([
+    handler(async ({ job: { attempt } }) => ({
+      result: { attempt },
+      effects: async (tx, claim) => {
+        await tx`insert into effects values (${claim.jobId}, ${claim.attempt})`;
+        if (attempt === 1) throw new Error("after the write");
+      },
+    })),
+  ]);
+  expect(await reaches(jobId, "completed")).toMatchObject({
+    result: { attempt: 2 },
+    attempts: [{ outcome: "failed", errorMessage: "after the write" }, { outcome: "completed" }],
+  });
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
 });
 

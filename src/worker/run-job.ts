@@ -34,6 +34,8 @@ export interface RunOptions {
   leaseMs: number;
   /** Aborted with LeaseLostError, CancelledError or ShutdownError as the reason. */
   stop: AbortController;
+  /** Aborted when the worker wants to leave. */
+  drain: AbortSignal;
 }
 
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
@@ -77,7 +79,10 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
   try {
     signal.throwIfAborted();
     const run = wrapHandler(handler, middleware);
-    return await Promise.race([run({ job, payload: job.payload, signal, log, progress }), aborted(signal)]);
+    return await Promise.race([
+      run({ job, payload: job.payload, signal, drain: options.drain, log, progress }),
+      aborted(signal),
+    ]);
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw signal.aborted ? signal.reason : error;
@@ -101,11 +106,17 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
   if (effects === undefined) {
     await write(async () => options.finisher.finish({ claim: job, result: result ?? null }));
   } else {
-    await write(async () =>
-      db.transaction(async (tx) => {
-        if (await complete(tx, job, result)) await effects(tx, job);
-      }),
-    );
+    try {
+      await write(async () =>
+        db.transaction(async (tx) => {
+          if (await complete(tx, job, result)) await effects(tx, job);
+        }),
+      );
+    } catch (error) {
+      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
+      // The effects could not be written, so nothing was: that is a failed attempt as any other.
+      return settleError(job, error, options);
+    }
   }
   log.info("job completed");
   return undefined;

@@ -51,6 +51,7 @@ export class Worker {
   #limited = false;
   #idleLooks = 0;
   #stopping = false;
+  readonly #draining = new AbortController();
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
@@ -88,12 +89,14 @@ export class Worker {
   }
 
   /**
-   * Stops claiming, lets running jobs end within the grace period, then aborts and releases the rest.
+   * Stops claiming, asks running jobs to stop where they can go on elsewhere, lets them end within the grace period,
+   * then aborts and releases the rest.
    * Resolves once nothing runs and every lease was given back.
    */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     this.wake();
+    this.#draining.abort();
     this.#heart?.report("draining");
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
@@ -177,6 +180,7 @@ export class Worker {
         ...this.#options,
         handlers: this.#handlers,
         finisher: this.#finisher,
+        drain: this.#draining.signal,
         log,
         stop,
       }).finally(() => {
