@@ -15,7 +15,7 @@ afterEach(async () => {
 /** A turn whose reply the provider's real client writes, against a local server. */
 async function open(provider: Provider, modelIdleMs = 20_000) {
   const server = await startModelServer(provider);
-  cleanups.push(server.close);
+  cleanups.push(async () => server.close());
   const model = await openModel(`${provider}:m`, {
     openaiBaseUrl: server.url,
     anthropicBaseUrl: server.url,
@@ -108,7 +108,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     const turn = run(stop.signal);
     await asked;
     stop.abort(new Error("lease lost"));
-    await expect(turn).rejects.toThrow();
+    await expect(turn).rejects.toThrow("lease lost");
   });
 });
 
