@@ -35,7 +35,7 @@ export async function askModel(
   try {
     listen();
     const stream = model.stream([...messages], { ...config, signal });
-    const answer = await untilAborted(collect(stream, listen), signal);
+    const answer = await collect(stream, listen);
     if (!answer || !hasEnded(answer)) throw new Error("The model's answer ended early");
     const used = answer.usage_metadata as UsageMetadata | undefined;
     return {
@@ -60,15 +60,6 @@ async function collect(
     whole = whole ? whole.concat(part) : part;
   }
   return whole;
-}
-
-/** A client that does not watch its signal must not hold the run. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
-  work.catch(() => undefined);
-  return Promise.race([work, aborted]);
 }
 
 /** Each provider says why it stopped; without that the stream was cut. */

@@ -1,17 +1,7 @@
-import type { RunnableConfig } from "@langchain/core/runnables";
-import { MemorySaver } from "@langchain/langgraph";
-import type { Checkpoint, CheckpointMetadata } from "@langchain/langgraph";
 import { expect, test } from "vitest";
+import { RunSaver } from "../../test/run-saver.ts";
 import { buildMlWorkflow, DrainedError } from "./index.ts";
 import type { TurnEvent } from "./index.ts";
-
-/** Keeps the run's id, as a saver must so that a retry resumes. */
-class RunSaver extends MemorySaver {
-  override async put(config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) {
-    const kept = { ...metadata, run_id: config.configurable?.["run_id"] as string };
-    return super.put(config, checkpoint, kept);
-  }
-}
 
 const quiet = () => new AbortController().signal;
 const ask = (content: string, messageId: string) => ({ threadId: "t", messageId, content, history: [] });

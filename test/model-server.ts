@@ -1,0 +1,124 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export type Provider = "openai" | "anthropic" | "ollama";
+
+/** What the server does with its next request. */
+export type Behaviour =
+  | { kind: "answer"; texts: string[] }
+  | { kind: "refuse"; status: number; headers?: Record<string, string>; body?: unknown }
+  /** Sends the first text, then cuts the connection, or ends the answer as if it were whole. */
+  | { kind: "break"; cleanly: boolean }
+  /** Sends the first text, or nothing at all, and then is silent. */
+  | { kind: "hang"; afterFirst: boolean };
+
+/** A local server that speaks the streaming format of a model provider. */
+export async function startModelServer(provider: Provider) {
+  let behaviour: Behaviour = { kind: "answer", texts: ["hello"] };
+  const requests: { path: string; body: Record<string, unknown>; headers: IncomingMessage["headers"] }[] = [];
+  const hanging = new Set<() => void>();
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
+      requests.push({ path: request.url ?? "", body, headers: request.headers });
+      for (const tell of hanging) tell();
+      reply(provider, behaviour, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}${provider === "openai" ? "/v1" : ""}`,
+    requests,
+    behave(next: Behaviour): void {
+      behaviour = next;
+    },
+    /** Resolves when the next request has come. */
+    async nextRequest(): Promise<void> {
+      return new Promise((resolve) => {
+        hanging.add(resolve);
+      });
+    },
+    async close(): Promise<void> {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function reply(provider: Provider, behaviour: Behaviour, response: ServerResponse): void {
+  if (behaviour.kind === "refuse") {
+    response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
+    response.end(JSON.stringify(behaviour.body ?? { error: { message: "refused", type: "error" } }));
+    return;
+  }
+  if (behaviour.kind === "hang" && !behaviour.afterFirst) return;
+  const format = FORMATS[provider];
+  response.writeHead(200, { "content-type": format.contentType });
+  response.write(format.start);
+  if (behaviour.kind === "answer") {
+    for (const text of behaviour.texts) response.write(format.text(text));
+    response.end(format.end);
+    return;
+  }
+  response.write(format.text("half"), () => {
+    if (behaviour.kind === "hang") return;
+    if (behaviour.cleanly) response.end();
+    else response.socket?.resetAndDestroy();
+  });
+}
+
+const event = (data: { type: string }) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+const chunk = (choices: unknown[], rest: object = {}) =>
+  `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices, ...rest })}\n\n`;
+const line = (rest: object) => `${JSON.stringify({ model: "m", created_at: "2026-01-01T00:00:00Z", ...rest })}\n`;
+
+const FORMATS: Record<Provider, { contentType: string; start: string; text: (text: string) => string; end: string }> = {
+  openai: {
+    contentType: "text/event-stream",
+    start: chunk([{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }]),
+    text: (content) => chunk([{ index: 0, delta: { content }, finish_reason: null }]),
+    end: `${chunk([{ index: 0, delta: {}, finish_reason: "stop" }])}${chunk([], { usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 } })}data: [DONE]\n\n`,
+  },
+  anthropic: {
+    contentType: "text/event-stream",
+    start: `${event({
+      type: "message_start",
+      message: {
+        id: "m",
+        type: "message",
+        role: "assistant",
+        model: "m",
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        usage: { input_tokens: 11, output_tokens: 0 },
+      },
+    } as never)}${event({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as never)}`,
+    text: (text) => event({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text } } as never),
+    end: [
+      event({ type: "content_block_stop", index: 0 } as never),
+      event({
+        type: "message_delta",
+        delta: { stop_reason: "end_turn", stop_sequence: null },
+        usage: { output_tokens: 7 },
+      } as never),
+      event({ type: "message_stop" }),
+    ].join(""),
+  },
+  ollama: {
+    contentType: "application/x-ndjson",
+    start: "",
+    text: (content) => line({ message: { role: "assistant", content }, done: false }),
+    end: line({
+      message: { role: "assistant", content: "" },
+      done: true,
+      done_reason: "stop",
+      prompt_eval_count: 11,
+      eval_count: 7,
+    }),
+  },
+};
