@@ -2,19 +2,6 @@ CREATE TYPE "public"."attempt_outcome" AS ENUM('completed', 'failed', 'lease_exp
 CREATE TYPE "public"."job_hold" AS ENUM('time', 'thread', 'dependency', 'paused', 'limit');--> statement-breakpoint
 CREATE TYPE "public"."job_status" AS ENUM('queued', 'running', 'waiting', 'completed', 'failed', 'cancelled');--> statement-breakpoint
 CREATE TYPE "public"."message_role" AS ENUM('user', 'assistant', 'system', 'tool');--> statement-breakpoint
-CREATE TABLE "decision_sets" (
-	"id" uuid PRIMARY KEY NOT NULL,
-	"thread_id" uuid NOT NULL,
-	"owner_id" text NOT NULL,
-	"title" text NOT NULL,
-	"status" text DEFAULT 'active' NOT NULL,
-	"current_version" integer DEFAULT 0 NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "ck_decision_sets_version" CHECK ("decision_sets"."current_version" >= 0),
-	CONSTRAINT "ck_decision_sets_status" CHECK ("decision_sets"."status" in ('active', 'archived'))
-);
---> statement-breakpoint
 CREATE TABLE "decision_versions" (
 	"decision_set_id" uuid NOT NULL,
 	"version" integer NOT NULL,
@@ -30,6 +17,83 @@ CREATE TABLE "decision_versions" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "decision_versions_decision_set_id_version_pk" PRIMARY KEY("decision_set_id","version"),
 	CONSTRAINT "ck_decision_versions_version" CHECK ("decision_versions"."version" >= 1)
+);
+--> statement-breakpoint
+CREATE TABLE "messages" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "messages_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"decision_set_id" uuid NOT NULL,
+	"job_id" uuid,
+	"parent_id" uuid,
+	"role" "message_role" NOT NULL,
+	"content" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "decision_sets" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"thread_id" uuid NOT NULL,
+	"owner_id" text NOT NULL,
+	"title" text NOT NULL,
+	"status" text DEFAULT 'active' NOT NULL,
+	"current_version" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"pruned_at" timestamp with time zone,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "ck_decision_sets_version" CHECK ("decision_sets"."current_version" >= 0),
+	CONSTRAINT "ck_decision_sets_status" CHECK ("decision_sets"."status" in ('active', 'archived'))
+);
+--> statement-breakpoint
+CREATE TABLE "job_types" (
+	"name" text PRIMARY KEY NOT NULL,
+	"paused" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "limit_keys" (
+	"queue" text NOT NULL,
+	"key" text NOT NULL,
+	"arrival_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"admit_at" timestamp with time zone,
+	CONSTRAINT "limit_keys_queue_key_pk" PRIMARY KEY("queue","key")
+);
+--> statement-breakpoint
+CREATE TABLE "queues" (
+	"name" text PRIMARY KEY NOT NULL,
+	"paused" boolean DEFAULT false NOT NULL,
+	"limits" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "schedules" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"owner_id" text NOT NULL,
+	"name" text NOT NULL,
+	"cron" text NOT NULL,
+	"time_zone" text DEFAULT 'UTC' NOT NULL,
+	"job_type" text NOT NULL,
+	"queue" text DEFAULT 'default' NOT NULL,
+	"payload" jsonb NOT NULL,
+	"priority" integer DEFAULT 0 NOT NULL,
+	"missed_runs" text DEFAULT 'skip' NOT NULL,
+	"paused" boolean DEFAULT false NOT NULL,
+	"next_run_at" timestamp with time zone,
+	"last_run_at" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "ck_schedules_missed_runs" CHECK ("schedules"."missed_runs" in ('skip', 'run_once'))
+);
+--> statement-breakpoint
+CREATE TABLE "workers" (
+	"id" text PRIMARY KEY NOT NULL,
+	"host" text NOT NULL,
+	"pid" integer NOT NULL,
+	"version" text NOT NULL,
+	"concurrency" integer NOT NULL,
+	"running" integer DEFAULT 0 NOT NULL,
+	"state" text DEFAULT 'active' NOT NULL,
+	"started_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"heartbeat_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "ck_workers_state" CHECK ("workers"."state" in ('active', 'draining', 'stopped')),
+	CONSTRAINT "ck_workers_running" CHECK ("workers"."running" >= 0 and "workers"."concurrency" >= 1)
 );
 --> statement-breakpoint
 CREATE TABLE "job_attempts" (
@@ -63,11 +127,6 @@ CREATE TABLE "job_events" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "job_events_job_id_seq_pk" PRIMARY KEY("job_id","seq"),
 	CONSTRAINT "ck_job_events_seq" CHECK ("job_events"."seq" >= 1)
-);
---> statement-breakpoint
-CREATE TABLE "job_types" (
-	"name" text PRIMARY KEY NOT NULL,
-	"paused" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "jobs" (
@@ -121,77 +180,26 @@ CREATE TABLE "jobs" (
 	CONSTRAINT "ck_jobs_on_dependency_failure" CHECK ("jobs"."on_dependency_failure" in ('fail', 'run'))
 );
 --> statement-breakpoint
-CREATE TABLE "limit_keys" (
-	"queue" text NOT NULL,
-	"key" text NOT NULL,
-	"arrival_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"admit_at" timestamp with time zone,
-	CONSTRAINT "limit_keys_queue_key_pk" PRIMARY KEY("queue","key")
-);
---> statement-breakpoint
-CREATE TABLE "messages" (
-	"id" uuid PRIMARY KEY NOT NULL,
-	"seq" bigint GENERATED ALWAYS AS IDENTITY (sequence name "messages_seq_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
-	"decision_set_id" uuid NOT NULL,
-	"job_id" uuid,
-	"parent_id" uuid,
-	"role" "message_role" NOT NULL,
-	"content" text NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
-);
---> statement-breakpoint
-CREATE TABLE "queues" (
-	"name" text PRIMARY KEY NOT NULL,
-	"paused" boolean DEFAULT false NOT NULL,
-	"limits" jsonb DEFAULT '{}'::jsonb NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
-);
---> statement-breakpoint
-CREATE TABLE "schedules" (
-	"id" uuid PRIMARY KEY NOT NULL,
-	"owner_id" text NOT NULL,
-	"name" text NOT NULL,
-	"cron" text NOT NULL,
-	"time_zone" text DEFAULT 'UTC' NOT NULL,
-	"job_type" text NOT NULL,
-	"queue" text DEFAULT 'default' NOT NULL,
-	"payload" jsonb NOT NULL,
-	"priority" integer DEFAULT 0 NOT NULL,
-	"missed_runs" text DEFAULT 'skip' NOT NULL,
-	"paused" boolean DEFAULT false NOT NULL,
-	"next_run_at" timestamp with time zone,
-	"last_run_at" timestamp with time zone,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "ck_schedules_missed_runs" CHECK ("schedules"."missed_runs" in ('skip', 'run_once'))
-);
---> statement-breakpoint
-CREATE TABLE "workers" (
-	"id" text PRIMARY KEY NOT NULL,
-	"host" text NOT NULL,
-	"pid" integer NOT NULL,
-	"version" text NOT NULL,
-	"concurrency" integer NOT NULL,
-	"running" integer DEFAULT 0 NOT NULL,
-	"state" text DEFAULT 'active' NOT NULL,
-	"started_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"heartbeat_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "ck_workers_state" CHECK ("workers"."state" in ('active', 'draining', 'stopped')),
-	CONSTRAINT "ck_workers_running" CHECK ("workers"."running" >= 0 and "workers"."concurrency" >= 1)
-);
---> statement-breakpoint
 ALTER TABLE "decision_versions" ADD CONSTRAINT "decision_versions_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "decision_versions" ADD CONSTRAINT "decision_versions_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "messages" ADD CONSTRAINT "messages_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "messages" ADD CONSTRAINT "messages_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "messages" ADD CONSTRAINT "messages_parent_id_messages_id_fk" FOREIGN KEY ("parent_id") REFERENCES "public"."messages"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_attempts" ADD CONSTRAINT "job_attempts_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_dependencies" ADD CONSTRAINT "job_dependencies_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_dependencies" ADD CONSTRAINT "job_dependencies_depends_on_jobs_id_fk" FOREIGN KEY ("depends_on") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_events" ADD CONSTRAINT "job_events_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "jobs" ADD CONSTRAINT "jobs_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "messages" ADD CONSTRAINT "messages_decision_set_id_decision_sets_id_fk" FOREIGN KEY ("decision_set_id") REFERENCES "public"."decision_sets"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "messages" ADD CONSTRAINT "messages_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "messages" ADD CONSTRAINT "messages_parent_id_messages_id_fk" FOREIGN KEY ("parent_id") REFERENCES "public"."messages"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_decision_versions_job" ON "decision_versions" USING btree ("job_id") WHERE "decision_versions"."job_id" is not null;--> statement-breakpoint
+CREATE INDEX "idx_messages_set_seq" ON "messages" USING btree ("decision_set_id","seq");--> statement-breakpoint
+CREATE INDEX "idx_messages_parent" ON "messages" USING btree ("parent_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_messages_job_role" ON "messages" USING btree ("job_id","role") WHERE "messages"."job_id" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "uq_decision_sets_thread" ON "decision_sets" USING btree ("thread_id");--> statement-breakpoint
 CREATE INDEX "idx_decision_sets_owner_updated" ON "decision_sets" USING btree ("owner_id","updated_at" DESC NULLS FIRST);--> statement-breakpoint
-CREATE UNIQUE INDEX "uq_decision_versions_job" ON "decision_versions" USING btree ("job_id") WHERE "decision_versions"."job_id" is not null;--> statement-breakpoint
+CREATE INDEX "idx_decision_sets_idle" ON "decision_sets" USING btree ("updated_at") WHERE "decision_sets"."pruned_at" is null or "decision_sets"."pruned_at" < "decision_sets"."updated_at";--> statement-breakpoint
+CREATE INDEX "idx_limit_keys_admit" ON "limit_keys" USING btree ("admit_at") WHERE "limit_keys"."admit_at" is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_schedules_owner_name" ON "schedules" USING btree ("owner_id","name");--> statement-breakpoint
+CREATE INDEX "idx_schedules_next_run" ON "schedules" USING btree ("next_run_at") WHERE not "schedules"."paused";--> statement-breakpoint
 CREATE INDEX "idx_job_dependencies_depends_on" ON "job_dependencies" USING btree ("depends_on");--> statement-breakpoint
 CREATE INDEX "idx_jobs_queue_claim" ON "jobs" USING btree ("queue","priority" DESC NULLS FIRST,"owner_id" DESC NULLS FIRST,"seq") WHERE "jobs"."status" = 'queued' and "jobs"."hold" is null;--> statement-breakpoint
 CREATE INDEX "idx_jobs_lease_expiry" ON "jobs" USING btree ("lease_expires_at") WHERE "jobs"."status" = 'running';--> statement-breakpoint
@@ -209,10 +217,4 @@ CREATE INDEX "idx_jobs_owner_queued" ON "jobs" USING btree ("owner_id","seq" DES
 CREATE INDEX "idx_jobs_owner_status" ON "jobs" USING btree ("owner_id","status","seq" DESC NULLS FIRST) WHERE "jobs"."status" in ('waiting', 'failed', 'cancelled');--> statement-breakpoint
 CREATE INDEX "idx_jobs_thread_seq" ON "jobs" USING btree ("thread_id","seq") WHERE "jobs"."thread_id" is not null;--> statement-breakpoint
 CREATE INDEX "idx_jobs_decision_set" ON "jobs" USING btree ("decision_set_id") WHERE "jobs"."decision_set_id" is not null;--> statement-breakpoint
-CREATE INDEX "idx_jobs_completed_at" ON "jobs" USING brin ("completed_at");--> statement-breakpoint
-CREATE INDEX "idx_limit_keys_admit" ON "limit_keys" USING btree ("admit_at") WHERE "limit_keys"."admit_at" is not null;--> statement-breakpoint
-CREATE INDEX "idx_messages_set_seq" ON "messages" USING btree ("decision_set_id","seq");--> statement-breakpoint
-CREATE INDEX "idx_messages_parent" ON "messages" USING btree ("parent_id");--> statement-breakpoint
-CREATE UNIQUE INDEX "uq_messages_job_role" ON "messages" USING btree ("job_id","role") WHERE "messages"."job_id" is not null;--> statement-breakpoint
-CREATE UNIQUE INDEX "uq_schedules_owner_name" ON "schedules" USING btree ("owner_id","name");--> statement-breakpoint
-CREATE INDEX "idx_schedules_next_run" ON "schedules" USING btree ("next_run_at") WHERE not "schedules"."paused";
+CREATE INDEX "idx_jobs_completed_at" ON "jobs" USING brin ("completed_at");

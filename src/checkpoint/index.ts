@@ -5,3 +5,4 @@
 export type { Fence } from "./fence.ts";
 export { FencedSaver } from "./fenced-saver.ts";
 export { migrateCheckpoints } from "./migrate-checkpoints.ts";
+export { pruneCheckpoints } from "./prune-checkpoints.ts";

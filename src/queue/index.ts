@@ -31,6 +31,7 @@ export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
+export { takeIdleThreads } from "./idle-threads.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";
 export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";

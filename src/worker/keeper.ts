@@ -9,8 +9,9 @@ import {
   reap,
   survey,
   sweepPaused,
+  takeIdleThreads,
 } from "#queue";
-import type { Database, RetryPolicy, Survey } from "#queue";
+import type { Database, RetryPolicy, Survey, Tx } from "#queue";
 
 export interface KeeperOptions {
   db: Database;
@@ -18,6 +19,8 @@ export interface KeeperOptions {
   policyOf: (jobType: string) => RetryPolicy;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
+  /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
+  forgetThreads?: ((tx: Tx, threadIds: readonly string[]) => Promise<void>) | undefined;
 }
 
 /**
@@ -73,14 +76,28 @@ export class Keeper {
     if (performance.now() - this.#prunedAt < PRUNE_EVERY_MS) return;
     const deleted = await db.call(async (sql) => prune(sql, retention, PRUNE_BATCH));
     if (deleted > 0) log.info({ deleted }, "old jobs pruned");
+    const forgotten = await this.#forget();
     // A full batch leaves more for the next round.
-    if (deleted < PRUNE_BATCH) {
+    if (deleted < PRUNE_BATCH && forgotten < IDLE_BATCH) {
       await db.call(pruneWorkers);
       this.#prunedAt = performance.now();
     }
   }
+
+  async #forget(): Promise<number> {
+    const { db, log, retention, forgetThreads } = this.#options;
+    if (!forgetThreads) return 0;
+    const threads = await db.transaction(async (tx) => {
+      const idle = await takeIdleThreads(tx, retention.completedMs, IDLE_BATCH);
+      if (idle.length > 0) await forgetThreads(tx, idle);
+      return idle.length;
+    });
+    if (threads > 0) log.info({ threads }, "the past of idle threads pruned");
+    return threads;
+  }
 }
 
+const IDLE_BATCH = 20;
 const MOST_ROUNDS = 20;
 const PRUNE_BATCH = 500;
 const PRUNE_EVERY_MS = 600_000;

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
-import { FencedSaver } from "#checkpoint";
+import { FencedSaver, pruneCheckpoints } from "#checkpoint";
 import { openModel } from "#graph";
 import type { ChatModel } from "#graph";
 import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
@@ -48,6 +48,7 @@ async function main(settings: Settings): Promise<void> {
     retry: { baseMs: settings.RETRY_BASE_MS, capMs: settings.RETRY_CAP_MS },
     defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
     retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
+    forgetThreads: pruneCheckpoints,
   });
   await worker.start();
   const listeners = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy } from "#queue";
+import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
@@ -29,6 +29,8 @@ export interface WorkerOptions {
   defaultTimeoutMs: number;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
+  /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
+  forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
 }
 
 interface Run {
@@ -60,7 +62,7 @@ export class Worker {
     this.#handlers = new Map(options.handlers.map((handler) => [handler.type, handler]));
     this.#finisher = new Finisher(db);
     const policyOf = (jobType: string) => ({ ...retry, ...this.#handlers.get(jobType)?.retry });
-    this.#keeper = new Keeper({ db, log, retention, policyOf });
+    this.#keeper = new Keeper({ db, log, retention, policyOf, forgetThreads: options.forgetThreads });
   }
 
   /** Enters the registry and starts to claim; resolves when it does. */

@@ -16,11 +16,16 @@ export const decisionSets = pgTable(
     status: text().notNull().default("active"),
     currentVersion: integer("current_version").notNull().default(0),
     createdAt: createdAt(),
+    /** When the checkpoints of its past were last deleted; null before. */
+    prunedAt: at("pruned_at"),
     updatedAt: at("updated_at").notNull().defaultNow(),
   },
   (table) => [
     uniqueIndex("uq_decision_sets_thread").on(table.threadId),
     index("idx_decision_sets_owner_updated").on(table.ownerId, table.updatedAt.desc().nullsFirst()),
+    index("idx_decision_sets_idle")
+      .on(table.updatedAt)
+      .where(sql`${table.prunedAt} is null or ${table.prunedAt} < ${table.updatedAt}`),
     check("ck_decision_sets_version", sql`${table.currentVersion} >= 0`),
     check("ck_decision_sets_status", sql`${table.status} in ('active', 'archived')`),
   ],

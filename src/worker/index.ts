@@ -1,0 +1,11 @@
+/**
+ * The worker: claims jobs, keeps their leases, runs them by type, and does what is due by the clock. It owns how a
+ * run lives and ends; it must never know HTTP. Invariant: a run that lost its lease changes nothing.
+ */
+export { defineJob, snooze } from "./define-job.ts";
+export type { JobDefinition, JobHandler, JobType, Middleware, RunContext, RunResult } from "./define-job.ts";
+export { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
+export { exportThread } from "./export-thread.ts";
+export { drain, runInline } from "./testing.ts";
+export { Worker } from "./worker.ts";
+export type { WorkerOptions } from "./worker.ts";

@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+import { pino } from "pino";
+import { claim, claimLimited, promote } from "#queue";
+import type { ClaimedJob, Database } from "#queue";
+import { wrapHandler } from "./define-job.ts";
+import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
+import { Finisher } from "./finisher.ts";
+import { runJob } from "./run-job.ts";
+
+export interface DrainOptions {
+  db: Database;
+  handlers: readonly JobHandler[];
+  middleware?: readonly Middleware[];
+  /** The most jobs to run before giving up, so that a job which makes jobs cannot go on for ever; 1,000 unless given. */
+  most?: number;
+}
+
+const LEASE_MS = 60_000;
+
+/**
+ * For tests: runs every job that is ready, and those that become ready by it, one after another in this process;
+ * retries without delay count as ready. Returns the attempts in the order in which they ran.
+ * @throws Error when `most` jobs have run and there are more.
+ */
+export async function drain({ db, handlers, middleware = [], most = 1_000 }: DrainOptions): Promise<ClaimedJob[]> {
+  const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
+  const ran: ClaimedJob[] = [];
+  for (;;) {
+    await db.transaction(promote);
+    const found = await db.call(async (sql) => claim(sql, options));
+    const [job] =
+      found.jobs.length > 0 ? found.jobs : (await db.transaction(async (tx) => claimLimited(tx, options))).jobs;
+    if (!job) return ran;
+    if (ran.length === most) throw new Error(`More than ${most} jobs were ready: does one make another for ever?`);
+    ran.push(job);
+    await runJob(job, {
+      db,
+      log: pino({ level: "silent" }),
+      handlers: new Map(handlers.map((handler) => [handler.type, handler])),
+      middleware,
+      finisher: new Finisher(db),
+      retry: { baseMs: 0, capMs: 0 },
+      defaultTimeoutMs: LEASE_MS,
+      leaseMs: LEASE_MS,
+      stop: new AbortController(),
+      drain: new AbortController().signal,
+    });
+  }
+}
+
+export interface InlineOptions {
+  middleware?: readonly Middleware[];
+  signal?: AbortSignal;
+  /** What the handler should find in its job besides the type and the payload. */
+  job?: Partial<ClaimedJob>;
+}
+
+/**
+ * For tests: runs a handler on a payload without a queue or a database and returns what it did; its effects are not
+ * written. Throws what the handler throws, and PermanentError when the payload does not fit.
+ */
+export async function runInline(
+  handler: JobHandler,
+  payload: unknown,
+  options: InlineOptions = {},
+): Promise<RunResult> {
+  const job: ClaimedJob = {
+    jobId: randomUUID(),
+    attempt: 1,
+    workerId: "inline",
+    ownerId: "local",
+    threadId: null,
+    limitKey: null,
+    decisionSetId: null,
+    jobType: handler.type,
+    queue: "default",
+    priority: 0,
+    payload,
+    retryCount: 0,
+    maxRetries: 0,
+    timeoutMs: null,
+    traceContext: null,
+    ...options.job,
+  };
+  return wrapHandler(
+    handler,
+    options.middleware ?? [],
+  )({
+    job,
+    payload,
+    signal: options.signal ?? new AbortController().signal,
+    drain: new AbortController().signal,
+    log: pino({ level: "silent" }),
+    progress: async () => undefined,
+  });
+}
