@@ -36,7 +36,7 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
-    this.#pool = openPool(options);
+    this.#pool = this.#open();
   }
 
   /** The present pool. Take it anew for each use: it is replaced after a fault. */
@@ -74,7 +74,7 @@ export class Database {
     return this.call(async (sql) => {
       const notices: Notice[] = [];
       const value = await sql.begin(async (tx) => {
-        collectNotices(tx, notices);
+        collectNotices(tx, (notice) => notices.push(notice));
         return work(tx);
       });
       for (const notice of notices) this.#notifier.send(notice);
@@ -90,9 +90,16 @@ export class Database {
     await this.#pool.end({ timeout: 5 });
   }
 
+  #open(): postgres.Sql {
+    const pool = openPool(this.#options);
+    // A statement by itself has committed when it returns.
+    collectNotices(pool, (notice) => this.#notifier.send(notice));
+    return pool;
+  }
+
   #replace(pool: postgres.Sql): void {
     if (pool !== this.#pool || this.#closed) return;
-    this.#pool = openPool(this.#options);
+    this.#pool = this.#open();
     pool.end({ timeout: 0 }).catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-import type { Executor, Tx } from "./client.ts";
+import type { Executor } from "./client.ts";
 
 /** One NOTIFY. */
 export interface Notice {
@@ -7,11 +7,11 @@ export interface Notice {
 }
 
 const SPACING_MS = 5;
-const collecting = new WeakMap<Executor, Notice[]>();
+const collecting = new WeakMap<Executor, (notice: Notice) => void>();
 
-/** Makes a transaction's notices wait in a list until it has committed. */
-export function collectNotices(tx: Tx, notices: Notice[]): void {
-  collecting.set(tx, notices);
+/** Hands a pool's or a transaction's notices to whoever sends them later. */
+export function collectNotices(sql: Executor, collect: (notice: Notice) => void): void {
+  collecting.set(sql, collect);
 }
 
 /**
@@ -21,8 +21,8 @@ export function collectNotices(tx: Tx, notices: Notice[]): void {
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
-  const notices = collecting.get(sql);
-  if (notices) notices.push({ channel, payload });
+  const collect = collecting.get(sql);
+  if (collect) collect({ channel, payload });
   else await sendNotices(sql, [{ channel, payload }]);
 }
 

@@ -8,7 +8,7 @@ import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyCancel } from "./wake.ts";
+import { notifyCancel, notifyEvents } from "./wake.ts";
 
 /**
  * Cancels a job: at once when it is queued or waiting; a running one is asked to stop, which its worker does within a
@@ -30,6 +30,7 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
     update jobs set status = 'cancelled', hold = null, interrupt = null, cancel_requested_at = clock_timestamp(),
       completed_at = clock_timestamp()
     where id = ${job.jobId}`;
+  await notifyEvents(tx, job);
   await passOn(tx, { ...job, threadId: job.hold === "thread" ? null : job.threadId });
   if (job.hasDependents) await settleDependents(tx, job.jobId, "cancelled");
   return "cancelled";
@@ -42,7 +43,7 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
 export async function settleCancelled(tx: Tx, claim: Claim): Promise<void> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
-  const [ended] = await tx<{ has_dependents: boolean }[]>`
+  const [ended] = await tx<{ has_dependents: boolean; event_seq: number }[]>`
     with owner as (
       update jobs set status = 'cancelled', worker_id = null, lease_expires_at = null, progress = null,
         completed_at = clock_timestamp()
@@ -52,11 +53,12 @@ export async function settleCancelled(tx: Tx, claim: Claim): Promise<void> {
       insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome)
       select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'cancelled' from owner
     )
-    select has_dependents from owner`;
+    select has_dependents, event_seq from owner`;
   if (!ended) {
     if (await settledBefore(tx, claim, "cancelled")) return;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
+  await notifyEvents(tx, { ...claim, eventSeq: ended.event_seq });
   await passOn(tx, claim);
   if (ended.has_dependents) await settleDependents(tx, claim.jobId, "cancelled");
 }

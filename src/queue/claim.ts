@@ -23,6 +23,8 @@ export interface ClaimedJob extends Claim {
   maxRetries: number;
   /** Null where the job type's own or the default timeout applies. */
   timeoutMs: number | null;
+  /** The number of the last event in the job's log; 0 when there is none. */
+  eventSeq: number;
   /** W3C trace context of the submitter; null when there was none. */
   traceContext: Record<string, string> | null;
 }
@@ -156,7 +158,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       returning jobs.*, picked.turn
     )
     select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, trace_context::text as trace_context, turn
+      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, event_seq, trace_context::text as trace_context, turn
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -193,6 +195,7 @@ interface ClaimRow {
   retry_count: number;
   max_retries: number;
   timeout_ms: number | null;
+  event_seq: number;
   trace_context: string | null;
   turn: string;
 }
@@ -213,6 +216,7 @@ function toClaimedJob(row: ClaimRow): ClaimedJob {
     retryCount: row.retry_count,
     maxRetries: row.max_retries,
     timeoutMs: row.timeout_ms,
+    eventSeq: row.event_seq,
     traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
   };
 }

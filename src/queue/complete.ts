@@ -5,6 +5,7 @@ import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
+import { notifyEvents } from "./wake.ts";
 
 /**
  * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
@@ -15,15 +16,16 @@ import { passOn } from "./ready.ts";
 export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
-  const [ended] = await tx<{ has_dependents: boolean }[]>`
+  const [ended] = await tx<{ has_dependents: boolean; event_seq: number }[]>`
     update jobs set status = 'completed', result = ${JSON.stringify(result ?? null)}::text::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     where ${holdsLease(tx, claim)}
-    returning has_dependents`;
+    returning has_dependents, event_seq`;
   if (!ended) {
     if (await settledBefore(tx, claim, "completed")) return false;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
+  await notifyEvents(tx, { ...claim, eventSeq: ended.event_seq });
   await passOn(tx, claim);
   if (ended.has_dependents) await settleDependents(tx, claim.jobId, "completed");
   return true;
@@ -42,7 +44,7 @@ export interface Completion {
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
   const alone = completions.filter(({ claim }) => claim.threadId === null && claim.limitKey === null);
   if (alone.length === 0) return [...completions];
-  const rows = await sql<{ id: string; attempt: number }[]>`
+  const rows = await sql<{ id: string; attempt: number; event_seq: number }[]>`
     update jobs set status = 'completed', result = done.result::jsonb, error_message = null, worker_id = null,
       lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
@@ -50,7 +52,8 @@ export async function completeMany<T extends Completion>(sql: Executor, completi
       as done (id, attempt, worker_id, result)
     where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = done.worker_id
       and jobs.status = 'running' and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
-    returning jobs.id, jobs.attempt`;
+    returning jobs.id, jobs.attempt, jobs.event_seq`;
+  for (const row of rows) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
   const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
 }

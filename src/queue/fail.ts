@@ -7,6 +7,7 @@ import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { announce, passOn } from "./ready.ts";
+import { notifyEvents } from "./wake.ts";
 
 export interface RetryPolicy {
   /** The delay before the first retry, before jitter, in milliseconds; 0 retries at once. */
@@ -50,7 +51,7 @@ export async function settleFailure(
 ): Promise<Settled | undefined> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
-  const [row] = await tx<{ status: Settled; hold: string | null; has_dependents: boolean }[]>`
+  const [row] = await tx<{ status: Settled; hold: string | null; has_dependents: boolean; event_seq: number }[]>`
     with owner as (
       select id, cancel_requested_at is not null as cancelled,
         not ${permanent} and retry_count < max_retries and cancel_requested_at is null as again,
@@ -78,8 +79,9 @@ export async function settleFailure(
         jsonb_build_object('error', error_message, 'outcome', ${outcome}::text, 'retryCount', retry_count, 'runAt', run_at)
       from settled where status = 'queued'
     )
-    select status, hold, has_dependents from settled`;
+    select status, hold, has_dependents, event_seq from settled`;
   if (!row) return undefined;
+  await notifyEvents(tx, { ...claim, eventSeq: row.event_seq });
   if (row.status === "queued") {
     await announce(tx, [{ queue: claim.queue, limit_key: claim.limitKey, hold: row.hold }]);
     // The job keeps its thread's head while it waits, but not its place under a limit.

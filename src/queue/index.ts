@@ -4,6 +4,8 @@
  * unexpired lease, by the database's clock. Read `claim.ts` first.
  */
 export { admitDueKey, findDueKeys } from "./admit.ts";
+export { appendEvents } from "./append-events.ts";
+export type { NewEvent } from "./append-events.ts";
 export { cancel, settleCancelled } from "./cancel.ts";
 export { changePriority } from "./change-priority.ts";
 export { claim, claimLimited } from "./claim.ts";
@@ -38,12 +40,13 @@ export { promote } from "./promote.ts";
 export { prune, pruneWorkers } from "./prune.ts";
 export { createQueue, listQueues, setQueueLimits } from "./queue-limits.ts";
 export { getDecisionSet, getDecisionVersion, getThread, listThreads } from "./read-threads.ts";
+export { readEvents } from "./read-events.ts";
+export type { EventPage } from "./read-events.ts";
 export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";
 export { listWorkers, reportWorker } from "./register-worker.ts";
 export { release, releaseOrphans } from "./release.ts";
-export { reportProgress } from "./report-progress.ts";
 export {
   deleteSchedule,
   fireSchedules,
@@ -55,6 +58,6 @@ export {
 export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
-export { CANCEL_CHANNEL, READY_CHANNEL } from "./wake.ts";
+export { CANCEL_CHANNEL, EVENTS_CHANNEL, READY_CHANNEL } from "./wake.ts";
 export { DatabaseUnavailableError } from "#db";
 export type { Database, Executor, Tx } from "#db";

@@ -18,6 +18,7 @@ export interface LockedJob {
   status: JobStatus;
   hold: Hold | null;
   hasDependents: boolean;
+  eventSeq: number;
 }
 
 /**
@@ -31,8 +32,10 @@ export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<Locke
   if (!place) throw new JobNotFoundError();
   await lockThread(tx, place.thread_id);
   await lockLimit(tx, { queue: place.queue, limitKey: place.limit_key });
-  const [row] = await tx<{ status: JobStatus; hold: Hold | null; job_type: string; has_dependents: boolean }[]>`
-    select status, hold, job_type, has_dependents from jobs where id = ${jobId} for update`;
+  const [row] = await tx<
+    { status: JobStatus; hold: Hold | null; job_type: string; has_dependents: boolean; event_seq: number }[]
+  >`
+    select status, hold, job_type, has_dependents, event_seq from jobs where id = ${jobId} for update`;
   if (!row) throw new JobNotFoundError();
   return {
     jobId,
@@ -43,5 +46,6 @@ export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<Locke
     status: row.status,
     hold: row.hold,
     hasDependents: row.has_dependents,
+    eventSeq: row.event_seq,
   };
 }

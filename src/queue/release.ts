@@ -4,7 +4,7 @@ import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyReady } from "./wake.ts";
+import { notifyEvents, notifyReady } from "./wake.ts";
 
 /**
  * Gives a job back without using up a retry: ready at once, or after a delay (a snooze).
@@ -35,6 +35,7 @@ export async function release(
     if (await settledBefore(tx, claim, "queued")) return;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
+  await notifyEvents(tx, { ...claim, eventSeq: 1 });
   if (delayMs > 0) await passOn(tx, { ...claim, threadId: null });
   else await notifyReady(tx, claim.queue);
 }

@@ -6,6 +6,9 @@ export const READY_CHANNEL = "threadmill_ready";
 /** The channel on which workers hear of jobs to cancel; the payload is the job's id. */
 export const CANCEL_CHANNEL = "threadmill_cancel";
 
+/** The channel on which readers hear that a job's event log has grown or closed; the payload is the job's id. */
+export const EVENTS_CHANNEL = "threadmill_events";
+
 /** Wakes the workers once the transaction has committed. A lost notice costs time, never a job: workers poll as well. */
 export async function notifyReady(sql: Executor, queue: string): Promise<void> {
   await notifyAfterCommit(sql, READY_CHANNEL, queue);
@@ -14,4 +17,12 @@ export async function notifyReady(sql: Executor, queue: string): Promise<void> {
 /** Tells the worker that runs a job to stop it. */
 export async function notifyCancel(sql: Executor, jobId: string): Promise<void> {
   await notifyAfterCommit(sql, CANCEL_CHANNEL, jobId);
+}
+
+/** Tells those who read a job's event log that there is more; jobs of no thread that wrote no event have no readers to tell. */
+export async function notifyEvents(
+  sql: Executor,
+  job: { jobId: string; threadId: string | null; eventSeq: number },
+): Promise<void> {
+  if (job.threadId !== null || job.eventSeq > 0) await notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId);
 }

@@ -9,13 +9,17 @@ import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
 import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
+import { JobFeeds } from "./job-feeds.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
+import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
 import { appRouter } from "./router.ts";
 import type { AppRouter } from "./router.ts";
 
 export interface AppOptions {
   db: Database;
+  /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
+  feeds?: JobFeeds;
   logLevel: string;
   /** Where log lines go; standard output unless given. */
   logTo?: { write: (line: string) => void };
@@ -26,7 +30,12 @@ const OWNER_ID = "local";
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
-export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  db,
+  feeds = new JobFeeds(db),
+  logLevel,
+  logTo,
+}: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
@@ -55,7 +64,7 @@ export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<Fas
     prefix: "/api/trpc",
     trpcOptions: {
       router: appRouter,
-      createContext: ({ req, res }) => ({ db, ownerId: OWNER_ID, log: req.log, signal: callers.whenGone(res) }),
+      createContext: ({ req, res }) => ({ db, feeds, ownerId: OWNER_ID, log: req.log, signal: callers.whenGone(res) }),
       responseMeta: ({ errors }) =>
         errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
           ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }
@@ -63,6 +72,7 @@ export async function buildApp({ db, logLevel, logTo }: AppOptions): Promise<Fas
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   addRest(app, { db, ownerId: OWNER_ID, callers });
+  addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
   addHealth(app, db);
   await addPage(app);
   return app;

@@ -1,7 +1,9 @@
-import { Database } from "#db";
+import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
+import { EVENTS_CHANNEL } from "#queue";
 import { buildApp } from "./app.ts";
+import { JobFeeds } from "./job-feeds.ts";
 
 const BAD_CONFIGURATION = 78;
 
@@ -16,7 +18,13 @@ async function main(settings: Settings): Promise<void> {
     prepare: settings.DATABASE_PREPARE === "true",
     applicationName: "threadmill-api",
   });
-  const app = await buildApp({ db, logLevel: settings.LOG_LEVEL });
+  const feeds = new JobFeeds(db);
+  const listener = listen({
+    url: settings.DATABASE_LISTEN_URL ?? settings.DATABASE_URL,
+    channel: EVENTS_CHANNEL,
+    onSignal: (jobId) => feeds.hear(jobId),
+  });
+  const app = await buildApp({ db, feeds, logLevel: settings.LOG_LEVEL });
   try {
     await app.listen({ host: settings.HOST, port: settings.PORT });
   } catch (error) {
@@ -40,6 +48,7 @@ async function main(settings: Settings): Promise<void> {
     forced.unref();
     void (async () => {
       await app.close();
+      await listener.stop();
       await db.close();
       process.exit(0);
     })();

@@ -1,3 +1,4 @@
+import { tracked } from "@trpc/server";
 import { z } from "zod";
 import {
   countJobs,
@@ -14,6 +15,7 @@ import {
 import {
   decisionSetInputSchema,
   decisionVersionInputSchema,
+  jobEventsInputSchema,
   jobIdInputSchema,
   jobListInputSchema,
   submitInputSchema,
@@ -61,6 +63,14 @@ const jobs = router({
   list: procedure
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.db.call((sql) => listJobs(sql, { ...input, ownerId: ctx.ownerId }))),
+  /** A job's event log, live: each event once and in order, to the closing one. */
+  events: procedure.input(jobEventsInputSchema).subscription(async function* events({ ctx, input, signal }) {
+    const gone = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;
+    const { jobId, lastEventId } = input;
+    for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: gone })) {
+      yield tracked(String(event.seq), event);
+    }
+  }),
   ...jobActions,
   counts: procedure.query(async ({ ctx }) => ctx.db.call((sql) => countJobs(sql, ctx.ownerId))),
 });

@@ -2,6 +2,7 @@ import { initTRPC, TRPCError } from "@trpc/server";
 import type { FastifyBaseLogger } from "fastify";
 import { ZodError } from "zod";
 import type { Database } from "#queue";
+import type { JobFeeds } from "./job-feeds.ts";
 import { mapError } from "./map-error.ts";
 
 /** What every procedure has: the database, who asks, the request's log, and a signal that aborts when the caller leaves. */
@@ -10,10 +11,17 @@ export interface Context {
   ownerId: string;
   log: FastifyBaseLogger;
   signal: AbortSignal;
+  feeds: JobFeeds;
 }
+
+const PING_MS = 10_000;
 
 const trpc = initTRPC.context<Context>().create({
   isDev: false,
+  sse: {
+    ping: { enabled: true, intervalMs: PING_MS },
+    client: { reconnectAfterInactivityMs: PING_MS * 3 },
+  },
   errorFormatter({ shape, error }) {
     if (error.code === "INTERNAL_SERVER_ERROR") return { ...shape, message: "Internal error: see the server's log" };
     return error.cause instanceof ZodError ? { ...shape, message: describeFaults(error.cause) } : shape;

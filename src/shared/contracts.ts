@@ -143,6 +143,17 @@ export type Attempt = z.infer<typeof attemptSchema>;
 
 export type JobEvent = { seq: number; attempt: number; type: string; data: unknown; createdAt: string };
 
+/** The number of the last event that a reader has, as text or number; 0, which is before the first, unless given. */
+export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
+
+/** `jobs.events`: a job, and the number of the last event that the reader has. */
+export const jobEventsInputSchema = jobIdInputSchema.extend({
+  lastEventId: z
+    .union([z.string().regex(/^[0-9]{1,10}$/), z.int().min(0)], "lastEventId must be the number of an event")
+    .nullish()
+    .transform((given) => Number(given ?? 0)),
+});
+
 /** `jobs.get`: one job with its attempts and events, oldest first. */
 export type JobDetail = JobStatusView & {
   queue: string;

@@ -14,7 +14,9 @@ export interface RunContext<Payload> {
   drain: AbortSignal;
   log: Logger;
   /** Shows which step the run has reached. */
-  progress: (step: string, detail?: string) => Promise<void>;
+  progress: (step: string, detail?: string) => void;
+  /** Adds to the job's event log, which readers follow live; any type but the closing ones, any JSON value. */
+  emit: (type: string, data: unknown) => void;
 }
 
 export interface RunResult {

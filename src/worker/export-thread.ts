@@ -16,7 +16,7 @@ export function exportThread(db: Database): JobType<ExportPayload> {
     retry: { maxRetries: 5 },
     timeoutMs: 60_000,
     async run({ job, payload, signal, progress }) {
-      await progress("reading");
+      progress("reading");
       const { ownerId } = job;
       const thread = await db
         .call((sql) => getThread(sql, { ownerId, threadId: payload.threadId }))

@@ -1,6 +1,6 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { buildMlWorkflow, DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
-import type { ChatModel } from "#graph";
+import type { ChatModel, TurnEvent } from "#graph";
 import { recordTurn } from "#queue";
 import type { Claim } from "#queue";
 import { chatPayloadSchema } from "#shared/contracts";
@@ -21,12 +21,11 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
   return defineJob({
     type: CHAT_JOB_TYPE,
     payload: chatPayloadSchema,
-    async run({ job, payload, signal, drain, log, progress }) {
+    async run({ job, payload, signal, drain, progress, emit }) {
       const { threadId, decisionSetId } = job;
       if (threadId === null || decisionSetId === null)
         throw new PermanentError(`${CHAT_JOB_TYPE} jobs belong to a thread: submit them with chat.submit`);
       const graph = buildMlWorkflow({ checkpointer: openSaver(job), model });
-      const steps: Promise<void>[] = [];
       const output = await graph
         .runTurn(
           { threadId, messageId: payload.messageId, content: payload.content, history: payload.history ?? [] },
@@ -34,22 +33,24 @@ export function mlWorkflow({ model, openSaver }: MlWorkflowOptions): JobHandler 
             runId: job.jobId,
             signal,
             drain,
-            onStep: (step) =>
-              steps.push(
-                progress(step).catch((error: unknown) => log.debug({ err: error }, "progress was not recorded")),
-              ),
+            onStep: (step) => progress(step),
+            onEvent: (event) => emitTurn(emit, event),
           },
         )
         .catch((error: unknown) => {
           throw toJobError(error);
         });
-      await Promise.all(steps);
       return {
         result: { title: output.title },
         effects: (tx, claim) => recordTurn(tx, claim, { decisionSetId, reply: output.reply, version: output.version }),
       };
     },
   });
+}
+
+/** What a run tells, as events of its job; steps are told of as progress. */
+function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
+  if (event.type !== "step") emit(event.type, event.data);
 }
 
 /** What a failure of the graph means for its job. */

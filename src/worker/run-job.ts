@@ -1,14 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import {
-  complete,
-  DatabaseUnavailableError,
-  fail,
-  LeaseLostError,
-  release,
-  reportProgress,
-  settleCancelled,
-} from "#queue";
+import { complete, DatabaseUnavailableError, fail, LeaseLostError, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import { wrapHandler } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
@@ -21,6 +13,7 @@ import {
   ShutdownError,
   SnoozeError,
 } from "./errors.ts";
+import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
 
 export interface RunOptions {
@@ -74,20 +67,26 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
   const signal = AbortSignal.any([stop.signal, timeout.signal]);
-  const progress = async (step: string, detail?: string) =>
-    db.call((sql) => reportProgress(sql, job, { step, ...(detail !== undefined && { detail }) }));
+  const events = new EventWriter({ db, job, log, onLost: (error) => stop.abort(error) });
+  const context = {
+    job,
+    payload: job.payload,
+    signal,
+    drain: options.drain,
+    log,
+    progress: (step: string, detail?: string) => events.report({ step, ...(detail !== undefined && { detail }) }),
+    emit: (type: string, data: unknown) => events.add(type, data),
+  };
   try {
     signal.throwIfAborted();
     const run = wrapHandler(handler, middleware);
-    return await Promise.race([
-      run({ job, payload: job.payload, signal, drain: options.drain, log, progress }),
-      aborted(signal),
-    ]);
+    return await Promise.race([run(context), aborted(signal)]);
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw signal.aborted ? signal.reason : error;
   } finally {
     clearTimeout(timer);
+    await events.close();
   }
 }
 

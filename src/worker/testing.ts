@@ -51,6 +51,8 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
 export interface InlineOptions {
   middleware?: readonly Middleware[];
   signal?: AbortSignal;
+  /** Called with the events that the handler emits. */
+  emit?: (type: string, data: unknown) => void;
   /** What the handler should find in its job besides the type and the payload. */
   job?: Partial<ClaimedJob>;
 }
@@ -79,6 +81,7 @@ export async function runInline(
     retryCount: 0,
     maxRetries: 0,
     timeoutMs: null,
+    eventSeq: 0,
     traceContext: null,
     ...options.job,
   };
@@ -91,6 +94,7 @@ export async function runInline(
     signal: options.signal ?? new AbortController().signal,
     drain: new AbortController().signal,
     log: pino({ level: "silent" }),
-    progress: async () => undefined,
+    progress: () => undefined,
+    emit: options.emit ?? (() => undefined),
   });
 }

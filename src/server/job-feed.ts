@@ -1,0 +1,95 @@
+import type { EventPage } from "#queue";
+import type { JobEvent } from "#shared/contracts";
+
+/** What is kept in memory for readers that follow closely; others read their pages from the database. */
+const KEPT_EVENTS = 500;
+/** How long readers wait for a notice before the feed looks by itself; notices can be lost. */
+const LOOK_MS = 3_000;
+
+/** The newest events of one job, shared by its readers. */
+export class JobFeed {
+  /** How many follow it. */
+  readers = 0;
+  readonly #read: (after: number) => Promise<EventPage>;
+  #kept: JobEvent[] = [];
+  /** The number of the newest event known. */
+  #head: number;
+  #closed = false;
+  #failure: Error | undefined;
+  #dirty = false;
+  #reading = false;
+  readonly #waiting = new Set<() => void>();
+
+  /** @param head the number from which on the feed reads; @param read gives the page after a number. */
+  constructor(head: number, read: (after: number) => Promise<EventPage>) {
+    this.#head = head;
+    this.#read = read;
+  }
+
+  /** Whether it has come to its end: the log is closed, or could not be read. */
+  get over(): boolean {
+    return this.#closed || this.#failure !== undefined;
+  }
+
+  /** Reads what is new; called while it reads, it reads once more. */
+  refresh(): void {
+    this.#dirty = true;
+    if (!this.#reading) void this.#catchUp();
+  }
+
+  /**
+   * The events after a number; waits until there are some, the log is closed or the reader leaves.
+   * @throws DatabaseUnavailableError when the database is away.
+   */
+  async next(after: number, signal: AbortSignal): Promise<EventPage> {
+    while (!signal.aborted) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const oldest = this.#kept[0]?.seq ?? Infinity;
+      if (after < this.#head) {
+        // A reader that fell behind what is kept takes its page from the database.
+        if (oldest > after + 1) return this.#read(after);
+        return { events: this.#kept.slice(after + 1 - oldest), closed: this.#closed };
+      }
+      if (this.#closed) return { events: [], closed: true };
+      await this.#change(signal);
+    }
+    return { events: [], closed: false };
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#reading = true;
+    while (this.#dirty && !this.#closed) {
+      this.#dirty = false;
+      try {
+        const { events, closed } = await this.#read(this.#head);
+        this.#kept = [...this.#kept, ...events].slice(-KEPT_EVENTS);
+        this.#head = events.at(-1)?.seq ?? this.#head;
+        this.#closed = closed;
+        // A page that brought something may have been full.
+        if (events.length > 0) this.#dirty = true;
+      } catch (error) {
+        this.#failure = error instanceof Error ? error : new Error("the log could not be read", { cause: error });
+      }
+      for (const wake of this.#waiting) wake();
+    }
+    this.#reading = false;
+  }
+
+  /** Waits for the next change, or for a while, after which it looks whether a notice was lost. */
+  async #change(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.refresh();
+        done();
+      }, LOOK_MS);
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import type { FastifyInstance } from "fastify";
+import { readEvents } from "#queue";
+import type { Database } from "#queue";
+import { idSchema, lastEventIdSchema } from "#shared/contracts";
+import type { JobEvent } from "#shared/contracts";
+import type { Callers } from "./callers.ts";
+import type { JobFeeds } from "./job-feeds.ts";
+
+export interface RestEventsOptions {
+  db: Database;
+  feeds: JobFeeds;
+  ownerId: string;
+  callers: Callers;
+}
+
+const COMMENT_EVERY_MS = 15_000;
+
+/**
+ * `GET /api/jobs/{job_id}/events`: a job's event log as server-sent events, from the one after `Last-Event-ID` (or
+ * `?last_event_id`) to the closing one, after which it ends.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, callers }: RestEventsOptions): void {
+  app.get<{ Params: { job_id: string }; Querystring: { last_event_id?: string } }>(
+    "/api/jobs/:job_id/events",
+    async (request, reply) => {
+      const jobId = idSchema("job_id").safeParse(request.params.job_id);
+      if (!jobId.success) return reply.code(404).send({ detail: "Job not found", reason: "job_id must be a UUID" });
+      const given = request.headers["last-event-id"] ?? request.query.last_event_id;
+      const after = lastEventIdSchema.safeParse(given);
+      if (!after.success) return reply.code(422).send({ detail: "Last-Event-ID must be the number of an event" });
+      const key = { ownerId, jobId: jobId.data };
+      // An unknown job and an absent database are told of before the stream has begun.
+      await db.call(async (sql) => readEvents(sql, key, { after: after.data, limit: 1 }));
+      const signal = callers.whenGone(reply);
+      reply.hijack();
+      const stream = reply.raw;
+      stream.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        "x-content-type-options": "nosniff",
+      });
+      stream.flushHeaders();
+      const comments = setInterval(() => stream.write(": still here\n\n"), COMMENT_EVERY_MS);
+      try {
+        for await (const event of feeds.follow({ ...key, after: after.data, signal })) {
+          // A reader that is slow to take what was written is not read for meanwhile.
+          if (!stream.write(formatEvent(event))) await once(stream, "drain", { signal });
+        }
+      } catch (error) {
+        if (!signal.aborted)
+          request.log.warn({ err: error, jobId: jobId.data }, "an event stream was cut: its reader will ask again");
+      } finally {
+        clearInterval(comments);
+        stream.end();
+      }
+      return reply;
+    },
+  );
+}
+
+function formatEvent(event: JobEvent): string {
+  return `id: ${event.seq}\nevent: ${event.type.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`;
+}

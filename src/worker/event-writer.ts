@@ -1,0 +1,117 @@
+import type { Logger } from "pino";
+import { appendEvents, LeaseLostError } from "#queue";
+import type { ClaimedJob, Database, NewEvent } from "#queue";
+import { describeError } from "./describe-error.ts";
+
+/** At most one write in this time: tokens that come faster share one. */
+const SPACING_MS = 40;
+
+export interface EventWriterOptions {
+  db: Database;
+  job: ClaimedJob;
+  log: Logger;
+  /** Called when a write showed that the attempt no longer owns its job. */
+  onLost: (error: LeaseLostError) => void;
+}
+
+/**
+ * Writes a run's events to its job's log, in order and fenced; what comes faster than every 40 ms shares a write, and
+ * pieces of text become one. The first write begins with `started`, which tells readers to drop what an earlier
+ * attempt had begun. A write that failed is sent again with the next; after the lease is lost, nothing is written.
+ */
+export class EventWriter {
+  readonly #options: EventWriterOptions;
+  #waiting: NewEvent[] = [];
+  #sending: { events: NewEvent[]; progress: Progress | undefined } | undefined;
+  #progress: Progress | undefined;
+  #after: number;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #wroteAt = -Infinity;
+  /** Set once the lease is lost or the run is over: what a handler that goes on adds then is dropped. */
+  #closed = false;
+
+  constructor(options: EventWriterOptions) {
+    this.#options = options;
+    this.#after = options.job.eventSeq;
+  }
+
+  /** Adds an event; it is written within 40 ms. */
+  add(type: string, data: unknown): void {
+    if (this.#closed) return;
+    if (this.#waiting.length === 0 && this.#wroteAt === -Infinity) {
+      const { workerId, attempt } = this.#options.job;
+      this.#waiting.push({ type: "started", data: { workerId, attempt } });
+    }
+    const last = this.#waiting.at(-1);
+    if (
+      type === "token" &&
+      last?.type === "token" &&
+      isToken(last.data) &&
+      isToken(data) &&
+      last.data.step === data.step
+    ) {
+      last.data = { ...last.data, text: last.data.text + data.text };
+    } else {
+      this.#waiting.push({ type, data });
+    }
+    this.#schedule();
+  }
+
+  /** Shows a step on the job and in its log. */
+  report(progress: Progress): void {
+    this.#progress = progress;
+    this.add("progress", progress);
+  }
+
+  /** Writes what is left; call it before the attempt is settled, whose closing event comes after all others. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#writing) await this.#writing;
+    if (this.#sending || this.#waiting.length > 0) await this.#write();
+  }
+
+  #schedule(): void {
+    if (this.#timer || this.#writing) return;
+    const delayMs = Math.max(0, this.#wroteAt + SPACING_MS - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#writing = this.#write().finally(() => {
+        this.#writing = undefined;
+        if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
+      });
+    }, delayMs);
+  }
+
+  async #write(): Promise<void> {
+    const { db, job, log, onLost } = this.#options;
+    // A batch that may have been written is sent again as it was: the log's number tells whether it had been.
+    this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress };
+    const { events, progress } = this.#sending;
+    this.#wroteAt = performance.now();
+    try {
+      this.#after = await db.call(async (sql) => appendEvents(sql, job, { events, progress, after: this.#after }));
+      this.#sending = undefined;
+    } catch (error) {
+      if (error instanceof LeaseLostError) {
+        this.#closed = true;
+        this.#sending = undefined;
+        this.#waiting = [];
+        onLost(error);
+      } else {
+        log.debug({ err: describeError(error) }, "events were not written; they will be with the next");
+      }
+    }
+  }
+}
+
+interface Progress {
+  step: string;
+  detail?: string;
+}
+
+function isToken(data: unknown): data is { text: string; step?: unknown } {
+  return typeof data === "object" && data !== null && "text" in data && typeof data.text === "string";
+}
