@@ -25,7 +25,13 @@ export interface CheckOptions {
  * @throws DatabaseSetupError when it is away, refuses the login or is too old; one line that names setting and remedy.
  */
 export async function checkServer({ url, setting }: CheckOptions): Promise<void> {
-  const sql = postgres(url, { fetch_types: false, max: 1, connect_timeout: 5, prepare: false, onnotice: () => undefined });
+  const sql = postgres(url, {
+    fetch_types: false,
+    max: 1,
+    connect_timeout: 5,
+    prepare: false,
+    onnotice: () => undefined,
+  });
   try {
     const [row] = await sql<{ version: string; number: number }[]>`
       select current_setting('server_version') as version, current_setting('server_version_num')::int as number`;
