@@ -6,59 +6,122 @@ export interface ListenOptions {
   channel: string;
   /** Called with every notification's payload, and without one after each (re)subscription, when any may have been missed. */
   onSignal: (payload?: string) => void;
-  /** How often the connection is proved alive, in milliseconds; LISTEN can die without a word. */
+  /** How often the subscription is proved alive, in milliseconds; LISTEN can die without a word. */
   heartbeatMs?: number;
 }
 
-/** Listens until stopped; a lost connection is made again by itself. */
-export function listen({ url, channel, onSignal, heartbeatMs = 10_000 }: ListenOptions): { stop: () => Promise<void> } {
-  let stopped = false;
-  let sql = open();
-  let timer: NodeJS.Timeout | undefined;
+const PROOF_LIMIT_MS = 5_000;
+const FIRST_RETRY_MS = 100;
 
-  function open(): postgres.Sql {
-    const pool = postgres(url, {
+/**
+ * Listens until stopped; a lost subscription is made again by itself, at once when the connection closes and at the
+ * next heartbeat when it only went silent. `sql.listen` of postgres.js is not used: it forgets a channel for good when
+ * its first attempt to reconnect fails.
+ */
+export function listen(options: ListenOptions): { stop: () => Promise<void> } {
+  const listener = new Listener(options);
+  return { stop: async () => listener.stop() };
+}
+
+class Listener {
+  readonly #options: ListenOptions;
+  readonly #heartbeatMs: number;
+  #pool: postgres.Sql;
+  #subscription: number | undefined;
+  #failures = 0;
+  #beating = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+    this.#heartbeatMs = options.heartbeatMs ?? 10_000;
+    this.#pool = this.#open();
+    void this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#pool.end({ timeout: 1 });
+  }
+
+  #open(): postgres.Sql {
+    const options = {
       fetch_types: false,
       max: 1,
       prepare: false,
       connect_timeout: 5,
+      backoff: false,
+      // A connection that is closed for being idle or old would take the subscription with it.
+      idle_timeout: 0,
+      max_lifetime: null,
       onnotice: () => undefined,
+      onnotify: (channel: string, payload: string) => {
+        if (!this.#stopped && channel === this.#options.channel) this.#options.onSignal(payload);
+      },
+      onclose: () => {
+        if (pool !== this.#pool) return;
+        this.#subscription = undefined;
+        if (!this.#beating) this.#schedule(0);
+      },
       connection: { application_name: "threadmill-listen" },
-    });
-    pool.listen(channel, onSignal, () => onSignal()).catch(() => undefined);
+    };
+    const pool = postgres(this.#options.url, options);
     return pool;
   }
 
-  async function beat(): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    const proof = sql.listen(`${channel}_alive`, () => undefined).then(async (subscription) => subscription.unlisten());
-    proof.catch(() => undefined);
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#beat(), delayMs);
+    this.#timer.unref();
+  }
+
+  /** Subscribes again, which changes nothing on a connection that is subscribed and repairs one that is new. */
+  async #beat(): Promise<void> {
+    this.#beating = true;
     try {
-      const deadline = new Promise<never>((_resolve, reject) => {
-        late = setTimeout(() => reject(new Error("the listener is silent")), heartbeatMs);
-      });
-      await Promise.race([proof, deadline]);
+      const connection = await this.#subscribe(this.#pool);
+      this.#failures = 0;
+      this.#schedule(this.#heartbeatMs);
+      if (connection === this.#subscription || this.#stopped) return;
+      this.#subscription = connection;
+      this.#options.onSignal();
     } catch {
-      const silent = sql;
-      if (!stopped) sql = open();
-      silent.end({ timeout: 0 }).catch(() => undefined);
+      this.#replace();
+      this.#schedule(Math.min(FIRST_RETRY_MS * 2 ** this.#failures, this.#heartbeatMs));
+      this.#failures += 1;
     } finally {
-      clearTimeout(late);
-      if (!stopped) schedule();
+      this.#beating = false;
     }
   }
 
-  function schedule(): void {
-    timer = setTimeout(() => void beat(), heartbeatMs);
-    timer.unref();
+  /** Answers which connection is subscribed; rejects when the server does not answer in time. */
+  async #subscribe(pool: postgres.Sql): Promise<number> {
+    const limitMs = Math.min(this.#heartbeatMs, PROOF_LIMIT_MS);
+    const name = this.#options.channel.replaceAll('"', '""');
+    // LISTEN takes no parameters.
+    const proof = pool.unsafe(`listen "${name}"; select pg_backend_pid() as pid`).simple();
+    let late: NodeJS.Timeout | undefined;
+    try {
+      const silence = new Promise<never>((_resolve, reject) => {
+        late = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+      });
+      const answer = (await Promise.race([proof, silence])) as unknown as [unknown, { pid: number }[]];
+      return answer[1][0]?.pid ?? 0;
+    } finally {
+      clearTimeout(late);
+      proof.catch(() => undefined);
+    }
   }
-  schedule();
 
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await sql.end({ timeout: 1 });
-    },
-  };
+  /** A connection that missed a heartbeat is not trusted any more. */
+  #replace(): void {
+    this.#subscription = undefined;
+    if (this.#stopped) return;
+    const silent = this.#pool;
+    this.#pool = this.#open();
+    silent.end({ timeout: 0 }).catch(() => undefined);
+  }
 }

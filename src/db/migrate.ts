@@ -2,14 +2,18 @@ import { fileURLToPath } from "node:url";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as runMigrations } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
-import { DatabaseSetupError, errorCode } from "./errors.ts";
+import { checkServer, toSetupError } from "./check-server.ts";
+import { errorCode, isConnectionError } from "./errors.ts";
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL("../../drizzle", import.meta.url));
 const MIGRATION_LOCK = 7_246_800;
-const OLDEST_SERVER = 150_000;
+const TOO_FEW_RIGHTS = "42501";
 
 export interface MigrateOptions {
+  /** A direct connection: the lock belongs to a session, which a transaction-mode pooler does not give. */
   url: string;
+  /** The setting that holds the URL, for messages; DATABASE_URL unless given. */
+  setting?: string;
   /** What else to create under the same lock, such as the checkpoint tables. */
   also?: (sql: postgres.Sql) => Promise<void>;
 }
@@ -18,42 +22,27 @@ export interface MigrateOptions {
  * Brings the database to the present data model. Idempotent, and safe when several processes run it at once.
  * @throws DatabaseSetupError when the server is away, refuses the login or is too old; the message names the remedy.
  */
-export async function migrate({ url, also }: MigrateOptions): Promise<void> {
-  const sql = postgres(url, { max: 1, connect_timeout: 5, prepare: false, onnotice: () => undefined });
+export async function migrate({ url, setting = "DATABASE_URL", also }: MigrateOptions): Promise<void> {
+  await checkServer({ url, setting });
+  const sql = postgres(url, {
+    fetch_types: false,
+    max: 1,
+    connect_timeout: 5,
+    prepare: false,
+    // The lock lasts as long as the connection does.
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => undefined,
+  });
   try {
-    await checkServer(sql);
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
     await runMigrations(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
     await also?.(sql);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    if (isConnectionError(cause) || errorCode(cause) === TOO_FEW_RIGHTS) throw toSetupError(cause, setting);
+    throw error;
   } finally {
     await sql.end({ timeout: 5 });
-  }
-}
-
-async function checkServer(sql: postgres.Sql): Promise<void> {
-  const found = await readVersion(sql);
-  if (Number(found.server_version_num) < OLDEST_SERVER) {
-    throw new DatabaseSetupError(
-      `DATABASE_URL: the server is PostgreSQL ${found.server_version}, but Threadmill needs 15 or newer: upgrade it, or unset DATABASE_URL to use the embedded one`,
-    );
-  }
-}
-
-interface ServerVersion {
-  server_version: string;
-  server_version_num: string;
-}
-
-async function readVersion(sql: postgres.Sql): Promise<ServerVersion> {
-  try {
-    const [row] = await sql<ServerVersion[]>`
-      select current_setting('server_version') as server_version, current_setting('server_version_num') as server_version_num`;
-    if (row) return row;
-    throw new Error("no row");
-  } catch (error) {
-    throw new DatabaseSetupError(
-      `DATABASE_URL: cannot connect to the database (${errorCode(error) ?? "no answer"}): check that the server runs and that host, port, user, password and database are right`,
-      { cause: error },
-    );
   }
 }

@@ -1,16 +1,18 @@
 // The entry of npm's scripts: installs and builds what is missing or stale, then runs one of the product's processes.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** What to run after the build, by the command's name; `dev` runs the sources, `build` nothing. */
 const mains = {
   start: "launch/main.js",
   server: "server/main.js",
   worker: "worker/main.js",
   migrate: "launch/migrate-main.js",
+  dev: null,
   build: null,
 };
 const STAMP = join(root, "dist/.stamp");
@@ -21,18 +23,39 @@ if (major < 20 || (major === 20 && minor < 19))
 const name = process.argv[2] ?? "start";
 if (!(name in mains)) fail(`unknown command ${name}: use ${Object.keys(mains).join(", ")}`);
 install();
-build();
-if (mains[name]) await import(join(root, "dist", mains[name]));
+if (name !== "dev") build();
+// Variables that are set already win over the file's.
+if (existsSync(join(root, ".env"))) process.loadEnvFile(join(root, ".env"));
+if (name === "dev") await runSources();
+else if (mains[name]) await import(join(root, "dist", mains[name]));
 
 function install() {
   const mark = join(root, "node_modules/.package-lock.json");
-  const stale = !existsSync(mark) || statSync(mark).mtimeMs < statSync(join(root, "package-lock.json")).mtimeMs - 1000;
-  if (stale) run("npm", ["install", "--no-audit", "--no-fund"], "npm install failed: see above");
+  const wantedMs = Math.max(...["package.json", "package-lock.json"].map((file) => statSync(join(root, file)).mtimeMs));
+  // A checkout writes its files in any order, so that a second does not count.
+  if (existsSync(mark) && statSync(mark).mtimeMs >= wantedMs - 1000) return;
+  // The npm that runs this script, where one does.
+  const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
+  run(
+    npm[0],
+    [...npm.slice(1), "install", "--include=dev", "--no-audit", "--no-fund"],
+    "npm install failed: see above",
+  );
+  // npm leaves its mark alone when nothing was missing.
+  utimesSync(mark, new Date(), new Date());
+}
+
+/** Faces resolve to sources, here and in every process that the launcher starts. */
+async function runSources() {
+  const { register } = await import("tsx/esm/api");
+  register();
+  await import(join(root, "src/launch/dev-main.ts"));
 }
 
 function build() {
   const stamp = fingerprint();
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
+  rmSync(STAMP, { force: true });
   run(
     process.execPath,
     [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],

@@ -1,12 +1,14 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
+import { RestartDelay } from "./restart-delay.ts";
 
 export interface ProcessOptions {
   name: string;
-  /** The module to run, relative to the build's root. */
-  module: string;
+  /** The module to run. */
+  module: URL;
+  /** Options of Node.js itself. */
+  execArgv: string[];
   env: NodeJS.ProcessEnv;
   log: Logger;
   /** Called when the process ended because its configuration cannot work. */
@@ -16,66 +18,93 @@ export interface ProcessOptions {
 export interface Supervised {
   /** Resolves when the process first says that it is ready. */
   ready: Promise<void>;
+  /** Lets the process drain and starts it anew, from what its files are then. */
+  restart: () => void;
   /** Lets the process drain, kills it when the grace is over; resolves when it has ended. */
   stop: (graceMs: number) => Promise<void>;
 }
 
 const BAD_CONFIGURATION = 78;
-const FIRST_DELAY_MS = 250;
-const LONGEST_DELAY_MS = 10_000;
-const STEADY_AFTER_MS = 60_000;
-
-/** The wait before a process that died is started again, in milliseconds: doubling from 250 to 10,000. */
-export function restartDelayMs(deathsInARow: number): number {
-  return Math.min(FIRST_DELAY_MS * 2 ** (deathsInARow - 1), LONGEST_DELAY_MS);
-}
 
 /** Keeps one process running: one that dies is started again, later each time. */
-export function supervise({ name, module, env, log, onMisconfigured }: ProcessOptions): Supervised {
-  let child: ChildProcess | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let deaths = 0;
-  let stopping = false;
-  let ended: Promise<void> = Promise.resolve();
-  let markReady: () => void;
-  const ready = new Promise<void>((resolve) => {
-    markReady = resolve;
-  });
+export function supervise(options: ProcessOptions): Supervised {
+  return new Supervisor(options);
+}
 
-  const start = () => {
-    const startedAt = performance.now();
+class Supervisor implements Supervised {
+  readonly ready: Promise<void>;
+  readonly #options: ProcessOptions;
+  readonly #delay = new RestartDelay();
+  #markReady: () => void = () => undefined;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #restarting = false;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.ready = new Promise((resolve) => {
+      this.#markReady = resolve;
+    });
+    this.#start();
+  }
+
+  restart(): void {
+    if (this.#stopping || this.#restarting) return;
+    clearTimeout(this.#timer);
+    if (this.#child === undefined) return this.#start();
+    this.#restarting = true;
+    this.#child.kill("SIGTERM");
+    return undefined;
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    this.#child?.kill("SIGTERM");
+    const forced = setTimeout(() => this.#child?.kill("SIGKILL"), graceMs);
+    await this.#ended;
+    clearTimeout(forced);
+  }
+
+  #start(): void {
+    const { module, execArgv, env, name, log } = this.#options;
+    this.#delay.started();
     // A process group of its own: Ctrl-C reaches the launcher alone, which lets its processes drain.
-    const running = fork(fileURLToPath(new URL(`../${module}`, import.meta.url)), [], {
-      detached: true,
-      env,
-      stdio: ["ignore", 2, 2, "ipc"],
+    const child = fork(module, [], { detached: true, env, execArgv, stdio: ["ignore", 2, 2, "ipc"] });
+    this.#child = child;
+    child.once("message", () => {
+      log.debug({ name, pid: child.pid }, `${name} is ready`);
+      this.#markReady();
     });
-    child = running;
-    running.on("message", () => markReady());
-    ended = new Promise((resolve) => {
-      running.once("exit", (code, signal) => {
+    this.#ended = new Promise((resolve) => {
+      const end = (code: number | null, signal: string | null) => {
+        if (this.#child !== child) return;
+        this.#child = undefined;
         resolve();
-        if (stopping) return;
-        if (code === BAD_CONFIGURATION) return onMisconfigured();
-        deaths = performance.now() - startedAt > STEADY_AFTER_MS ? 1 : deaths + 1;
-        const delayMs = restartDelayMs(deaths);
-        log.error({ name, pid: running.pid, code, signal, delayMs }, `${name} died; starting it again`);
-        timer = setTimeout(start, delayMs);
-        return undefined;
-      });
+        this.#afterEnd({ code, signal, pid: child.pid });
+      };
+      child.once("exit", end);
+      child.once("error", () => child.pid === undefined && end(null, null));
     });
-  };
-  start();
+    log.debug({ name, pid: child.pid }, `${name} started`);
+  }
 
-  return {
-    ready,
-    async stop(graceMs) {
-      stopping = true;
-      clearTimeout(timer);
-      if (child?.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-      const forced = setTimeout(() => child?.kill("SIGKILL"), graceMs);
-      await ended;
-      clearTimeout(forced);
-    },
-  };
+  #afterEnd(end: { code: number | null; signal: string | null; pid: number | undefined }): void {
+    const { name, log, onMisconfigured } = this.#options;
+    if (this.#stopping) return;
+    if (this.#restarting) {
+      this.#restarting = false;
+      this.#start();
+      return;
+    }
+    if (end.code === BAD_CONFIGURATION) {
+      onMisconfigured();
+      return;
+    }
+    const delayMs = this.#delay.next();
+    log.error({ name, ...end, delayMs }, `${name} died; starting it again`);
+    this.#timer = setTimeout(() => this.#start(), delayMs);
+  }
 }

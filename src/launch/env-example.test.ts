@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { loadEnv } from "#env";
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
+const LINE = /^# ([A-Z][A-Z_]+)=(.*)$/gm;
+
+test(".env.example lists every setting with its default, and no other", () => {
+  const listed = Object.fromEntries(
+    [...read("../../.env.example").matchAll(LINE)].map(([, name, value]) => [name, value]),
+  );
+  const known = [...read("../env.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name);
+  expect(known.length).toBeGreaterThan(10);
+  expect(Object.keys(listed).toSorted()).toEqual(known.toSorted());
+  expect(loadEnv(listed)).toEqual(loadEnv({}));
+  for (const [name, value] of Object.entries(loadEnv({}))) expect([name, listed[name]]).toEqual([name, String(value)]);
+});
+
+test("every setting in .env.example is explained, and nothing is set in it", () => {
+  const lines = read("../../.env.example").split("\n");
+  expect(lines.filter((line) => line !== "" && !line.startsWith("# "))).toEqual([]);
+  const unexplained = lines.filter((line, index) => /^# [A-Z_]+=/.test(line) && !lines[index - 1]?.startsWith("# "));
+  expect(unexplained).toEqual([]);
+});
