@@ -1,6 +1,6 @@
 /** The typed way to the server. One request per call, so that a slow one never holds up a fast one. */
 import { QueryClient } from "@tanstack/react-query";
-import { httpLink } from "@trpc/client";
+import { httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { createTRPCReact } from "@trpc/react-query";
 import type { CreateTRPCReact } from "@trpc/react-query";
 import type { AppRouter } from "#server/router";
@@ -16,7 +16,13 @@ const fetchWithDeadline: typeof fetch = (input, init) => {
 };
 
 export const trpcClient = trpc.createClient({
-  links: [httpLink({ url: "/api/trpc", fetch: fetchWithDeadline as never })],
+  links: [
+    splitLink({
+      condition: ({ type }) => type === "subscription",
+      true: httpSubscriptionLink({ url: "/api/trpc" }),
+      false: httpLink({ url: "/api/trpc", fetch: fetchWithDeadline as never }),
+    }),
+  ],
 });
 
 /** The server is usually on this very machine, so being offline says nothing about reaching it. */

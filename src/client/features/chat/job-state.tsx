@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { LoaderCircle } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useEffect, useReducer, useRef } from "react";
 import type { ReactNode } from "react";
 import { isTerminal } from "#shared/job-states";
 import { describeError } from "../../describe-error.ts";
@@ -9,6 +9,7 @@ import type { JobStatusView } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/notice.tsx";
+import { NOTHING_YET, readPartial } from "./partial-reply.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import { Reply } from "./reply.tsx";
 
@@ -39,7 +40,6 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
       await queries.invalidateQueries();
     },
   });
-  const cancel = trpc.jobs.cancel.useMutation({ onSuccess: async () => queries.invalidateQueries() });
 
   if (job?.status === "completed") return <Reply content={job.reply ?? ""} />;
   if (job?.status === "failed" || job?.status === "cancelled") {
@@ -60,13 +60,48 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
     );
   }
   return (
-    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
-      <LoaderCircle aria-hidden className="size-4 animate-spin" />
-      <Doing job={job} unreachable={status.isError ? describeError(status.error) : null} />
-      <DetailsLink jobId={jobId} />
-      <Button variant="ghost" size="sm" disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
-        Stop
-      </Button>
+    <UnfinishedJob
+      jobId={jobId}
+      job={job}
+      unreachable={status.isError ? describeError(status.error) : null}
+      onEnd={() => void status.refetch()}
+    />
+  );
+}
+
+interface UnfinishedJobProps {
+  jobId: string;
+  job: JobStatusView | undefined;
+  /** Why its status is not known; null when it is. */
+  unreachable: string | null;
+  onEnd: () => void;
+}
+
+/** What a job has written of its reply so far, what it is doing, and the way to stop it. */
+function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
+  const queries = useQueryClient();
+  const cancel = trpc.jobs.cancel.useMutation({ onSuccess: async () => queries.invalidateQueries() });
+  const [partial, read] = useReducer(readPartial, NOTHING_YET);
+  trpc.jobs.events.useSubscription(
+    { jobId },
+    {
+      onData: ({ data: event }) => {
+        read(event);
+        if (event.type === "completed" || event.type === "failed" || event.type === "cancelled") onEnd();
+      },
+    },
+  );
+  return (
+    <div className="flex flex-col gap-4">
+      {partial.text !== "" && <Reply content={partial.text} />}
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
+        <LoaderCircle aria-hidden className="size-4 animate-spin" />
+        <Doing job={job} step={partial.step} unreachable={unreachable} />
+        <DetailsLink jobId={jobId} />
+        <Button variant="ghost" size="sm" disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
+          {cancel.isSuccess ? "Stopping…" : "Stop"}
+        </Button>
+      </div>
     </div>
   );
 }
@@ -80,10 +115,14 @@ function DetailsLink({ jobId }: { jobId: string }) {
 }
 
 /** One sentence about where an unfinished job stands. */
-function Doing({ job, unreachable }: { job: JobStatusView | undefined; unreachable: string | null }): ReactNode {
+function Doing({
+  job,
+  step,
+  unreachable,
+}: Pick<UnfinishedJobProps, "job" | "unreachable"> & { step: string | null }): ReactNode {
   if (unreachable !== null) return <span role="status">{unreachable} Still trying.</span>;
   if (job === undefined) return <span role="status">Looking…</span>;
-  if (job.status === "running") return <span role="status">{stepName(job.progress?.step)}</span>;
+  if (job.status === "running") return <span role="status">{stepName(step ?? job.progress?.step)}</span>;
   if (job.retryCount > 0) {
     return (
       <span role="status">
