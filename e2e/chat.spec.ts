@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
+import type { Page } from "playwright/test";
 import { ask, call, expect, test } from "./fixtures.ts";
 
-const replies = (page: import("playwright/test").Page) => page.getByRole("article", { name: "Reply" });
+const replies = (page: Page) => page.getByRole("article", { name: "Reply" });
 
 test("a message becomes a reply, which is there after a reload and in the list of threads", async ({ page, say }) => {
   await page.goto("/");
