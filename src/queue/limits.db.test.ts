@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openQueue } from "../../test/queue.ts";
+import {
+  admitDueKey,
+  cancel,
+  claimLimited,
+  createQueue,
+  findDueKeys,
+  pauseJobType,
+  pauseQueue,
+  promote,
+  QueueNotFoundError,
+  reap,
+  release,
+  setQueueLimits,
+  survey,
+  sweepPaused,
+} from "./index.ts";
+
+let queue: Awaited<ReturnType<typeof openQueue>>;
+beforeAll(async () => {
+  queue = await openQueue();
+});
+beforeEach(async () => {
+  await queue.clear();
+  await createQueue(queue.db.sql, "default");
+});
+afterAll(async () => queue.close());
+
+const limit = async (limits: Parameters<typeof setQueueLimits>[2]) =>
+  queue.db.transaction(async (tx) => setQueueLimits(tx, "default", limits));
+const takeLimited = async (most = 10) =>
+  (await queue.db.transaction(async (tx) => claimLimited(tx, { workerId: "w", limit: most, leaseMs: 30_000 }))).jobs;
+const letIn = async () => {
+  for (const key of await queue.db.call(findDueKeys)) await queue.db.transaction(async (tx) => admitDueKey(tx, key));
+};
+const fill = async (count: number, limitKey?: string) =>
+  queue.addMany(Array.from({ length: count }, () => ({ limitKey })));
+
+test("a queue runs at most as many jobs as its limit, however many claim at once", async () => {
+  await fill(30);
+  await limit({ concurrency: 4 });
+  expect(await queue.take(10)).toEqual([]);
+  expect((await survey(queue.db.sql)).limited).toBe(true);
+  const taken = (await Promise.all(Array.from({ length: 20 }, async () => takeLimited(3)))).flat();
+  expect(taken).toHaveLength(4);
+  await queue.finish(taken[0]!);
+  await queue.failOne(taken[1]!, true);
+  expect(await takeLimited()).toHaveLength(2);
+  await limit({});
+  expect(await queue.take(50)).toHaveLength(24);
+});
+
+test("a key runs at most as many jobs as its queue allows, and does not hold up the others", async () => {
+  await limit({ perKey: { concurrency: 2 } });
+  await fill(5, "ada");
+  await fill(1, "bob");
+  const plain = await queue.add();
+  const taken = await queue.take(10);
+  expect(taken.filter((job) => job.limitKey === "ada")).toHaveLength(2);
+  expect(taken.filter((job) => job.limitKey === "bob")).toHaveLength(1);
+  expect(taken.map((job) => job.jobId)).toContain(plain.jobId);
+  expect(await queue.take(10)).toEqual([]);
+});
+
+test.each(["completes", "fails for good", "is put off", "is cancelled", "is reaped", "waits for a retry"])(
+  "a key's place is free again when a job %s",
+  async (how) => {
+    await limit({ perKey: { concurrency: 1 } });
+    const [first, second] = await queue.addMany([{ limitKey: "k", maxRetries: 0 }, { limitKey: "k" }]);
+    if (how === "is cancelled") {
+      await queue.db.transaction(async (tx) => cancel(tx, { ownerId: queue.ownerId, jobId: first?.jobId ?? "" }));
+    } else {
+      const job = await queue.takeOne();
+      expect(job.jobId).toBe(first?.jobId);
+      expect(await queue.take(5)).toEqual([]);
+      if (how === "completes") await queue.finish(job);
+      if (how === "fails for good") await queue.failOne(job, true);
+      if (how === "is put off") await queue.db.transaction(async (tx) => release(tx, job, { delayMs: 60_000 }));
+      if (how === "is reaped") {
+        await queue.expire(job.jobId);
+        expect(await reap(queue.db, () => ({ baseMs: 60_000, capMs: 60_000 }))).toHaveLength(1);
+      }
+      if (how === "waits for a retry") {
+        await queue.db.sql`update jobs set max_retries = 5 where id = ${job.jobId}`;
+        expect(await queue.failOne(job)).toBe("queued");
+        await letIn();
+      }
+    }
+    const next = await queue.take(5);
+    expect(next).toHaveLength(1);
+    if (how !== "waits for a retry") expect(next[0]?.jobId).toBe(second?.jobId);
+  },
+);
+
+test("places are never exceeded by racing submitters, claimers and finishers", async () => {
+  await limit({ perKey: { concurrency: 3 } });
+  let running = 0;
+  let most = 0;
+  let done = 0;
+  const work = async () => {
+    while (done < 60) {
+      for (const job of await queue.take(2)) {
+        running += 1;
+        most = Math.max(most, running);
+        await queue.db.sql`select pg_sleep(0.001)`;
+        running -= 1;
+        await queue.finish(job);
+        done += 1;
+      }
+    }
+  };
+  const submit = async () => {
+    for (let count = 0; count < 20; count += 1) await queue.add({ limitKey: "k" });
+  };
+  await Promise.all([submit(), submit(), submit(), work(), work(), work(), work(), work()]);
+  expect(most).toBeLessThanOrEqual(3);
+  expect(most).toBeGreaterThan(1);
+});
+
+test("a key's rate lets a burst in and then one at a time, by the database's clock", async () => {
+  await limit({ perKey: { rate: { limit: 3, perMs: 3_600_000 } } });
+  await fill(6, "k");
+  expect(await queue.take(10)).toHaveLength(3);
+  const { admitMs } = await survey(queue.db.sql);
+  expect(admitMs).toBeGreaterThan(1_190_000);
+  expect(admitMs).toBeLessThanOrEqual(1_200_000);
+  await letIn();
+  expect(await queue.take(10)).toEqual([]);
+  await queue.db
+    .sql`update limit_keys set arrival_at = arrival_at - interval '20 minutes', admit_at = clock_timestamp()`;
+  await letIn();
+  expect(await queue.take(10)).toHaveLength(1);
+});
+
+test("what waits at a limit is let in when the limit goes", async () => {
+  await limit({ perKey: { concurrency: 1 } });
+  await fill(4, "k");
+  expect(await queue.take(10)).toHaveLength(1);
+  await limit({});
+  await letIn();
+  expect(await queue.take(10)).toHaveLength(3);
+});
+
+test("a delayed job of a limited key takes its place when it is due, not before", async () => {
+  await limit({ perKey: { concurrency: 1 } });
+  const late = await queue.add({ limitKey: "k", delayMs: 60_000 });
+  const now = await queue.add({ limitKey: "k" });
+  const job = await queue.takeOne();
+  expect(job.jobId).toBe(now.jobId);
+  await queue.makeDue();
+  await queue.db.transaction(promote);
+  await letIn();
+  expect(await queue.read(late.jobId)).toMatchObject({ status: "queued", hold: "limit" });
+  await queue.finish(job);
+  expect((await queue.takeOne()).jobId).toBe(late.jobId);
+});
+
+test("a paused queue and a paused job type are claimed from only when they go on", async () => {
+  const [one, other] = await queue.addMany([{ jobType: "a" }, { jobType: "b" }]);
+  await pauseQueue(queue.db.sql, "default", true);
+  expect(await queue.take(5)).toEqual([]);
+  await pauseQueue(queue.db.sql, "default", false);
+  await pauseJobType(queue.db.sql, "a", true);
+  expect((await queue.take(5)).map((job) => job.jobId)).toEqual([other?.jobId]);
+  expect(await sweepPaused(queue.db.sql)).toBe(1);
+  expect(await queue.read(one?.jobId ?? "")).toMatchObject({ hold: "paused" });
+  const later = await queue.add({ jobType: "a" });
+  expect(await queue.take(5)).toEqual([]);
+  await pauseJobType(queue.db.sql, "a", false);
+  await sweepPaused(queue.db.sql);
+  expect((await queue.take(5)).map((job) => job.jobId)).toEqual([one?.jobId, later.jobId]);
+  await expect(pauseQueue(queue.db.sql, "nowhere", true)).rejects.toThrow(QueueNotFoundError);
+});
