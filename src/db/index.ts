@@ -5,6 +5,7 @@
 export { Database } from "./client.ts";
 export type { Executor, Tx } from "./client.ts";
 export { DatabaseSetupError, DatabaseUnavailableError } from "./errors.ts";
+export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded.ts";
 export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { fromDrizzle } from "#db";
+import { openQueue } from "../../test/queue.ts";
+import { enqueue, enqueueMany, InvalidJobError, READY_CHANNEL } from "./index.ts";
+import type { NewJob } from "./index.ts";
+
+let queue: Awaited<ReturnType<typeof openQueue>>;
+beforeAll(async () => {
+  queue = await openQueue();
+});
+beforeEach(async () => queue.clear());
+afterAll(async () => queue.close());
+
+const stored = async () => {
+  const [row] = await queue.db.sql<{ count: number }[]>`select count(*)::int as count from jobs`;
+  return row?.count;
+};
+const job = { ownerId: "local", jobType: "t", payload: { a: 1 } };
+
+test("one key is one job: under concurrency, after its end, and for its owner only", async () => {
+  const added = await Promise.all(Array.from({ length: 20 }, async () => queue.add({ idempotencyKey: "k" })));
+  expect(new Set(added.map((one) => one.jobId)).size).toBe(1);
+  expect(added.filter((one) => one.created)).toHaveLength(1);
+  await queue.finish(await queue.takeOne());
+  expect(await queue.add({ idempotencyKey: "k", payload: { other: true } })).toMatchObject({
+    jobId: added[0]?.jobId,
+    created: false,
+    status: "completed",
+  });
+  expect((await queue.add({ idempotencyKey: "k", ownerId: "other" })).created).toBe(true);
+  expect(await stored()).toBe(2);
+});
+
+test("a unique key holds while its job is unfinished, for one owner and type", async () => {
+  const first = await queue.add({ uniqueKey: "u" });
+  expect(await queue.add({ uniqueKey: "u" })).toMatchObject({ jobId: first.jobId, created: false });
+  expect((await queue.add({ uniqueKey: "u", jobType: "other" })).created).toBe(true);
+  await queue.finish(await queue.takeOne());
+  expect((await queue.add({ uniqueKey: "u" })).created).toBe(true);
+});
+
+test("a batch of ten thousand is stored in order, with one insert", async () => {
+  const statements: string[] = [];
+  const sql = postgres(queue.url, { max: 1, debug: (_connection, text) => statements.push(text) });
+  const jobs = Array.from({ length: 10_000 }, (_, n): NewJob => ({ ...job, payload: { n } }));
+  await sql.begin(async (tx) => enqueueMany(tx, jobs));
+  await sql.end();
+  expect(statements.filter((text) => /insert into jobs/.test(text))).toHaveLength(1);
+  const taken = await queue.take(100);
+  expect(taken.map((one) => (one.payload as { n: number }).n)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+});
+
+test("keys that are had already, or twice in the batch, give the first job", async () => {
+  const first = await queue.add({ idempotencyKey: "a" });
+  const added = await queue.addMany([{ idempotencyKey: "a" }, { idempotencyKey: "b" }, {}, { idempotencyKey: "b" }]);
+  expect(added.map((one) => one.created)).toEqual([false, true, true, false]);
+  expect(added[0]?.jobId).toBe(first.jobId);
+  expect(added[3]?.jobId).toBe(added[1]?.jobId);
+  expect(await stored()).toBe(3);
+});
+
+const other = randomUUID();
+test.each<[string, Partial<NewJob>]>([
+  ["priority", { priority: 2 ** 31 }],
+  ["priority", { priority: 1.5 }],
+  ["maxRetries", { maxRetries: -1 }],
+  ["timeoutMs", { timeoutMs: 0 }],
+  ["delayMs", { delayMs: -1 }],
+  ["runAt", { runAt: "soon" }],
+  ["jobType", { jobType: "" }],
+  ["queue", { queue: "" }],
+  ["limitKey", { limitKey: "x".repeat(201) }],
+  ["idempotencyKey", { idempotencyKey: "a\u0000b" }],
+  ["threadId", { threadId: "not-a-uuid" }],
+  ["payload", { payload: undefined }],
+  ["payload", { payload: "x".repeat(1_048_577) }],
+  ["payload", { payload: { nul: "\u0000" } }],
+  ["after", { after: ["not-a-uuid"] }],
+  ["after", { after: [other] }],
+  ["after", { jobId: other, after: [other] }],
+])("a bad %s is named, and nothing of its batch is stored", async (field, wrong) => {
+  await expect(queue.addMany([{}, wrong, {}])).rejects.toThrow(InvalidJobError);
+  await expect(queue.addMany([{}, wrong, {}])).rejects.toThrow(new RegExp(field));
+  expect(await stored()).toBe(0);
+});
+
+test("too many jobs, or too many different threads, must be split", async () => {
+  await expect(queue.addMany(Array.from({ length: 10_001 }, () => ({})))).rejects.toThrow(/10000: split/);
+  await expect(queue.addMany(Array.from({ length: 1_001 }, () => ({ threadId: randomUUID() })))).rejects.toThrow(
+    /split/,
+  );
+});
+
+test("null is a payload", async () => {
+  await queue.add({ payload: null });
+  expect((await queue.takeOne()).payload).toBeNull();
+});
+
+test("in the caller's own transaction a job is there when that commits, with its notice, and not when it rolls back", async () => {
+  const sql = postgres(queue.url, { max: 2 });
+  const heard: string[] = [];
+  const { unlisten } = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
+  const boom = new Error("roll back");
+  await expect(
+    sql.begin(async (tx) => {
+      await enqueue(tx, job);
+      throw boom;
+    }),
+  ).rejects.toBe(boom);
+  await expect(
+    drizzle(sql).transaction(async (tx) => {
+      await enqueue(fromDrizzle(tx), job);
+      throw boom;
+    }),
+  ).rejects.toBe(boom);
+  expect(await stored()).toBe(0);
+  expect(heard).toEqual([]);
+  await drizzle(sql).transaction(async (tx) => {
+    await enqueue(fromDrizzle(tx), { ...job, queue: "drizzle" });
+    expect(await stored()).toBe(0);
+  });
+  await sql.begin(async (tx) => enqueue(tx, { ...job, queue: "plain" }));
+  expect(await stored()).toBe(2);
+  await expect.poll(() => heard).toEqual(["drizzle", "plain"]);
+  await unlisten();
+  await sql.end();
+  expect(() =>
+    fromDrizzle({
+      rollback: () => {
+        throw boom;
+      },
+    }),
+  ).toThrow(TypeError);
+});
