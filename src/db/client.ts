@@ -17,6 +17,11 @@ export interface DatabaseOptions {
   deadlineMs?: number;
   /** False where the URL is a transaction-mode pooler. */
   prepare?: boolean;
+  /**
+   * True for a worker's pool: its statements are made to live on indexes, and a plan that was chosen while the table was
+   * small must not stay when it has grown. Without effect behind a pooler, whose connections are not ours to set.
+   */
+  avoidTableScans?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
 }
@@ -112,7 +117,10 @@ function openPool(options: DatabaseOptions): postgres.Sql {
     connect_timeout: 5,
     backoff: false,
     onnotice: () => undefined,
-    connection: { application_name: options.applicationName ?? "threadmill" },
+    connection: {
+      application_name: options.applicationName ?? "threadmill",
+      ...(options.avoidTableScans && options.prepare !== false && { enable_seqscan: "off" }),
+    },
   });
 }
 

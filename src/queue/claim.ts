@@ -107,29 +107,34 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     ), top as materialized (
       select queue, priority from heads where priority = (select max(priority) from heads)
     ), below as (
-      -- The owners in turn, one step of the index for each: first those after the one served last, then the others.
-      select top.queue, top.priority, owner.owner_id, 1 as turn from top cross join lateral (
-        select owner_id from jobs where queue = top.queue and ${ready} and priority = top.priority and owner_id < ${afterOwner}
+      -- The owners in turn, one step of the index for each: first those after the one served last, then the others. A
+      -- step goes to the next (priority, owner) and ends the walk at a lower priority, for no other index has that order.
+      select top.queue, top.priority, pair.owner_id, 1 as turn from top cross join lateral (
+        select priority, owner_id from jobs
+        where queue = top.queue and ${ready} and (priority, owner_id) < (top.priority, ${afterOwner}::text)
         order by priority desc, owner_id desc limit 1
-      ) as owner
+      ) as pair
+      where pair.priority = top.priority
       union all
-      select below.queue, below.priority, owner.owner_id, below.turn + 1 from below cross join lateral (
-        select owner_id from jobs where queue = below.queue and ${ready} and priority = below.priority and owner_id < below.owner_id
+      select below.queue, below.priority, pair.owner_id, below.turn + 1 from below cross join lateral (
+        select priority, owner_id from jobs
+        where queue = below.queue and ${ready} and (priority, owner_id) < (below.priority, below.owner_id)
         order by priority desc, owner_id desc limit 1
-      ) as owner
-      where below.turn < ${limit}
+      ) as pair
+      where below.turn < ${limit} and pair.priority = below.priority
     ), rest as (
-      select top.queue, top.priority, owner.owner_id, 1 as turn from top cross join lateral (
-        select owner_id from jobs where queue = top.queue and ${ready} and priority = top.priority and owner_id >= ${afterOwner}
+      select top.queue, top.priority, pair.owner_id, 1 as turn from top cross join lateral (
+        select priority, owner_id from jobs where queue = top.queue and ${ready} and priority <= top.priority
         order by priority desc, owner_id desc limit 1
-      ) as owner
+      ) as pair
+      where pair.priority = top.priority and pair.owner_id >= ${afterOwner}
       union all
-      select rest.queue, rest.priority, owner.owner_id, rest.turn + 1 from rest cross join lateral (
-        select owner_id from jobs where queue = rest.queue and ${ready} and priority = rest.priority
-          and owner_id < rest.owner_id and owner_id >= ${afterOwner}
+      select rest.queue, rest.priority, pair.owner_id, rest.turn + 1 from rest cross join lateral (
+        select priority, owner_id from jobs
+        where queue = rest.queue and ${ready} and (priority, owner_id) < (rest.priority, rest.owner_id)
         order by priority desc, owner_id desc limit 1
-      ) as owner
-      where rest.turn < ${limit}
+      ) as pair
+      where rest.turn < ${limit} and pair.priority = rest.priority and pair.owner_id >= ${afterOwner}
     ), owners as materialized (
       select queue, priority, owner_id, row_number() over (order by part, turn) as turn, count(*) over () as owners
       from (select 1 as part, * from below union all select 2, * from rest) as turns
@@ -137,8 +142,11 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     ), picked as materialized (
       select ready.id, owners.turn from owners cross join lateral (
         select id from jobs
-        where queue = owners.queue and ${ready} and priority = owners.priority and owner_id = owners.owner_id
-          and job_type <> all (array(select name from job_types where paused))
+        -- Equal, said so that the order below is only the claim index's to give.
+        where queue = owners.queue and ${ready} and (priority, owner_id) <= (owners.priority, owners.owner_id)
+          and (priority, owner_id) >= (owners.priority, owners.owner_id)
+          -- coalesce: the planner takes the bare condition for one that hardly any row meets, and would sort them all.
+          and coalesce(job_type <> all (array(select name from job_types where paused)), true)
         order by priority desc, owner_id desc, seq
         limit ceil(${limit}::float8 / least(owners.owners, ${limit}))::int
         for update skip locked
@@ -162,7 +170,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
-          select 1 from jobs where queue = top.queue and ${ready} and priority < top.priority limit 1
+          select 1 from jobs where queue = top.queue and ${ready} and priority < top.priority order by priority desc limit 1
         ) as lower
       ) or (select count(*) from picked) = ${limit} as more
     ) as more left join claimed on true

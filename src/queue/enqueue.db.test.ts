@@ -48,7 +48,7 @@ test("a batch of ten thousand is stored in order, with one insert", async () => 
   const jobs = Array.from({ length: 10_000 }, (_, n): NewJob => ({ ...job, payload: { n } }));
   await sql.begin(async (tx) => enqueueMany(tx, jobs));
   await sql.end();
-  expect(statements.filter((text) => /insert into jobs/.test(text))).toHaveLength(1);
+  expect(statements.filter((text) => text.includes("insert into jobs"))).toHaveLength(1);
   const taken = await queue.take(100);
   expect(taken.map((one) => (one.payload as { n: number }).n)).toEqual(Array.from({ length: 100 }, (_, n) => n));
 });
@@ -102,7 +102,7 @@ test("null is a payload", async () => {
 test("in the caller's own transaction a job is there when that commits, with its notice, and not when it rolls back", async () => {
   const sql = postgres(queue.url, { max: 2 });
   const heard: string[] = [];
-  const { unlisten } = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
+  const subscription = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
   const boom = new Error("roll back");
   await expect(
     sql.begin(async (tx) => {
@@ -125,7 +125,7 @@ test("in the caller's own transaction a job is there when that commits, with its
   await sql.begin(async (tx) => enqueue(tx, { ...job, queue: "plain" }));
   expect(await stored()).toBe(2);
   await expect.poll(() => heard).toEqual(["drizzle", "plain"]);
-  await unlisten();
+  await subscription.unlisten();
   await sql.end();
   expect(() =>
     fromDrizzle({

@@ -9,7 +9,7 @@ import type { Readied } from "./ready.ts";
 
 /**
  * Queues a dead letter or a cancelled job again, with all its retries and with its history kept; a job that waits for
- * its retry runs at once. With a payload, that replaces the job's; the caller has checked that it fits the job type.
+ * its retry runs at once. In a thread that has gone on, it comes after the job at its head and before the rest. With a payload, that replaces the job's; the caller has checked that it fits the job type.
  * @throws JobNotFoundError; InvalidJobError when the payload cannot be stored; JobConflictError when the job runs,
  * waits for a person or has completed, or when another unfinished job has its unique key.
  */

@@ -30,6 +30,7 @@ async function main(settings: Settings): Promise<void> {
   const db = new Database({
     ...connection,
     maxConnections: Math.min(settings.WORKER_CONCURRENCY + 2, 20),
+    avoidTableScans: true,
     applicationName: "threadmill-worker",
   });
   const worker = new Worker({

@@ -1,0 +1,78 @@
+import postgres from "postgres";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openQueue } from "../../test/queue.ts";
+import { claim } from "./index.ts";
+
+/*
+ * The claim lives on one index, whatever the table holds and whether the planner knows it: a plan that reads the table
+ * or sorts it costs a hundred times as much.
+ */
+let queue: Awaited<ReturnType<typeof openQueue>>;
+let sql: postgres.Sql;
+const plans: string[] = [];
+beforeAll(async () => {
+  queue = await openQueue(2);
+  sql = postgres(queue.url, {
+    max: 1,
+    onnotice: ({ message }) => void plans.push(String(message)),
+    // As the worker's pool has it.
+    connection: { client_min_messages: "log", enable_seqscan: "off" },
+  });
+  await sql`load 'auto_explain'`;
+  await sql`select set_config('auto_explain.log_min_duration', '0', false), set_config('auto_explain.log_analyze', 'on', false),
+    set_config('auto_explain.log_timing', 'off', false)`;
+});
+beforeEach(async () => queue.clear());
+afterAll(async () => {
+  await sql.end();
+  await queue.close();
+});
+
+const rows = async (count: number, columns: string) =>
+  queue.db.sql.unsafe(`
+    insert into queues (name) values ('default') on conflict do nothing;
+    insert into jobs (id, owner_id, job_type, payload, status, hold, priority, thread_id, completed_at, run_at)
+    select gen_random_uuid(), 'local', 't', '{}', ${columns} from generate_series(1, ${count}) as n`);
+
+const contents: [string, () => Promise<unknown>][] = [
+  ["nothing", async () => rows(0, "'queued', null, 0, null, null, now()")],
+  ["20,000 finished", async () => rows(20_000, "'completed', null, 0, null, now(), now()")],
+  [
+    "20,000 scheduled at a high priority",
+    async () => rows(20_000, "'queued', 'time', 9, null, null, now() + interval '1 day'"),
+  ],
+  [
+    "20,000 behind their threads' heads",
+    async () => rows(20_000, "'queued', 'thread', 0, gen_random_uuid(), null, now()"),
+  ],
+  ["20,000 ready", async () => rows(20_000, "'queued', null, 0, null, null, now()")],
+  [
+    "20,000 ready at random priorities",
+    async () => rows(20_000, "'queued', null, (random() * 5)::int, null, null, now()"),
+  ],
+];
+
+for (const analyzed of [true, false]) {
+  test.each(contents)(
+    `with %s${analyzed ? "" : ", never analyzed"} a claim reads the claim index only, and few rows`,
+    async (_name, fill) => {
+      await fill();
+      await queue.addMany(Array.from({ length: 5 }, () => ({ priority: 10 })));
+      if (analyzed) await queue.db.sql`analyze jobs`;
+      plans.length = 0;
+      const { jobs } = await claim(sql, { workerId: "w", limit: 5, leaseMs: 30_000 });
+      expect(jobs).toHaveLength(5);
+      const plan = plans.find((text) => text.includes("with recursive heads")) ?? "";
+      expect(plan).toContain("idx_jobs_queue_claim");
+      expect(plan).not.toMatch(/Seq Scan on jobs/);
+      for (const [, index] of plan.matchAll(/using (\w+) on jobs/g))
+        expect(["idx_jobs_queue_claim", "jobs_pkey"]).toContain(index);
+      const read = [...plan.matchAll(/on jobs.*actual rows=([\d.]+) loops=(\d+)/g)].map(
+        ([, count, loops]) => Number(count) * Number(loops),
+      );
+      expect(read.length).toBeGreaterThan(3);
+      expect(Math.max(...read)).toBeLessThanOrEqual(10);
+      expect(plan).not.toMatch(/Rows Removed by Filter: \d{3,}/);
+    },
+  );
+}

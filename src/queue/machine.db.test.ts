@@ -1,0 +1,291 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openQueue } from "../../test/queue.ts";
+import {
+  admitDueKey,
+  cancel,
+  createQueue,
+  discard,
+  fail,
+  findDueKeys,
+  JobConflictError,
+  LeaseLostError,
+  pauseQueue,
+  promote,
+  reap,
+  redrive,
+  release,
+  setQueueLimits,
+  settleCancelled,
+} from "./index.ts";
+import type { ClaimedJob, Tx } from "./index.ts";
+
+/*
+ * The state machine under random interleavings of all verbs by several workers: after every step the tables keep the
+ * invariants, claims that were lost change nothing, and in the end every job ends.
+ */
+let queue: Awaited<ReturnType<typeof openQueue>>;
+beforeAll(async () => {
+  queue = await openQueue(4);
+});
+afterAll(async () => queue.close());
+
+const PLACES = 2;
+const THREADS = ["00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8000-00000000000b"];
+const retry = { baseMs: 0, capMs: 0 };
+const error = { name: "Error", message: "boom", stack: null };
+
+const pick = fc.nat({ max: 1_000 });
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      verb: fc.constant("enqueue" as const),
+      thread: fc.nat({ max: 3 }),
+      key: fc.nat({ max: 3 }),
+      after: fc.nat({ max: 12 }),
+      anyway: fc.boolean(),
+      delayed: fc.nat({ max: 5 }),
+      priority: fc.nat({ max: 2 }),
+      maxRetries: fc.nat({ max: 2 }),
+      owner: fc.nat({ max: 3 }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      verb: fc.constant("claim" as const),
+      worker: fc.nat({ max: 2 }),
+      limit: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      verb: fc.constantFrom(
+        "complete" as const,
+        "fail" as const,
+        "failForGood" as const,
+        "release" as const,
+        "snooze" as const,
+        "settleCancelled" as const,
+      ),
+      pick,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ verb: fc.constantFrom("cancel" as const, "redrive" as const, "discard" as const), pick }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      verb: fc.constantFrom(
+        "expire" as const,
+        "reap" as const,
+        "makeDue" as const,
+        "admit" as const,
+        "pause" as const,
+        "resume" as const,
+      ),
+      pick,
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+interface World {
+  jobs: { jobId: string; ownerId: string }[];
+  /** Every claim there ever was; most of them are stale. */
+  claims: ClaimedJob[];
+  redrives: Map<string, number>;
+}
+
+const inTx = async <T>(work: (tx: Tx) => Promise<T>) => queue.db.transaction(work);
+
+async function snapshot(): Promise<unknown> {
+  const [row] = await queue.db.sql`
+    select md5(coalesce((select string_agg(j::text, '|' order by j.seq) from jobs j), '')) as jobs,
+      (select count(*) from job_attempts)::int as attempts, (select count(*) from job_events)::int as events`;
+  return row;
+}
+
+async function holds({ jobId, attempt, workerId }: ClaimedJob): Promise<boolean> {
+  const rows = await queue.db.sql`
+    select 1 from jobs where id = ${jobId} and attempt = ${attempt} and worker_id = ${workerId} and status = 'running' and lease_expires_at > clock_timestamp()`;
+  return rows.length > 0;
+}
+
+const SETTLE: Record<string, (tx: Tx, claim: ClaimedJob) => Promise<unknown>> = {
+  fail: async (tx, claim) => fail(tx, claim, { error, retry }),
+  failForGood: async (tx, claim) => fail(tx, claim, { error, retry, permanent: true }),
+  release: async (tx, claim) => release(tx, claim),
+  snooze: async (tx, claim) => release(tx, claim, { delayMs: 60_000 }),
+  settleCancelled: async (tx, claim) => settleCancelled(tx, claim),
+};
+
+async function settle(claim: ClaimedJob, verb: string): Promise<void> {
+  const held = await holds(claim);
+  const before = await snapshot();
+  const done = verb === "complete" ? queue.finish(claim) : inTx(async (tx) => SETTLE[verb]?.(tx, claim));
+  const outcome = await done.then(
+    () => "done",
+    (thrown: unknown) => thrown,
+  );
+  if (outcome !== "done" && !(outcome instanceof LeaseLostError)) throw outcome;
+  if (held) expect(outcome).toBe("done");
+  // A claim that was lost, or was settled before, changes nothing whatever it tries.
+  else expect(await snapshot()).toEqual(before);
+}
+
+async function take(world: World, workerId: string, limit: number): Promise<void> {
+  const jobs = await queue.take(limit, { workerId });
+  world.claims.push(...jobs);
+  for (const job of jobs) {
+    const [older] = await queue.db.sql`
+      select 1 from jobs as head, jobs as mine where mine.id = ${job.jobId} and head.thread_id = mine.thread_id and head.seq < mine.seq
+        and head.status in ('queued', 'running', 'waiting') and head.id <> all (${[...world.redrives.keys()]}::uuid[])`;
+    // One that was queued again comes after the head that its thread has by then.
+    expect(older, "an older job of the thread is unfinished").toBeUndefined();
+  }
+}
+
+async function act(world: World, action: Step): Promise<void> {
+  switch (action.verb) {
+    case "enqueue": {
+      const ownerId = action.owner === 0 ? "other" : queue.ownerId;
+      const own = world.jobs.filter((job) => job.ownerId === ownerId);
+      const dependency = own[action.after];
+      const added = await queue
+        .add({
+          ownerId,
+          threadId: THREADS[action.thread],
+          limitKey: action.key < 2 ? `key ${action.key}` : undefined,
+          after: dependency && [dependency.jobId],
+          onDependencyFailure: action.anyway ? "run" : "fail",
+          delayMs: action.delayed === 0 ? 60_000 : 0,
+          priority: action.priority,
+          maxRetries: action.maxRetries,
+        })
+        .catch((thrown: unknown) => {
+          // What it should wait for has failed.
+          if (!(thrown instanceof Error) || !thrown.message.includes("retry it first")) throw thrown;
+        });
+      if (added) world.jobs.push({ jobId: added.jobId, ownerId });
+      return;
+    }
+    case "claim":
+      return take(world, `worker ${action.worker}`, action.limit);
+    case "cancel":
+    case "redrive":
+    case "discard": {
+      const job = world.jobs[action.pick % Math.max(world.jobs.length, 1)];
+      if (!job) return;
+      const verb = { cancel, redrive, discard }[action.verb];
+      const done = await inTx(async (tx) => verb(tx, job)).then(
+        () => true,
+        (thrown: unknown) => {
+          if (!(thrown instanceof JobConflictError)) throw thrown;
+          return false;
+        },
+      );
+      if (done && action.verb === "redrive") world.redrives.set(job.jobId, (world.redrives.get(job.jobId) ?? 0) + 1);
+      return;
+    }
+    case "expire": {
+      const claim = world.claims[action.pick % Math.max(world.claims.length, 1)];
+      if (claim)
+        await queue.db
+          .sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where id = ${claim.jobId} and status = 'running'`;
+      return;
+    }
+    case "reap":
+      await reap(queue.db, () => retry);
+      return;
+    case "makeDue":
+      await queue.makeDue();
+      await inTx(promote);
+      return;
+    case "admit":
+      for (const key of await findDueKeys(queue.db.sql)) await inTx(async (tx) => admitDueKey(tx, key));
+      return;
+    case "pause":
+    case "resume":
+      return pauseQueue(queue.db.sql, "default", action.verb === "pause");
+    default: {
+      const claim = world.claims[action.pick % Math.max(world.claims.length, 1)];
+      if (claim) await settle(claim, action.verb);
+    }
+  }
+}
+
+/** What must hold after every step; each query finds the rows that break a rule. */
+const RULES: Record<string, string> = {
+  "one job of a thread runs":
+    "select thread_id from jobs where status = 'running' and thread_id is not null group by 1 having count(*) > 1",
+  "a thread with unfinished jobs has one head": `select thread_id from jobs where thread_id is not null and status in ('queued', 'running', 'waiting')
+    group by 1 having count(*) filter (where hold is distinct from 'thread') <> 1`,
+  "places are not exceeded": `select limit_key from jobs where limit_key is not null and (status = 'running' or (status = 'queued' and hold is null))
+    group by 1 having count(*) > ${PLACES}`,
+  "no place stays free while its key waits": `select limit_key from jobs where limit_key is not null
+    and not exists (select 1 from limit_keys where key = jobs.limit_key and admit_at is not null)
+    group by 1 having count(*) filter (where status = 'queued' and hold = 'limit') > 0
+      and count(*) filter (where status = 'running' or (status = 'queued' and hold is null)) < ${PLACES}`,
+  "logs have no gap":
+    "select id from jobs where event_seq <> (select count(*) from job_events where job_id = jobs.id) or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)",
+  "attempts agree with their job": `select jobs.id from jobs join job_attempts on job_id = jobs.id where job_attempts.attempt > jobs.attempt
+    or (jobs.status = 'running' and job_attempts.attempt = jobs.attempt)`,
+  "who waits for others has some to wait for": `select id from jobs where status = 'queued' and ((hold = 'dependency' and pending_dependencies = 0)
+    or (hold is null and pending_dependencies > 0))`,
+  "dependencies are counted right": `select id from jobs where status = 'queued' and pending_dependencies > (
+    select count(*) from job_dependencies d join jobs o on o.id = d.depends_on where d.job_id = jobs.id and o.status in ('queued', 'running', 'waiting'))`,
+};
+
+async function check(): Promise<void> {
+  for (const [rule, sql] of Object.entries(RULES)) expect(await queue.db.sql.unsafe(sql), rule).toHaveLength(0);
+}
+
+/** Lets every job come to its end with healthy workers. */
+async function quiesce(world: World): Promise<void> {
+  await pauseQueue(queue.db.sql, "default", false);
+  await queue.db
+    .sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where status = 'running'`;
+  for (let round = 0; round < 200; round += 1) {
+    await act(world, { verb: "reap", pick: 0 });
+    await act(world, { verb: "makeDue", pick: 0 });
+    await act(world, { verb: "admit", pick: 0 });
+    const before = world.claims.length;
+    await take(world, "healthy", 10);
+    for (const claim of world.claims.slice(before)) await settle(claim, "complete");
+    if (world.claims.length === before) break;
+  }
+  expect(
+    await queue.db.sql`select id, status, hold from jobs where status not in ('completed', 'failed', 'cancelled')`,
+  ).toHaveLength(0);
+  const bounds = await queue.db.sql<{ id: string; max_retries: number; failures: number }[]>`
+    select id, max_retries, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'lease_expired', 'timed_out')) as failures from jobs`;
+  for (const job of bounds)
+    expect(job.failures).toBeLessThanOrEqual((job.max_retries + 1) * ((world.redrives.get(job.id) ?? 0) + 1));
+}
+
+test(
+  "whatever several workers do, in any order, the invariants hold and every job ends",
+  { timeout: 120_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 110 }), async (steps) => {
+        await queue.clear();
+        await createQueue(queue.db.sql, "default");
+        await inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
+        const world: World = { jobs: [], claims: [], redrives: new Map() };
+        for (const action of steps) {
+          await act(world, action);
+          await check();
+        }
+        await quiesce(world);
+        await check();
+      }),
+      { numRuns: 40 },
+    );
+  },
+);

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openQueue } from "../../test/queue.ts";
+import {
+  fireSchedules,
+  InvalidScheduleError,
+  listSchedules,
+  pauseSchedule,
+  runScheduleNow,
+  saveSchedule,
+  ScheduleNotFoundError,
+  survey,
+} from "./index.ts";
+import { nextTick } from "./next-tick.ts";
+
+let queue: Awaited<ReturnType<typeof openQueue>>;
+beforeAll(async () => {
+  queue = await openQueue();
+});
+beforeEach(async () => queue.clear());
+afterAll(async () => queue.close());
+
+const save = async (schedule: object = {}) =>
+  queue.db.transaction(async (tx) =>
+    saveSchedule(tx, {
+      ownerId: queue.ownerId,
+      name: "s",
+      cron: "0 * * * *",
+      jobType: "t",
+      payload: { a: 1 },
+      ...schedule,
+    }),
+  );
+const setNext = async (sql: string) =>
+  queue.db.sql.unsafe(`update schedules set next_run_at = clock_timestamp() ${sql}`);
+const fire = async () => queue.db.transaction(fireSchedules);
+
+test.each([
+  ["30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]],
+  ["30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]],
+  ["0 * * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", ["2026-10-25T01:00:00.000Z", "2026-10-25T02:00:00.000Z"]],
+  ["30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", ["2026-11-01T05:30:00.000Z", "2026-11-02T06:30:00.000Z"]],
+  ["30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", ["2026-03-08T07:00:00.000Z", "2026-03-09T06:30:00.000Z"]],
+])("%s in %s ticks once a day over a change of the clocks", (cron, timeZone, from, ticks) => {
+  let after = from;
+  for (const tick of ticks) {
+    after = nextTick(cron, timeZone, after) ?? "never";
+    expect(after).toBe(tick);
+  }
+});
+
+test.each([
+  ["* * * *", "UTC", /five fields/],
+  ["61 * * * *", "UTC", /cron does not parse/],
+  ["* * * * *", "Mars/Olympus", /timeZone/],
+])("%s in %s is refused", (cron, timeZone, message) => {
+  expect(() => nextTick(cron, timeZone, "2026-01-01T00:00:00Z")).toThrow(InvalidScheduleError);
+  expect(() => nextTick(cron, timeZone, "2026-01-01T00:00:00Z")).toThrow(message);
+});
+
+test("a tick makes exactly one job, however many workers fire it", async () => {
+  await save();
+  await setNext("- interval '1 second'");
+  expect((await survey(queue.db.sql)).tickMs).toBeLessThanOrEqual(0);
+  const made = await Promise.all(Array.from({ length: 10 }, async () => fire()));
+  expect(made.reduce((sum, one) => sum + one, 0)).toBe(1);
+  const jobs = await queue.take(5);
+  expect(jobs).toMatchObject([{ jobType: "t", payload: { a: 1 }, ownerId: queue.ownerId }]);
+  expect((await survey(queue.db.sql)).tickMs).toBeGreaterThan(0);
+  expect(await fire()).toBe(0);
+});
+
+test("a tick that was fired before makes no second job", async () => {
+  await save();
+  await setNext("- interval '1 second'");
+  const [before] = await queue.db.sql<{ next_run_at: Date }[]>`select next_run_at from schedules`;
+  await fire();
+  await queue.db.sql`update schedules set next_run_at = ${before?.next_run_at ?? null}`;
+  expect(await fire()).toBe(0);
+  expect(await queue.take(5)).toHaveLength(1);
+});
+
+test("of missed ticks none is made up for, or one for all", async () => {
+  await save({ name: "skips", cron: "* * * * *", missedRuns: "skip" });
+  await save({ name: "catches up", cron: "* * * * *", missedRuns: "run_once", jobType: "late" });
+  await setNext("- interval '3 hours'");
+  expect(await fire()).toBe(1);
+  expect((await queue.take(9)).map((job) => job.jobType)).toEqual(["late"]);
+  for (const { nextRunAt } of await listSchedules(queue.db.sql, queue.ownerId)) {
+    expect(Date.parse(nextRunAt ?? "")).toBeGreaterThan(Date.now() - 1_000);
+  }
+});
+
+test("a paused schedule does not tick, and goes on with its next tick after now; by hand it runs all the same", async () => {
+  const { scheduleId } = await save();
+  const key = { ownerId: queue.ownerId, scheduleId };
+  await queue.db.transaction(async (tx) => pauseSchedule(tx, key, true));
+  await setNext("- interval '2 hours'");
+  expect(await fire()).toBe(0);
+  expect((await survey(queue.db.sql)).tickMs).toBeNull();
+  const { nextRunAt } = await queue.db.transaction(async (tx) => pauseSchedule(tx, key, false));
+  expect(Date.parse(nextRunAt ?? "")).toBeGreaterThan(Date.now() - 1_000);
+  await queue.db.transaction(async (tx) => runScheduleNow(tx, key));
+  expect(await queue.take(5)).toHaveLength(1);
+  await expect(queue.db.transaction(async (tx) => runScheduleNow(tx, { ...key, ownerId: "other" }))).rejects.toThrow(
+    ScheduleNotFoundError,
+  );
+});
+
+test("saving a name again changes the schedule and keeps its id", async () => {
+  const { scheduleId } = await save();
+  expect(await save({ cron: "5 4 * * *", timeZone: "Europe/Berlin" })).toMatchObject({ scheduleId, cron: "5 4 * * *" });
+  expect(await listSchedules(queue.db.sql, queue.ownerId)).toHaveLength(1);
+  await expect(save({ cron: "0 0 30 2 *" })).rejects.toThrow(/never ticks/);
+});
