@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSetupError } from "./errors.ts";
 
@@ -56,8 +57,7 @@ export async function reachableBinaries(account: Account | undefined): Promise<B
   const found = await findBinaries();
   if (!account || canRun(account, found)) return found;
   const folder = dirname(dirname(found.postgres));
-  const { mtimeMs, size } = statSync(found.postgres);
-  const copy = join(CACHE, `postgres-${size}-${Math.floor(mtimeMs)}`);
+  const copy = join(CACHE, `postgres-${createHash("sha256").update(readFileSync(found.postgres)).digest("hex")}`);
   const copied = {
     initdb: join(copy, "bin", basename(found.initdb)),
     postgres: join(copy, "bin", basename(found.postgres)),

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { DatabaseSetupError } from "./errors.ts";
+import { DatabaseSetupError, errorCode } from "./errors.ts";
 
 const END_LIMIT_MS = 30_000;
 
@@ -16,9 +16,10 @@ export async function endLeftover(data: string): Promise<void> {
   if (!existsSync(pidFile)) return;
   const [pidLine, recordedFolder = ""] = readFileSync(pidFile, "utf8").split("\n");
   const pid = Number(pidLine);
-  if (!isAlive(pid)) return;
-  if (!isServerOf(pid, { data, recordedFolder })) {
-    // Another process has got the dead server's number; PostgreSQL would take it for that server and refuse to start.
+  if (!exists(pid)) return;
+  if (!isAlive(pid) || !isServerOf(pid, { data, recordedFolder })) {
+    // The dead server's number is still taken, by another process or by itself where nobody waited for it. PostgreSQL
+    // would believe that it runs; its shared memory still tells whether any process of that server does.
     rmSync(pidFile, { force: true });
     return;
   }
@@ -29,14 +30,23 @@ export async function endLeftover(data: string): Promise<void> {
     throw new DatabaseSetupError(`DATA_DIR: the PostgreSQL of an earlier run (process ${pid}) does not end: end it`);
 }
 
-function isAlive(pid: number): boolean {
+function exists(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 1) return false;
   try {
     process.kill(pid, 0);
-    // A process that ended but was not yet waited for still has its number.
-    return !existsSync("/proc/self/stat") || !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return errorCode(error) === "EPERM";
+  }
+}
+
+/** False also for a process that ended but that its parent has not waited for, as a container without init has them. */
+function isAlive(pid: number): boolean {
+  if (!exists(pid)) return false;
+  try {
+    return !existsSync("/proc/self/stat") || !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
   }
 }
 

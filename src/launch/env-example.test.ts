@@ -7,13 +7,11 @@ const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.m
 const LINE = /^# ([A-Z][A-Z_]+)=(.*)$/gm;
 
 test(".env.example lists every setting with its default, and no other", () => {
-  const listed: Record<string, string> = Object.fromEntries(
-    [...read("../../.env.example").matchAll(LINE)].map(([, name = "", value = ""]) => [name, value]),
-  );
-  const known = [...read("../env.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = ""]) => name);
-  const byName = (one: string, other: string) => one.localeCompare(other);
+  const listed: Record<string, string> = {};
+  for (const [, name = "", value = ""] of read("../../.env.example").matchAll(LINE)) listed[name] = value;
+  const known = [...read("../env.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name);
   expect(known.length).toBeGreaterThan(10);
-  expect(Object.keys(listed).toSorted(byName)).toEqual(known.toSorted(byName));
+  expect(new Set(Object.keys(listed))).toEqual(new Set(known));
   expect(loadEnv(listed)).toEqual(loadEnv({}));
   for (const [name, value] of Object.entries(loadEnv({}))) expect([name, listed[name]]).toEqual([name, String(value)]);
 });

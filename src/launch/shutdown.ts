@@ -14,6 +14,7 @@ export class Shutdown {
   readonly #stopped = new AbortController();
   #startUp: Promise<unknown> = Promise.resolve();
   #firstSignalAt: number | undefined;
+  #hurried = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -44,7 +45,7 @@ export class Shutdown {
     this.#stopped.abort();
     await this.#startUp;
     await this.#run("drain");
-    process.exit(exitCode);
+    process.exit(this.#hurried ? INTERRUPTED : exitCode);
   }
 
   #onSignal(signal: string): void {
@@ -56,6 +57,7 @@ export class Shutdown {
       void this.begin(0);
       return;
     }
+    this.#hurried = true;
     this.#log.warn({ signal }, "stopping at once; leases cover the jobs that run");
     void this.#run("at once").then(() => process.exit(INTERRUPTED));
   }
