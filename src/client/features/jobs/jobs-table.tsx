@@ -23,7 +23,7 @@ export function JobsTable({ rows, onType }: { rows: readonly JobRow[]; onType: (
       <tbody>
         {rows.map((job) => (
           <Row key={job.jobId}>
-            <Cell className="font-mono text-xs">
+            <Cell className="font-mono text-xs whitespace-nowrap">
               <Link
                 to="/jobs/$jobId"
                 params={{ jobId: job.jobId }}
