@@ -1,3 +1,4 @@
+import { faultPoint } from "#fault";
 import { extendLayout } from "./list-layout.ts";
 import type { ListLayout } from "./list-layout.ts";
 import type { StoredValue } from "./text-serde.ts";
@@ -101,11 +102,13 @@ export class WriteBehind {
   async #write(batch: Batch): Promise<void> {
     const [checkpoints, writes] = await Promise.all([Promise.all(batch.checkpoints), Promise.all(batch.writes)]);
     if (this.#broken) throw this.#broken.error;
+    faultPoint("before a checkpoint");
     await this.#send({
       checkpoints: checkpoints.map(({ row }) => row),
       blobs: checkpoints.flatMap(({ row, values }) => values.map((value) => this.#toBlob(row, value))),
       writes: writes.flat(),
     });
+    faultPoint("checkpoint written");
   }
 
   #toBlob(

@@ -75,7 +75,7 @@ function fingerprint() {
   const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
   );
-  const paths = files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
   for (const path of [
     ...paths,
     ...["package-lock.json", "tsconfig.json", "tsconfig.build.json", "vite.config.ts"].map((file) => join(root, file)),

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { faultPoint } from "#fault";
 import { appendEvents, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database, NewEvent } from "#queue";
 import { describeError } from "./describe-error.ts";
@@ -92,8 +93,10 @@ export class EventWriter {
     const { events, progress } = this.#sending;
     this.#wroteAt = performance.now();
     try {
+      faultPoint("before events");
       this.#after = await db.call(async (sql) => appendEvents(sql, job, { events, progress, after: this.#after }));
       this.#sending = undefined;
+      faultPoint("events written");
     } catch (error) {
       if (error instanceof LeaseLostError) {
         this.#closed = true;

@@ -1,3 +1,4 @@
+import { faultPoint } from "#fault";
 import { complete, completeMany } from "#queue";
 import type { Claim, Database } from "#queue";
 
@@ -36,7 +37,9 @@ export class Finisher {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST);
       try {
+        faultPoint("before completing many");
         const left = new Set(await this.#db.call((sql) => completeMany(sql, batch)));
+        faultPoint("completed many");
         for (const one of batch) if (!left.has(one)) one.resolve();
         for (const one of left) void this.#finishAlone(one);
       } catch (error) {

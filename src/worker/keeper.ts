@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { faultPoint } from "#fault";
 import {
   admitDueKey,
   findDueKeys,
@@ -51,10 +52,14 @@ export class Keeper {
     const due = (waitMs: number | null) => waitMs !== null && waitMs <= 0;
     let changed = 0;
     if (due(seen.tickMs)) changed += await db.transaction(fireSchedules).then((made) => made + 1);
-    if (due(seen.dueMs)) changed += await db.transaction(promote);
+    if (due(seen.dueMs)) {
+      changed += await db.transaction(promote);
+      faultPoint("promoted");
+    }
     if (due(seen.leaseMs)) {
       for (const job of await reap(db, policyOf)) {
         changed += 1;
+        faultPoint("reaped");
         log.warn(
           { jobId: job.jobId, attempt: job.attempt, lostWorkerId: job.workerId, status: job.status },
           "lease expired: job taken back",

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
+import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import { wrapHandler } from "./define-job.ts";
@@ -79,6 +80,7 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
   };
   try {
     signal.throwIfAborted();
+    faultPoint("before running");
     const run = wrapHandler(handler, middleware);
     return await Promise.race([run(context), aborted(signal)]);
   } catch (error) {
@@ -108,7 +110,9 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
     try {
       await write(async () =>
         db.transaction(async (tx) => {
+          faultPoint("before completing");
           if (await complete(tx, job, result)) await effects(tx, job);
+          faultPoint("before the completion commits");
         }),
       );
     } catch (error) {
@@ -117,6 +121,7 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
       return settleError(job, error, options);
     }
   }
+  faultPoint("completed");
   log.info("job completed");
   return undefined;
 }
@@ -141,6 +146,7 @@ async function settleError(
     return log.info("job cancelled");
   }
   const described = describeError(error);
+  faultPoint("before failing");
   const status = await write((tx) =>
     fail(tx, job, {
       error: described,
@@ -150,6 +156,7 @@ async function settleError(
       outcome: error instanceof JobTimeoutError ? "timed_out" : "failed",
     }),
   );
+  faultPoint("failed");
   stop.abort(error);
   const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
     status

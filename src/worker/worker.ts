@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
+import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, Middleware } from "./define-job.ts";
@@ -143,6 +144,7 @@ export class Worker {
     const { db, identity, leaseMs } = this.#options;
     const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
     const { jobs, more, lastOwner } = await db.call((sql) => claim(sql, options));
+    faultPoint("claimed");
     this.#lastOwner = lastOwner;
     this.#launch(jobs);
     const left = limit - jobs.length;

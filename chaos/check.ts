@@ -1,0 +1,138 @@
+import { MemorySaver } from "@langchain/langgraph";
+import { buildMlWorkflow } from "#graph";
+import type { Database } from "#queue";
+import { insist, PLACES } from "./load.ts";
+import type { Acknowledged } from "./load.ts";
+
+/** Each query finds what breaks a promise; what it finds is named by its columns. */
+const RULES: Record<string, string> = {
+  "every job has ended":
+    "select id, job_type, status, hold from jobs where status not in ('completed', 'failed', 'cancelled')",
+  "a completed job's effect is there once, another's not at all": `
+    select id, job_type, status, (select count(*) from chaos_effects where job_id = jobs.id) as effects from jobs
+    where job_type <> 'ml_workflow' and (select count(*) from chaos_effects where job_id = jobs.id) <> (status = 'completed')::int`,
+  "a turn has its reply once, if it completed": `
+    select id, status, (select count(*) from messages where job_id = jobs.id and role = 'assistant') as replies from jobs
+    where job_type = 'ml_workflow' and ((select count(*) from messages where job_id = jobs.id and role = 'assistant') <> (status = 'completed')::int
+      or (select count(*) from messages where job_id = jobs.id and role = 'user') <> 1)`,
+  "decision versions have no gap": `
+    select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
+  "no conversation's turn failed":
+    "select id, status, error_message from jobs where job_type = 'ml_workflow' and status <> 'completed'",
+  "retries keep their bound": "select id, retry_count, max_retries from jobs where retry_count > max_retries",
+  "every claim is accounted for": `
+    select id, attempt, status from jobs
+    where attempt <> (select count(*) from job_attempts where job_id = jobs.id) + (status = 'completed')::int`,
+  "event logs have no gap": `
+    select id, event_seq from jobs where event_seq <> (select count(*) from job_events where job_id = jobs.id)
+      or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)`,
+  "the turns of a thread ended in their order": `
+    select job.id, earlier.id as earlier from jobs as job join jobs as earlier on earlier.thread_id = job.thread_id and earlier.seq < job.seq
+    where job.job_type = 'ml_workflow' and earlier.completed_at > job.started_at`,
+  "nothing waits at a limit":
+    "select queue, key from limit_keys where admit_at < clock_timestamp() - interval '10 seconds'",
+};
+
+/** What is wrong with the tables once everything has ended; empty when every promise was kept. */
+export async function checkTables(db: Database, said: Acknowledged): Promise<string[]> {
+  const faults: string[] = [];
+  for (const [rule, sql] of Object.entries(RULES)) {
+    const rows = await insist(db, async (tx) => tx.unsafe(sql));
+    if (rows.length > 0) faults.push(`${rule}: ${rows.length} times not, such as ${JSON.stringify(rows.slice(0, 3))}`);
+  }
+  const stored = new Set(
+    (await insist(db, async (tx) => tx<{ id: string }[]>`select id from jobs`)).map((row) => row.id),
+  );
+  const lost = [...said.jobs].filter((id) => !stored.has(id));
+  if (lost.length > 0)
+    faults.push(`every acknowledged job is there: not ${lost.slice(0, 5).join(", ")} (${lost.length} in all)`);
+  const strange = [...stored].filter((id) => !said.jobs.has(id));
+  if (strange.length > 0)
+    faults.push(`every job was acknowledged: not ${strange.slice(0, 5).join(", ")} (${strange.length} in all)`);
+  faults.push(
+    ...(await checkExecutions(db, said)),
+    ...(await checkOrder(db, said)),
+    ...(await checkConversations(db, said)),
+  );
+  return faults;
+}
+
+async function checkExecutions(db: Database, said: Acknowledged): Promise<string[]> {
+  const rows = await insist(
+    db,
+    async (tx) => tx<{ id: string; max_retries: number; failures: number }[]>`
+      select id, max_retries, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'lease_expired', 'timed_out')) as failures
+      from jobs`,
+  );
+  return rows
+    .filter((job) => job.failures > (job.max_retries + 1) * ((said.redriven.get(job.id) ?? 0) + 1))
+    .map(
+      (job) =>
+        `executions keep their bound: job ${job.id} failed ${job.failures} times with ${job.max_retries} retries`,
+    );
+}
+
+/** The jobs of a thread that nobody queued again completed in submit order. */
+async function checkOrder(db: Database, said: Acknowledged): Promise<string[]> {
+  const rows = await insist(
+    db,
+    async (tx) => tx<{ id: string; thread_id: string; completed_at: Date }[]>`
+      select id, thread_id, completed_at from jobs where thread_id is not null and status = 'completed' order by thread_id, seq`,
+  );
+  const kept = rows.filter((row) => !said.redriven.has(row.id));
+  return kept.flatMap((row, index) => {
+    const before = kept[index - 1];
+    if (!before || before.thread_id !== row.thread_id || before.completed_at <= row.completed_at) return [];
+    return [`threads keep their order: ${row.id} completed before ${before.id}`];
+  });
+}
+
+/** Each conversation reads as one that nothing happened to: the same graph, run undisturbed, says the same. */
+async function checkConversations(db: Database, said: Acknowledged): Promise<string[]> {
+  const faults: string[] = [];
+  for (const [threadId, turns] of said.turns) {
+    const graph = buildMlWorkflow({ checkpointer: new MemorySaver(), model: null });
+    for (const { jobId, content } of turns) {
+      const signal = new AbortController().signal;
+      const expected = await graph.runTurn(
+        { threadId, messageId: jobId, content, history: [] },
+        { runId: jobId, signal },
+      );
+      const [message] = await insist(
+        db,
+        async (tx) =>
+          tx<{ content: string }[]>`select content from messages where job_id = ${jobId} and role = 'assistant'`,
+      );
+      if (message && message.content !== expected.reply) {
+        faults.push(
+          `conversations read as if nothing had happened: job ${jobId} of thread ${threadId} replied otherwise`,
+        );
+        break;
+      }
+      const tokens = await insist(
+        db,
+        async (tx) => tx<{ text: string }[]>`
+          select string_agg(data ->> 'text', '' order by seq) as text from job_events
+          where job_id = ${jobId} and type = 'token' and attempt = (select max(attempt) from job_events where job_id = ${jobId} and type = 'token')`,
+      );
+      const text = tokens[0]?.text ?? "";
+      if (text !== "" && text !== expected.reply && !expected.reply.startsWith(text))
+        faults.push(`a log tells the reply once: not that of job ${jobId}`);
+    }
+  }
+  return faults;
+}
+
+/** What kept the run busy, for the report. */
+export async function countOutcomes(db: Database): Promise<Record<string, number>> {
+  const [row] = await insist(
+    db,
+    async (tx) => tx<Record<string, number>[]>`
+      select count(*)::int as jobs, count(*) filter (where status = 'completed')::int as completed, count(*) filter (where status = 'failed')::int as failed,
+        count(*) filter (where status = 'cancelled')::int as cancelled, sum(attempt)::int as attempts,
+        (select count(*)::int from job_attempts where outcome = 'lease_expired') as reaped,
+        (select count(*)::int from job_attempts where outcome = 'released') as released,
+        (select count(*)::int from messages where role = 'assistant') as replies, ${PLACES}::int as places from jobs`,
+  );
+  return row ?? {};
+}

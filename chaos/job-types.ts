@@ -1,0 +1,37 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
+import type { Database } from "#queue";
+import { defineJob, PermanentError, snooze } from "#worker";
+import type { JobHandler, RunContext, RunResult } from "#worker";
+
+const payloadSchema = z.object({
+  /** How many attempts fail before one succeeds. */
+  failures: z.number().optional(),
+  /** How long a run takes, in milliseconds. */
+  workMs: z.number().optional(),
+});
+type Payload = z.infer<typeof payloadSchema>;
+
+/** The kinds of job that the load is made of; each leaves one row in `chaos_effects` when it has completed. */
+export const KINDS = ["short", "long", "failing", "doomed", "snoozing"] as const;
+
+/** The handlers of the kinds; every run notes its start and its end in `chaos_runs`, outside the fence. */
+export function chaosHandlers(db: Database): JobHandler[] {
+  const run = async ({ job, payload, signal, progress }: RunContext<Payload>): Promise<RunResult> => {
+    const { jobId, attempt, threadId } = job;
+    await db.call(
+      async (sql) =>
+        sql`insert into chaos_runs (job_id, attempt, thread_id) values (${jobId}, ${attempt}, ${threadId}) on conflict do nothing`,
+    );
+    if (job.jobType === "doomed") throw new PermanentError("doomed");
+    if (job.jobType === "snoozing" && attempt === 1) snooze(50);
+    progress("working");
+    await wait(payload.workMs ?? 0, undefined, { signal });
+    if (job.retryCount < (payload.failures ?? 0)) throw new Error(`failure ${job.retryCount + 1}`);
+    const effects: NonNullable<RunResult["effects"]> = async (tx) => {
+      await tx`insert into chaos_effects (job_id, attempt) values (${jobId}, ${attempt})`;
+    };
+    return { result: { attempt }, effects };
+  };
+  return KINDS.map((type) => defineJob({ type, payload: payloadSchema, run }));
+}

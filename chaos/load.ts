@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { cancel, DatabaseUnavailableError, enqueueMany, JobConflictError, redrive, submitTurn } from "#queue";
+import type { Database, NewJob, Tx } from "#queue";
+import { KINDS } from "./job-types.ts";
+import type { Random } from "./random.ts";
+
+export const OWNER_ID = "chaos";
+export const PLACES = 3;
+const PROMPTS = [
+  "Detect card fraud at 2,000 transactions per second within 50 ms",
+  "Make it cheaper, under $3,000 a month",
+  "What if it has to run on our own servers?",
+  "What are the risks?",
+  "Forecast demand for 20,000 products, nightly",
+  "Why not a neural network?",
+];
+
+/** What the database has said yes to; all of it must be found again in the end. */
+export interface Acknowledged {
+  jobs: Set<string>;
+  /** By thread: its messages in submit order. */
+  turns: Map<string, { jobId: string; content: string }[]>;
+  redriven: Map<string, number>;
+  cancelled: Set<string>;
+}
+
+/** Enqueues a mix of jobs until the signal, a few at a time, sending again what got no answer. */
+export async function makeLoad(db: Database, random: Random, signal: AbortSignal): Promise<Acknowledged> {
+  const said: Acknowledged = { jobs: new Set(), turns: new Map(), redriven: new Map(), cancelled: new Set() };
+  const plainThreads = Array.from({ length: 4 }, () => randomUUID());
+  const chatThreads = Array.from({ length: 4 }, () => randomUUID());
+  while (!signal.aborted) {
+    const draw = random.next();
+    if (draw < 0.35) await submit(db, random, { said, threads: chatThreads });
+    else if (draw < 0.45) await meddle(db, random, said);
+    else await enqueueSome(db, random, { said, threads: plainThreads });
+    await wait(20 + random.below(60), undefined, { signal }).catch(() => undefined);
+  }
+  return said;
+}
+
+interface Target {
+  said: Acknowledged;
+  threads: readonly string[];
+}
+
+async function enqueueSome(db: Database, random: Random, { said, threads }: Target): Promise<void> {
+  const jobs = Array.from({ length: 1 + random.below(6) }, (): NewJob => {
+    const jobType = random.pick(KINDS) ?? "short";
+    return {
+      jobId: randomUUID(),
+      ownerId: OWNER_ID,
+      idempotencyKey: randomUUID(),
+      jobType,
+      payload: {
+        failures: jobType === "failing" ? random.below(5) : 0,
+        workMs: jobType === "long" ? 200 + random.below(600) : random.below(5),
+      },
+      priority: random.below(3),
+      maxRetries: 2 + random.below(4),
+      threadId: random.next() < 0.3 ? random.pick(threads) : undefined,
+      limitKey: random.next() < 0.2 ? `key ${random.below(2)}` : undefined,
+      delayMs: random.next() < 0.2 ? random.below(2_000) : 0,
+    };
+  });
+  const [first, second] = jobs;
+  if (first && second && random.next() < 0.3) {
+    jobs[1] = { ...second, after: [first.jobId ?? ""], onDependencyFailure: random.next() < 0.5 ? "run" : "fail" };
+  }
+  const added = await insist(db, async (tx) => enqueueMany(tx, jobs));
+  for (const { jobId } of added) said.jobs.add(jobId);
+}
+
+async function submit(db: Database, random: Random, { said, threads }: Target): Promise<void> {
+  const threadId = random.pick(threads);
+  const turn = {
+    ownerId: OWNER_ID,
+    threadId,
+    content: random.pick(PROMPTS) ?? "",
+    idempotencyKey: randomUUID(),
+    maxRetries: 20,
+  };
+  const { jobId } = await insist(db, async (tx) => submitTurn(tx, turn));
+  said.jobs.add(jobId);
+  const turns = said.turns.get(threadId ?? "") ?? [];
+  said.turns.set(threadId ?? "", [...turns, { jobId, content: turn.content }]);
+}
+
+/** Cancels or redrives one of the jobs, not those of conversations. */
+async function meddle(db: Database, random: Random, said: Acknowledged): Promise<void> {
+  const turns = new Set([...said.turns.values()].flat().map((turn) => turn.jobId));
+  const jobId = random.pick([...said.jobs].slice(-200).filter((id) => !turns.has(id)));
+  if (jobId === undefined) return;
+  const verb = random.next() < 0.5 ? "cancel" : "redrive";
+  const done = await insist(db, async (tx) => {
+    try {
+      // A redrive whose answer was lost may have been done: sent again it is refused, or runs a delayed job now.
+      await (verb === "cancel" ? cancel(tx, { ownerId: OWNER_ID, jobId }) : redrive(tx, { ownerId: OWNER_ID, jobId }));
+      return true;
+    } catch (error) {
+      if (error instanceof JobConflictError) return verb === "redrive";
+      throw error;
+    }
+  });
+  if (done && verb === "cancel") said.cancelled.add(jobId);
+  if (done && verb === "redrive") said.redriven.set(jobId, (said.redriven.get(jobId) ?? 0) + 1);
+}
+
+/** Sends a transaction until it has an answer: every verb is safe to send again. */
+export async function insist<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailableError)) throw error;
+      await wait(100);
+    }
+  }
+}

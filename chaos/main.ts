@@ -1,0 +1,134 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { migrateCheckpoints } from "#checkpoint";
+import { Database, migrate, startEmbeddedPostgres } from "#db";
+import type { EmbeddedPostgres } from "#db";
+import { createQueue, setQueueLimits } from "#queue";
+import { checkTables, countOutcomes } from "./check.ts";
+import { Fleet } from "./fleet.ts";
+import { insist, makeLoad, PLACES } from "./load.ts";
+import { Random } from "./random.ts";
+
+const LEASE_MS = 1_500;
+const QUIESCE_LIMIT_MS = 90_000;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string" },
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    workers: { type: "string" },
+    rate: { type: "string" },
+  },
+});
+const number = (name: keyof typeof values, fallback: number) => {
+  const value = values[name] === undefined ? fallback : Number(values[name]);
+  if (Number.isFinite(value) && value >= 0) return value;
+  process.stderr.write(`--${name} must be a number, not negative\n`);
+  return process.exit(2);
+};
+const seconds = number("seconds", number("minutes", 5) * 60);
+const seed = number("seed", Date.now() % 1_000_000);
+const random = new Random(seed);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+say(`chaos: seed ${seed}, ${seconds} s, the load is made again with --seed ${seed}`);
+const dataDir = mkdtempSync(join(tmpdir(), "threadmill-chaos-"));
+const server = await startEmbeddedPostgres({ dataDir });
+const restarts = { database: 0, cut: 0 };
+let faults: string[] = [];
+try {
+  faults = await play(server);
+} finally {
+  await server.stop(0);
+  rmSync(dataDir, { recursive: true, force: true });
+}
+for (const fault of faults) say(`BROKEN ${fault}`);
+say(
+  faults.length === 0 ? "chaos: every promise was kept" : `chaos: ${faults.length} promises broken with seed ${seed}`,
+);
+process.exit(faults.length === 0 ? 0 : 1);
+
+async function play({ url }: EmbeddedPostgres): Promise<string[]> {
+  await migrate({ url, also: migrateCheckpoints });
+  const db = new Database({ url, maxConnections: 6 });
+  await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
+  await db.sql`create table chaos_runs (job_id uuid, attempt int, thread_id uuid, primary key (job_id, attempt))`;
+  await createQueue(db.sql, "default");
+  await db.transaction(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
+  const log = join(dataDir, "faults.log");
+  writeFileSync(log, "");
+  const fleet = new Fleet({ url, workers: number("workers", 3), random, rate: number("rate", 0.003), log });
+  const over = AbortSignal.timeout(seconds * 1_000);
+  const [said] = await Promise.all([makeLoad(db, random, over), torment(fleet, over)]);
+  fleet.heal();
+  const left = await quiesce(db);
+  await fleet.close();
+  const outcomes = await countOutcomes(db);
+  say(
+    `load: ${JSON.stringify({ acknowledged: said.jobs.size, turns: [...said.turns.values()].flat().length, redriven: said.redriven.size, ...outcomes })}`,
+  );
+  say(
+    `ended: ${JSON.stringify({ ...fleet.ends, ...restarts })}, at fault points: ${JSON.stringify(Object.fromEntries(fleet.faults()))}`,
+  );
+  const found = left > 0 ? [`every job ends with healthy workers: ${left} had not after ${QUIESCE_LIMIT_MS} ms`] : [];
+  found.push(...(await checkTables(db, said)));
+  await db.close();
+  return found;
+}
+
+/** Ends, freezes and cuts off whatever there is, until the signal. */
+async function torment(fleet: Fleet, signal: AbortSignal): Promise<void> {
+  const pause = async (ms: number) => wait(ms, undefined, { signal }).catch(() => undefined);
+  await pause(2_000);
+  while (!signal.aborted) {
+    const draw = random.next();
+    if (draw < 0.35) fleet.kill();
+    else if (draw < 0.55) await fleet.freeze(LEASE_MS + 500 + random.below(500));
+    else if (draw < 0.7) fleet.drain();
+    else if (draw < 0.9) await cutConnections();
+    else await crashDatabase();
+    await pause(300 + random.below(900));
+  }
+}
+
+/** Ends a few of the server's connections under whoever uses them. */
+async function cutConnections(): Promise<void> {
+  restarts.cut += 1;
+  const db = new Database({ url: server.url, maxConnections: 1 });
+  await db
+    .call(
+      async (sql) =>
+        sql`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend' and random() < 0.4`,
+    )
+    .catch(() => undefined);
+  await db.close();
+}
+
+/** Stops the server as a crash does, and starts it again. */
+async function crashDatabase(): Promise<void> {
+  restarts.database += 1;
+  const pid = Number(readFileSync(join(dataDir, "postgres/postmaster.pid"), "utf8").split("\n", 1)[0]);
+  process.kill(pid, "SIGQUIT");
+  await server.exited();
+  await wait(random.below(1_000));
+  await server.restart();
+}
+
+/** Waits until healthy workers have brought every job to its end; answers how many are left when that takes too long. */
+async function quiesce(db: Database): Promise<number> {
+  const last = performance.now() + QUIESCE_LIMIT_MS;
+  for (;;) {
+    const [row] = await insist(
+      db,
+      async (tx) =>
+        tx<{ left: number }[]>`select count(*)::int as left from jobs where status in ('queued', 'running', 'waiting')`,
+    );
+    const left = row?.left ?? 0;
+    if (left === 0 || performance.now() > last) return left;
+    await wait(200);
+  }
+}

@@ -1,0 +1,50 @@
+import { hostname } from "node:os";
+import { pino } from "pino";
+import { FencedSaver, pruneCheckpoints } from "#checkpoint";
+import { Database, listen } from "#db";
+import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
+import { mlWorkflow, Worker } from "#worker";
+import { chaosHandlers } from "./job-types.ts";
+
+/** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
+const url = process.env["DATABASE_URL"] ?? "";
+const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
+const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applicationName: "threadmill-worker" });
+const worker = new Worker({
+  db,
+  connection: { url, prepare: true },
+  log: pino({ level: "silent" }),
+  handlers: [
+    ...chaosHandlers(db),
+    mlWorkflow({
+      model: null,
+      openSaver: (claim) =>
+        new FencedSaver({
+          call: async (work) => db.call(work),
+          fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
+        }),
+    }),
+  ],
+  identity: { workerId, host: hostname(), pid: process.pid, version: "chaos" },
+  concurrency: 8,
+  leaseMs: 1_500,
+  heartbeatMs: 300,
+  poll: { minMs: 50, maxMs: 500 },
+  retry: { baseMs: 20, capMs: 200 },
+  defaultTimeoutMs: 20_000,
+  retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
+  forgetThreads: pruneCheckpoints,
+});
+await worker.start();
+const listeners = [
+  listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
+  listen({ url, channel: CANCEL_CHANNEL, onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId) }),
+];
+const leave = async () => {
+  await worker.stop(1_000);
+  await Promise.all(listeners.map(async (listener) => listener.stop()));
+  await db.close();
+  process.exit(0);
+};
+process.once("SIGTERM", () => void leave());
+process.once("disconnect", () => void leave());
