@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { ARRAY_TYPES } from "./array-types.ts";
 import { DatabaseUnavailableError, errorCode, isConnectionError, isTransientError } from "./errors.ts";
+import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
 
@@ -41,6 +42,7 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    surviveLateWrites();
     this.#pool = this.#open();
   }
 
