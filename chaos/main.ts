@@ -110,8 +110,10 @@ async function cutConnections(): Promise<void> {
 
 /** Stops the server as a crash does, and starts it again. */
 async function crashDatabase(): Promise<void> {
-  restarts.database += 1;
   const pid = Number(readFileSync(join(dataDir, "postgres/postmaster.pid"), "utf8").split("\n", 1)[0]);
+  // A server that is just starting has not written its file yet; 0 would mean this process's own group.
+  if (!(pid > 1)) return;
+  restarts.database += 1;
   process.kill(pid, "SIGQUIT");
   await server.exited();
   await wait(random.below(1_000));

@@ -149,7 +149,10 @@ export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).d
 /** `jobs.events`: a job, and the number of the last event that the reader has. */
 export const jobEventsInputSchema = jobIdInputSchema.extend({
   lastEventId: z
-    .union([z.string().regex(/^[0-9]{1,10}$/), z.int().min(0)], "lastEventId must be the number of an event")
+    .union(
+      [z.string().regex(/^[0-9]{1,10}$/, "lastEventId must be the number of an event"), z.int().min(0)],
+      "lastEventId must be the number of an event",
+    )
     .nullish()
     .transform((given) => Number(given ?? 0)),
 });
