@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -110,7 +110,8 @@ async function cutConnections(): Promise<void> {
 
 /** Stops the server as a crash does, and starts it again. */
 async function crashDatabase(): Promise<void> {
-  const pid = Number(readFileSync(join(dataDir, "postgres/postmaster.pid"), "utf8").split("\n", 1)[0]);
+  const file = join(dataDir, "postgres/postmaster.pid");
+  const pid = existsSync(file) ? Number(readFileSync(file, "utf8").split("\n", 1)[0]) : 0;
   // A server that is just starting has not written its file yet; 0 would mean this process's own group.
   if (!(pid > 1)) return;
   restarts.database += 1;
