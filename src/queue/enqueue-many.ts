@@ -31,8 +31,8 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
   await lockBatch(tx, entries, limited);
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   await tx`
-    insert into queues (name) select name from unnest(${queues}::text[]) as name
-    where not exists (select 1 from queues where queues.name = name) on conflict do nothing`;
+    insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
+    where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing`;
   const added = new Map((await insertJobs(tx, entries, unfinished)).map((row) => [row.id, row]));
   await recordDependencies(
     tx,

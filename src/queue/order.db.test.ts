@@ -109,6 +109,13 @@ test("a higher priority comes first, and may be given to a queued job only", asy
   await expect(queue.db.transaction(async (tx) => changePriority(tx, key, 4))).rejects.toThrow(JobConflictError);
 });
 
+test("a higher priority comes first whatever queue it is in", async () => {
+  const low = await queue.addMany([{ queue: "a" }, { queue: "c" }]);
+  const high = await queue.add({ queue: "b", priority: 5 });
+  expect(await ids(1)).toEqual([high.jobId]);
+  expect(new Set(await ids())).toEqual(new Set(low.map((job) => job.jobId)));
+});
+
 test("one claim goes down through the priorities until it has enough", async () => {
   const jobs = await queue.addMany([3, 1, 2, 1, 3].map((priority) => ({ priority })));
   const order = [0, 4, 2, 1, 3].map((index) => jobs[index]?.jobId);

@@ -2,9 +2,9 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { FencedSaver } from "#checkpoint";
-import { Database } from "#db";
+import { Database, DatabaseUnavailableError } from "#db";
 import { enqueue, getJob, getThread, holdsLease, LeaseLostError, submitTurn } from "#queue";
-import type { NewJob } from "#queue";
+import type { NewJob, Tx } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
 import { startWorker } from "../../test/start-worker.ts";
@@ -208,6 +208,40 @@ test("effects and completion commit together or not at all", async () => {
     attempts: [{ outcome: "failed", errorMessage: "after the write" }, { outcome: "completed" }],
   });
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
+});
+
+/** Loses the answer to the first transaction that may be lost, after it has committed. */
+class ForgetfulDatabase extends Database {
+  lost = 0;
+  override async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs?: number): Promise<T> {
+    let settles = false;
+    const value = await super.transaction(async (tx) => {
+      const done = await work(tx);
+      settles = (await tx`select 1 from effects`).length > 0;
+      return done;
+    }, deadlineMs);
+    if (!settles || this.lost > 0) return value;
+    this.lost += 1;
+    throw new DatabaseUnavailableError("the answer was lost");
+  }
+}
+
+test("a completion whose answer was lost is sent again, and its effects are there once", async () => {
+  const jobId = await add();
+  const forgetful = new ForgetfulDatabase({ url });
+  const effects = async (tx: Tx) => void (await tx`insert into effects values (${jobId}, 1)`);
+  const worker = await startWorker({
+    db: forgetful,
+    url,
+    handlers: [handler(async () => ({ result: "done", effects }))],
+  });
+  running.push(worker);
+  expect(await reaches(jobId, "completed")).toMatchObject({ result: "done", attempt: 1, retryCount: 0 });
+  await worker.stop();
+  expect(forgetful.lost).toBe(1);
+  expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 1 }]);
+  expect(await read(jobId)).toMatchObject({ status: "completed", attempts: [{ outcome: "completed" }] });
+  await forgetful.close();
 });
 
 test("a run that lost its lease is aborted and writes nothing, though it goes on to its end", async () => {
