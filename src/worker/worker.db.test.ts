@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { cancel, claim, enqueue, getJob, listWorkers } from "#queue";
+import { cancel, claim, enqueue, enqueueMany, getJob, listWorkers } from "#queue";
 import type { NewJob } from "#queue";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
@@ -197,6 +197,33 @@ test("a job whose worker vanished is taken back by another once its lease has ex
     attempts: [{ outcome: "lease_expired", workerId: "gone" }, { outcome: "completed" }],
   });
 });
+
+test.each(["a", "z"])(
+  "a worker serves owners in turn: a flood of %s's does not keep another's job waiting",
+  async (flood) => {
+    const jobs = await db.transaction(async (tx) =>
+      enqueueMany(
+        tx,
+        [...Array.from({ length: 50 }, () => flood), "m"].map((owner) => ({
+          ownerId: owner,
+          jobType: "t",
+          payload: {},
+        })),
+      ),
+    );
+    const order: string[] = [];
+    const ended = deferred();
+    await run(
+      async ({ job }) => {
+        order.push(job.ownerId);
+        if (order.length === jobs.length) ended.resolve();
+      },
+      { concurrency: 1 },
+    );
+    await ended.promise;
+    expect(order.indexOf("m")).toBeLessThan(3);
+  },
+);
 
 test("two workers never run one job twice", async () => {
   const runs = new Map<string, number>();
