@@ -9,6 +9,7 @@ import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
 import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
+import { JobCounter } from "./job-counter.ts";
 import { JobFeeds } from "./job-feeds.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
 import { addRestEvents } from "./rest-events.ts";
@@ -44,6 +45,7 @@ export async function buildApp({
     forceCloseConnections: "idle",
   });
   const callers = new Callers();
+  const counter = new JobCounter(db);
   app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
   app.addHook("onSend", async (_request, reply) => {
@@ -64,7 +66,14 @@ export async function buildApp({
     prefix: "/api/trpc",
     trpcOptions: {
       router: appRouter,
-      createContext: ({ req, res }) => ({ db, feeds, ownerId: OWNER_ID, log: req.log, signal: callers.whenGone(res) }),
+      createContext: ({ req, res }) => ({
+        db,
+        feeds,
+        counter,
+        ownerId: OWNER_ID,
+        log: req.log,
+        signal: callers.whenGone(res),
+      }),
       responseMeta: ({ errors }) =>
         errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
           ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }

@@ -201,3 +201,16 @@ test("a thread is exported by a job of its own", async () => {
     message: expect.stringContaining("format") as string,
   });
 });
+
+test("jobs are counted by state, once for all who ask at the same time", async () => {
+  await submit();
+  await submit();
+  await take();
+  const asked = await Promise.all(Array.from({ length: 10 }, async () => call("jobs.counts", null, "GET")));
+  for (const { data } of asked)
+    expect(data).toEqual({ queued: 1, running: 1, waiting: 0, completed: 0, failed: 0, cancelled: 0 });
+  await call("jobs.pauseType", { jobType: "ml_workflow" });
+  await expect.poll(async () => (await call("jobs.counts", null, "GET")).data).toMatchObject({ queued: 1 });
+  await submit();
+  await expect.poll(async () => (await call("jobs.counts", null, "GET")).data).toMatchObject({ queued: 2 });
+});

@@ -1,7 +1,6 @@
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import {
-  countJobs,
   getDecisionSet,
   getDecisionVersion,
   getJob,
@@ -72,7 +71,7 @@ const jobs = router({
     }
   }),
   ...jobActions,
-  counts: procedure.query(async ({ ctx }) => ctx.db.call((sql) => countJobs(sql, ctx.ownerId))),
+  counts: procedure.query(async ({ ctx }) => ctx.counter.count(ctx.ownerId)),
 });
 
 const threads = router({

@@ -2,6 +2,7 @@ import { initTRPC, TRPCError } from "@trpc/server";
 import type { FastifyBaseLogger } from "fastify";
 import { ZodError } from "zod";
 import type { Database } from "#queue";
+import type { JobCounter } from "./job-counter.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 import { mapError } from "./map-error.ts";
 
@@ -12,6 +13,7 @@ export interface Context {
   log: FastifyBaseLogger;
   signal: AbortSignal;
   feeds: JobFeeds;
+  counter: JobCounter;
 }
 
 const PING_MS = 10_000;
