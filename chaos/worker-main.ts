@@ -17,6 +17,8 @@ const worker = new Worker({
   handlers: [
     ...chaosHandlers(db),
     mlWorkflow({
+      db,
+      price: null,
       model: null,
       openSaver: (claim) =>
         new FencedSaver({

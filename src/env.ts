@@ -49,6 +49,17 @@ const settingsSchema = z.object({
     .string()
     .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")
     .optional(),
+  /** US dollars for a million tokens, `input:output`; unset, costs are not counted. */
+  MODEL_PRICE: z
+    .string()
+    .regex(/^\d+(\.\d+)?:\d+(\.\d+)?$/, "must be input:output in US dollars for a million tokens, such as 0.15:0.60")
+    .transform((text) => {
+      const [input = 0, output = 0] = text.split(":").map(Number);
+      return { input, output };
+    })
+    .optional(),
+  /** The `langgraph.json` whose graphs can be chatted with; `./langgraph.json` where that exists. */
+  LANGGRAPH_CONFIG: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url("must be a URL such as http://127.0.0.1:8000/v1").optional(),
   ANTHROPIC_API_KEY: z.string().optional(),

@@ -7,6 +7,8 @@ export type Provider = "openai" | "anthropic" | "ollama";
 /** What the server does with its next request. */
 export type Behaviour =
   | { kind: "answer"; texts: string[] }
+  /** Calls a tool, OpenAI's format only. */
+  | { kind: "call"; tool: string; args: object }
   | { kind: "refuse"; status: number; headers?: Record<string, string>; body?: unknown }
   /** Sends the first text, then cuts the connection, or ends the answer as if it were whole. */
   | { kind: "break"; cleanly: boolean }
@@ -25,7 +27,12 @@ export async function startModelServer(provider: Provider) {
       const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
       requests.push({ path: request.url ?? "", body, headers: request.headers });
       for (const tell of hanging) tell();
-      reply(provider, behaviour, response);
+      if (
+        behaviour.kind === "call" ||
+        (behaviour.kind === "answer" && provider === "openai" && body["stream"] !== true)
+      )
+        answerWhole(behaviour, response);
+      else reply(provider, behaviour, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -49,7 +56,7 @@ export async function startModelServer(provider: Provider) {
   };
 }
 
-function reply(provider: Provider, behaviour: Behaviour, response: ServerResponse): void {
+function reply(provider: Provider, behaviour: Exclude<Behaviour, { kind: "call" }>, response: ServerResponse): void {
   if (behaviour.kind === "refuse") {
     response.writeHead(behaviour.status, { "content-type": "application/json", ...behaviour.headers });
     response.end(JSON.stringify(behaviour.body ?? { error: { message: "refused", type: "error" } }));
@@ -69,6 +76,30 @@ function reply(provider: Provider, behaviour: Behaviour, response: ServerRespons
     if (behaviour.cleanly) response.end();
     else response.socket?.resetAndDestroy();
   });
+}
+
+/** OpenAI's format of an answer that is not streamed. */
+function answerWhole(behaviour: Extract<Behaviour, { kind: "answer" | "call" }>, response: ServerResponse): void {
+  const message =
+    behaviour.kind === "answer"
+      ? { role: "assistant", content: behaviour.texts.join("") }
+      : { role: "assistant", content: null, tool_calls: [toolCall(behaviour)] };
+  const finish_reason = behaviour.kind === "answer" ? "stop" : "tool_calls";
+  const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
+  const body = {
+    id: "c",
+    object: "chat.completion",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, message, finish_reason }],
+    usage,
+  };
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+function toolCall({ tool, args }: { tool: string; args: object }) {
+  return { id: "call-1", type: "function", function: { name: tool, arguments: JSON.stringify(args) } };
 }
 
 const event = (data: { type: string }) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -37,11 +37,17 @@ const VERSION_DIGITS = 1e12;
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
   readonly #behind: WriteBehind;
+  #head: string | null = null;
 
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
     this.#behind = new WriteBehind(async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)));
+  }
+
+  /** The newest checkpoint of the graph itself that was read or written; null before. */
+  get head(): string | null {
+    return this.#head;
   }
 
   /** Numbers rise; their fraction keeps the versions of two branches of a thread apart. */
@@ -62,6 +68,7 @@ export class FencedSaver extends BaseCheckpointSaver {
       ),
     );
     if (!stored) return undefined;
+    if (ns === "" && checkpointId === undefined) this.#head = stored.checkpointId;
     learnLists(this.#behind, stored);
     return this.#toTuple(stored);
   }
@@ -103,6 +110,7 @@ export class FencedSaver extends BaseCheckpointSaver {
       return { row: { ...row, checkpoint: body.value, metadata: meta.value }, values: dumped };
     };
     await this.#behind.addCheckpoint(encode(), { endsStep: metadata.source !== "input" });
+    if (ns === "") this.#head = checkpoint.id;
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
 

@@ -1,13 +1,7 @@
-import type { AIMessageChunk, BaseMessage, UsageMetadata } from "@langchain/core/messages";
+import type { AIMessageChunk, BaseMessage } from "@langchain/core/messages";
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { ChatModel } from "./open-model.ts";
 import { readModelError } from "./read-model-error.ts";
-
-/** Tokens that a turn has used. */
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-}
 
 export interface AskOptions {
   config: RunnableConfig;
@@ -24,7 +18,7 @@ export async function askModel(
   model: ChatModel,
   messages: readonly BaseMessage[],
   { config, idleMs }: AskOptions,
-): Promise<{ text: string; usage: Usage | null }> {
+): Promise<string> {
   const idle = new AbortController();
   const signal = config.signal ? AbortSignal.any([config.signal, idle.signal]) : idle.signal;
   let timer: NodeJS.Timeout | undefined;
@@ -37,11 +31,7 @@ export async function askModel(
     const stream = model.stream([...messages], { ...config, signal });
     const answer = await collect(stream, listen);
     if (!answer || !hasEnded(answer)) throw new Error("The model's answer ended early");
-    const used = answer.usage_metadata as UsageMetadata | undefined;
-    return {
-      text: answer.text,
-      usage: used ? { inputTokens: used.input_tokens, outputTokens: used.output_tokens } : null,
-    };
+    return answer.text;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw readModelError(error);

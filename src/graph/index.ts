@@ -2,9 +2,11 @@
  * LangGraph graphs and what they reason with. It owns how a turn is thought through; it must never know jobs or SQL.
  * Invariant: a turn that is run again with the same ids goes on where it was and adds its message once.
  */
-export type { Usage } from "./ask-model.ts";
 export { DrainedError, PermanentGraphError, RateLimitedGraphError } from "./errors.ts";
+export { loadGraphs } from "./load-graphs.ts";
+export type { BrokenGraph, LoadedGraph } from "./load-graphs.ts";
 export { buildMlWorkflow } from "./ml-workflow.ts";
+export type { TurnOutput } from "./ml-workflow.ts";
 export { openModel } from "./open-model.ts";
 export type { ChatModel } from "./open-model.ts";
-export type { TurnEvent, TurnInput, TurnOptions, TurnOutput } from "./turn.ts";
+export type { Branch, Ending, ModelUse, Question, TurnEvent, TurnInput, TurnOptions } from "./turn.ts";

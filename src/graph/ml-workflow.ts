@@ -1,18 +1,25 @@
 import { AIMessage, HumanMessage, SystemMessage } from "@langchain/core/messages";
-import type { BaseMessage } from "@langchain/core/messages";
-import { Annotation, END, MessagesAnnotation, RunControl, START, StateGraph, GraphDrained } from "@langchain/langgraph";
+import { Annotation, END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { askModel } from "./ask-model.ts";
-import type { Usage } from "./ask-model.ts";
 import type { Design } from "./engine/design.ts";
 import { think } from "./engine/think.ts";
 import type { Thought } from "./engine/think.ts";
 import { writeReply } from "./engine/write-reply.ts";
-import { DrainedError } from "./errors.ts";
+import { PermanentGraphError } from "./errors.ts";
 import type { ChatModel } from "./open-model.ts";
-import { EVENT_MODES, readStream, TEXT_KEY } from "./read-stream.ts";
-import type { TurnInput, TurnOptions, TurnOutput } from "./turn.ts";
+import { TEXT_KEY } from "./read-stream.ts";
+import { runGraph, toMessage } from "./run-graph.ts";
+import type { TurnInput, TurnOptions } from "./turn.ts";
+
+export interface TurnOutput {
+  /** The reply as Markdown. */
+  reply: string;
+  title: string | null;
+  /** Null where the turn designed nothing new. */
+  version: Omit<Design, "title"> | null;
+}
 
 export interface MlWorkflowOptions {
   /** A saver that keeps `run_id` in its metadata. */
@@ -31,7 +38,6 @@ const State = Annotation.Root({
   thought: Annotation<Thought>(),
   design: Annotation<Design | null>({ reducer: (_old, next) => next, default: () => null }),
   reply: Annotation<string>(),
-  usage: Annotation<Usage | null>(),
 });
 type WorkflowState = typeof State.State;
 
@@ -44,15 +50,15 @@ Keep to the facts, numbers and choices of the draft below; say so where you woul
 /** The built-in graph, intake → plan → compose, over the given checkpoint saver. */
 export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_MS }: MlWorkflowOptions) {
   const graph = new StateGraph(State)
-    .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "", usage: null }))
+    .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "" }))
     .addNode("plan", (state) => {
       const thought = think(state.request, state.design);
       return { thought, ...(thought.act === "design" && { design: thought.design }) };
     })
     .addNode("compose", async (state, config) => {
       const draft = writeReply(state.request, state.thought, state.design);
-      const { text, usage } = model ? await write(model, state, { draft, config, modelIdleMs }) : speak(draft, config);
-      return { reply: text, usage, messages: [new AIMessage({ content: text, id: `reply-${state.turnId}` })] };
+      const text = model ? await write(model, state, { draft, config, modelIdleMs }) : speak(draft, config);
+      return { reply: text, messages: [new AIMessage({ content: text, id: `reply-${state.turnId}` })] };
     })
     .addEdge(START, "intake")
     .addEdge("intake", "plan")
@@ -66,34 +72,9 @@ export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_
    * RateLimitedGraphError as the model's provider says.
    */
   async function runTurn(input: TurnInput, options: TurnOptions): Promise<TurnOutput> {
-    const { runId, signal, drain, onStep, onEvent } = options;
-    const control = new RunControl();
-    const requestDrain = () => control.requestDrain("the worker is leaving");
-    if (drain?.aborted) requestDrain();
-    drain?.addEventListener("abort", requestDrain, { once: true });
-    let last: unknown;
-    try {
-      const stream = await graph.stream(toState(input), {
-        configurable: { thread_id: input.threadId, run_id: runId },
-        signal,
-        control,
-        durability: "sync",
-        streamMode: onEvent ? ["values", ...EVENT_MODES] : ["values", "updates"],
-      });
-      for await (const [mode, chunk] of stream as AsyncIterable<[string, unknown]>) {
-        if (mode === "values") last = chunk;
-        for (const event of readStream(mode, chunk)) {
-          onEvent?.(event);
-          if (event.type === "step") onStep?.(event.data.step);
-        }
-      }
-    } catch (error) {
-      if (error instanceof GraphDrained) throw new DrainedError("The run stopped after a step", { cause: error });
-      throw error;
-    } finally {
-      drain?.removeEventListener("abort", requestDrain);
-    }
-    return toOutput(last as WorkflowState);
+    const ending = await runGraph({ graph, saver: checkpointer, toInput: toState }, input, options);
+    if (ending.waits) throw new PermanentGraphError("The built-in graph asks nobody");
+    return toOutput(ending.output as WorkflowState);
   }
   return { runTurn };
 }
@@ -102,11 +83,11 @@ function toState({ messageId, content, history }: TurnInput): Partial<WorkflowSt
   return { turnId: messageId, messages: [...history.map(toMessage), new HumanMessage({ content, id: messageId })] };
 }
 
-function toOutput({ reply, design, thought, usage }: WorkflowState): TurnOutput {
+function toOutput({ reply, design, thought }: WorkflowState): TurnOutput {
   const title = design?.title ?? null;
-  if (!design || thought.act !== "design") return { reply, title, version: null, usage };
+  if (!design || thought.act !== "design") return { reply, title, version: null };
   const { title: _title, ...version } = design;
-  return { reply, title, version, usage };
+  return { reply, title, version };
 }
 
 interface WriteOptions {
@@ -121,12 +102,7 @@ async function write(model: ChatModel, { messages }: WorkflowState, { draft, con
 }
 
 /** Streams a text that is there already, a paragraph at a time. */
-function speak(text: string, config: LangGraphRunnableConfig): { text: string; usage: null } {
+function speak(text: string, config: LangGraphRunnableConfig): string {
   for (const part of text.split(/(?<=\n\n)/)) config.writer?.({ [TEXT_KEY]: part });
-  return { text, usage: null };
-}
-
-function toMessage({ id, role, content }: TurnInput["history"][number]): BaseMessage {
-  if (role === "assistant") return new AIMessage({ id, content });
-  return role === "system" ? new SystemMessage({ id, content }) : new HumanMessage({ id, content });
+  return text;
 }

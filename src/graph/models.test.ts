@@ -3,7 +3,7 @@ import { startModelServer } from "../../test/model-server.ts";
 import type { Provider } from "../../test/model-server.ts";
 import { RunSaver } from "../../test/run-saver.ts";
 import { buildMlWorkflow, openModel, PermanentGraphError, RateLimitedGraphError } from "./index.ts";
-import type { TurnEvent } from "./index.ts";
+import type { ModelUse, TurnEvent } from "./index.ts";
 import { readRetryAfter } from "./read-model-error.ts";
 
 const input = { threadId: "t", messageId: "1", content: "Recommend films to our users", history: [] };
@@ -26,9 +26,11 @@ async function open(provider: Provider, modelIdleMs = 20_000) {
   const { runTurn } = buildMlWorkflow({ checkpointer: new RunSaver(), model, modelIdleMs });
   const events: TurnEvent[] = [];
   const steps: string[] = [];
+  const uses: ModelUse[] = [];
   return {
     server,
     events,
+    uses,
     steps,
     run: async (signal = new AbortController().signal) =>
       runTurn(input, {
@@ -36,6 +38,7 @@ async function open(provider: Provider, modelIdleMs = 20_000) {
         signal,
         onEvent: (event) => events.push(event),
         onStep: (step) => steps.push(step),
+        onUse: (use) => uses.push(use),
       }),
     tokens: () => events.flatMap((event) => (event.type === "token" ? [event.data.text] : [])),
   };
@@ -44,12 +47,12 @@ const plain = (error: unknown) => !(error instanceof PermanentGraphError) && !(e
 
 describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
   test("streams its answer piece by piece, once, and counts its tokens; the design stays the engine's", async () => {
-    const { server, run, tokens } = await open(provider);
+    const { server, run, tokens, uses } = await open(provider);
     server.behave({ kind: "answer", texts: ["Take ", "two ", "towers."] });
     const output = await run();
     expect(output.reply).toBe("Take two towers.");
     expect(tokens()).toEqual(["Take ", "two ", "towers."]);
-    expect(output.usage).toEqual({ inputTokens: 11, outputTokens: 7 });
+    expect(uses).toEqual([{ inputTokens: 11, outputTokens: 7 }]);
     expect(output.version?.requirements).toMatchObject({ task: "recommendation" });
     expect(JSON.stringify(server.requests[0]?.body)).toContain("two-tower retrieval");
     expect(JSON.stringify(server.requests[0]?.body)).toContain(input.content);

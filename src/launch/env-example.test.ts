@@ -13,7 +13,8 @@ test(".env.example lists every setting with its default, and no other", () => {
   expect(known.length).toBeGreaterThan(10);
   expect(new Set(Object.keys(listed))).toEqual(new Set(known));
   expect(loadEnv(listed)).toEqual(loadEnv({}));
-  for (const [name, value] of Object.entries(loadEnv({}))) expect([name, listed[name]]).toEqual([name, String(value)]);
+  for (const [name, value] of Object.entries(loadEnv({})))
+    expect([name, listed[name]]).toEqual([name, `${value as string | number}`]);
 });
 
 test("every setting in .env.example is explained, and nothing is set in it", () => {

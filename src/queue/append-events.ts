@@ -1,4 +1,5 @@
 import type { Executor } from "#db";
+import type { Usage } from "#shared/usage";
 import type { Claim } from "./claim.ts";
 import { LeaseLostError } from "./errors.ts";
 import { holdsLease } from "./fence.ts";
@@ -17,6 +18,8 @@ export interface Append {
   after: number;
   /** Shown on the job from now on; left as it is when absent. */
   progress?: { step: string; detail?: string } | undefined;
+  /** What the attempt has used of models so far; left as it is when absent. */
+  usage?: Usage | undefined;
 }
 
 /**
@@ -24,12 +27,15 @@ export interface Append {
  * batch whose answer was lost is not added twice.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
-export async function appendEvents(sql: Executor, claim: Claim, { events, after, progress }: Append): Promise<number> {
+export async function appendEvents(sql: Executor, claim: Claim, append: Append): Promise<number> {
+  const { events, after, progress, usage } = append;
   const last = after + events.length;
   const progressJson = progress === undefined ? null : JSON.stringify(progress);
+  const usageJson = usage === undefined ? null : JSON.stringify(usage);
   const rows = await sql`
     with owner as (
-      update jobs set event_seq = ${last}, progress = coalesce(${progressJson}::text::jsonb, progress)
+      update jobs set event_seq = ${last}, progress = coalesce(${progressJson}::text::jsonb, progress),
+        usage = coalesce(${usageJson}::text::jsonb, usage)
       where ${holdsLease(sql, claim)} and event_seq = ${after}
       returning id, attempt
     ), noted as (

@@ -27,7 +27,7 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
     return "running";
   }
   await tx`
-    update jobs set status = 'cancelled', hold = null, interrupt = null, cancel_requested_at = clock_timestamp(),
+    update jobs set status = 'cancelled', hold = null, cancel_requested_at = clock_timestamp(),
       completed_at = clock_timestamp()
     where id = ${job.jobId}`;
   await notifyEvents(tx, job);
@@ -50,8 +50,8 @@ export async function settleCancelled(tx: Tx, claim: Claim): Promise<void> {
       where ${holdsLease(tx, claim)}
       returning *
     ), recorded as (
-      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome)
-      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'cancelled' from owner
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, usage)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'cancelled', usage from owner
     )
     select has_dependents, event_seq from owner`;
   if (!ended) {

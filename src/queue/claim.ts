@@ -1,5 +1,6 @@
 import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
+import type { Budget } from "#shared/usage";
 
 /** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
 export interface Claim {
@@ -23,6 +24,8 @@ export interface ClaimedJob extends Claim {
   maxRetries: number;
   /** Null where the job type's own or the default timeout applies. */
   timeoutMs: number | null;
+  /** How much of models all its attempts together may use; null without a bound. */
+  budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
   /** W3C trace context of the submitter; null when there was none. */
@@ -161,12 +164,13 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
         last_worker_id = ${workerId},
         lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
         claimed_at = clock_timestamp(),
+        usage = null,
         started_at = coalesce(jobs.started_at, clock_timestamp())
       from picked where jobs.id = picked.id
       returning jobs.*, picked.turn
     )
     select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, event_seq, trace_context::text as trace_context, turn
+      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -203,6 +207,7 @@ interface ClaimRow {
   retry_count: number;
   max_retries: number;
   timeout_ms: number | null;
+  budget: Budget | null;
   event_seq: number;
   trace_context: string | null;
   turn: string;
@@ -224,6 +229,7 @@ function toClaimedJob(row: ClaimRow): ClaimedJob {
     retryCount: row.retry_count,
     maxRetries: row.max_retries,
     timeoutMs: row.timeout_ms,
+    budget: row.budget,
     eventSeq: row.event_seq,
     traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
   };

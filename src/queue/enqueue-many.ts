@@ -106,6 +106,7 @@ async function insertJobs(tx: Tx, entries: readonly Entry[], unfinished: Readonl
     unique_key: entry.uniqueKey,
     limit_key: entry.limitKey,
     timeout_ms: entry.timeoutMs,
+    budget: entry.budget,
     delay_ms: entry.delayMs ?? 0,
     run_at: entry.runAt,
     pending: new Set(entry.after?.filter((id) => unfinished.has(id))).size,
@@ -116,10 +117,10 @@ async function insertJobs(tx: Tx, entries: readonly Entry[], unfinished: Readonl
   }));
   return tx<Added[]>`
     insert into jobs (id, owner_id, decision_set_id, thread_id, job_type, queue, priority, payload, max_retries, idempotency_key,
-      unique_key, limit_key, timeout_ms, run_at, pending_dependencies, on_dependency_failure, trace_context, schedule_id,
+      unique_key, limit_key, timeout_ms, budget, run_at, pending_dependencies, on_dependency_failure, trace_context, schedule_id,
       scheduled_for, hold)
     select id, owner_id, decision_set_id, thread_id, job_type, queue, priority, coalesce(payload, 'null'::jsonb), max_retries, idempotency_key,
-      unique_key, limit_key, timeout_ms, run_at, pending_dependencies, on_failure, trace_context, schedule_id, scheduled_for,
+      unique_key, limit_key, timeout_ms, budget, run_at, pending_dependencies, on_failure, trace_context, schedule_id, scheduled_for,
       case when behind then 'thread'::job_hold else ${nextHold(tx)} end
     from (
       select *, pending as pending_dependencies,
@@ -129,11 +130,11 @@ async function insertJobs(tx: Tx, entries: readonly Entry[], unfinished: Readonl
         ) as behind
       from (
         select ord, id, owner_id, decision_set_id, thread_id, job_type, queue, priority, payload, max_retries, idempotency_key,
-          unique_key, limit_key, timeout_ms, pending, on_failure, trace_context, schedule_id, scheduled_for,
+          unique_key, limit_key, timeout_ms, budget, pending, on_failure, trace_context, schedule_id, scheduled_for,
           coalesce(run_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at
         from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as entry (ord int, id uuid, owner_id text, decision_set_id uuid,
           thread_id uuid, job_type text, queue text, priority int, payload jsonb, max_retries int, idempotency_key text,
-          unique_key text, limit_key text, timeout_ms int, delay_ms float8, run_at timestamptz, pending int, on_failure text,
+          unique_key text, limit_key text, timeout_ms int, budget jsonb, delay_ms float8, run_at timestamptz, pending int, on_failure text,
           trace_context jsonb, schedule_id uuid, scheduled_for timestamptz)
       ) as entry
     ) as jobs

@@ -1,4 +1,5 @@
 import type { Tx } from "#db";
+import type { Budget } from "#shared/usage";
 import type { JobStatus } from "#shared/job-states";
 import { enqueueMany } from "./enqueue-many.ts";
 
@@ -24,6 +25,8 @@ export interface NewJob {
   /** What the queue's limits per key count, such as a user's id. */
   limitKey?: string | undefined;
   timeoutMs?: number | undefined;
+  /** How much of models all its attempts together may use; without a bound unless given. */
+  budget?: Budget | undefined;
   /** How long from now the job may run at the earliest, by the database's clock; 0 unless given. */
   delayMs?: number | undefined;
   /** When the job may run at the earliest, ISO 8601; instead of `delayMs`. */

@@ -7,6 +7,8 @@ export type QueueErrorCode =
   | "QUEUE_NOT_FOUND"
   | "SCHEDULE_NOT_FOUND"
   | "JOB_CONFLICT"
+  | "INTERRUPT_NOT_FOUND"
+  | "INVALID_ANSWER"
   | "INVALID_JOB"
   | "INVALID_SCHEDULE";
 
@@ -78,6 +80,21 @@ export class ScheduleNotFoundError extends QueueError {
 export class JobConflictError extends QueueError {
   override readonly name = "JobConflictError";
   readonly code = "JOB_CONFLICT";
+}
+
+/** The job never asked this; the ids of what it asks are in `jobs.status`. */
+export class InterruptNotFoundError extends QueueError {
+  override readonly name = "InterruptNotFoundError";
+  readonly code = "INTERRUPT_NOT_FOUND";
+  constructor(id: string) {
+    super(`Interrupt ${JSON.stringify(id)} not found`);
+  }
+}
+
+/** The answer does not fit what was asked; the message names the field. Nothing was changed. */
+export class InvalidAnswerError extends QueueError {
+  override readonly name = "InvalidAnswerError";
+  readonly code = "INVALID_ANSWER";
 }
 
 /** The schedule cannot be stored as asked; the message names the field. */

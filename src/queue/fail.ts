@@ -70,8 +70,8 @@ export async function settleFailure(
       from owner where jobs.id = owner.id
       returning jobs.*
     ), recorded as (
-      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_name, error_message, error_stack)
-      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), ${outcome}::attempt_outcome, ${error.name}, ${error.message}, ${error.stack}
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_name, error_message, error_stack, usage)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), ${outcome}::attempt_outcome, ${error.name}, ${error.message}, ${error.stack}, usage
       from settled
     ), noted as (
       insert into job_events (job_id, seq, attempt, type, data)

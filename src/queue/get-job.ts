@@ -1,10 +1,11 @@
 import type { Executor } from "#db";
 import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
+import type { Usage } from "#shared/usage";
 import { isTerminal } from "#shared/job-states";
 import type { AttemptOutcome } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
-import { iso, isoOrNull, jobColumns, toJobRow, toStatusView } from "./job-view.ts";
-import type { JobColumns } from "./job-view.ts";
+import { detailColumns, iso, isoOrNull, jobColumns, toStatusView } from "./job-view.ts";
+import type { DetailColumns, JobColumns } from "./job-view.ts";
 
 const NEWEST_EVENTS = 500;
 
@@ -31,9 +32,9 @@ export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<Jo
   const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
     select seq, attempt, type, data, created_at from job_events where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
   return {
-    ...toJobRow(job),
-    interrupt: job.interrupt,
-    reply: job.reply,
+    ...toStatusView(job),
+    queue: job.queue,
+    hold: job.hold,
     payload: job.payload,
     result: job.result,
     attempts: [...attempts.map(toAttempt), ...currentAttempt(job, attempts.at(-1)?.attempt ?? 0)],
@@ -53,7 +54,7 @@ export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<Jo
 }
 
 /** The attempt that the job's own columns tell of: the one that runs, or that completed it. Others have a row. */
-function currentAttempt(job: DetailColumns, recorded: number): Attempt[] {
+function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
   if (job.attempt <= recorded || job.claimed_at === null || job.last_worker_id === null) return [];
   if (job.status !== "running" && job.status !== "completed") return [];
   return [
@@ -66,13 +67,14 @@ function currentAttempt(job: DetailColumns, recorded: number): Attempt[] {
       errorName: null,
       errorMessage: null,
       errorStack: null,
+      usage: job.usage,
     },
   ];
 }
 
 /** An ended job's last event needs no row: its status says it, and it is numbered after all the others. */
 export function closingEvent(
-  job: Pick<DetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
+  job: Pick<JobDetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
 ): JobEvent[] {
   if (!isTerminal(job.status) || job.completed_at === null) return [];
   const data = job.status !== "completed" && job.error_message !== null ? { error: job.error_message } : {};
@@ -89,16 +91,18 @@ function toAttempt(row: AttemptColumns): Attempt {
     errorName: row.error_name,
     errorMessage: row.error_message,
     errorStack: row.error_stack,
+    usage: row.usage,
   };
 }
 
-interface DetailColumns extends JobColumns {
+interface JobDetailColumns extends JobColumns, DetailColumns {
   reply: string | null;
   payload: unknown;
   result: unknown;
   claimed_at: string | null;
   last_worker_id: string | null;
   event_seq: number;
+  usage: Usage | null;
 }
 
 interface AttemptColumns {
@@ -110,11 +114,13 @@ interface AttemptColumns {
   error_name: string | null;
   error_message: string | null;
   error_stack: string | null;
+  usage: Usage | null;
 }
 
 async function readJob(sql: Executor, { ownerId, jobId }: Key) {
-  const [row] = await sql<DetailColumns[]>`
-    select ${jobColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq,
+  const [row] = await sql<JobDetailColumns[]>`
+    select ${jobColumns(sql)}, ${detailColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id,
+      jobs.event_seq, jobs.usage,
       (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply
     from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!row) throw new JobNotFoundError();

@@ -4,8 +4,10 @@
  * unexpired lease, by the database's clock. Read `claim.ts` first.
  */
 export { admitDueKey, findDueKeys } from "./admit.ts";
+export { answer } from "./answer.ts";
 export { appendEvents } from "./append-events.ts";
 export type { NewEvent } from "./append-events.ts";
+export { readPast } from "./branch.ts";
 export { cancel, settleCancelled } from "./cancel.ts";
 export { changePriority } from "./change-priority.ts";
 export { claim, claimLimited } from "./claim.ts";
@@ -16,6 +18,8 @@ export { enqueue } from "./enqueue.ts";
 export type { EnqueuedJob, NewJob } from "./enqueue.ts";
 export { enqueueMany } from "./enqueue-many.ts";
 export {
+  InterruptNotFoundError,
+  InvalidAnswerError,
   InvalidJobError,
   InvalidScheduleError,
   JobConflictError,
@@ -27,21 +31,28 @@ export {
   ThreadNotFoundError,
 } from "./errors.ts";
 export type { QueueErrorCode } from "./errors.ts";
+export { expireInterrupts } from "./expire-interrupts.ts";
 export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
 export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
+export { graphJobType, listGraphs, registerGraphs } from "./graphs.ts";
+export type { OfferedGraph } from "./graphs.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
 export { takeIdleThreads } from "./idle-threads.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";
+export { park } from "./park.ts";
+export type { NewInterrupt } from "./park.ts";
 export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";
 export { prune, pruneWorkers } from "./prune.ts";
 export { createQueue, listQueues, setQueueLimits } from "./queue-limits.ts";
 export { getDecisionSet, getDecisionVersion, getThread, listThreads } from "./read-threads.ts";
+export { readAnswers } from "./read-answers.ts";
 export { readEvents } from "./read-events.ts";
 export type { EventPage } from "./read-events.ts";
+export { readSpent } from "./read-spent.ts";
 export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";

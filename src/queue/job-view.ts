@@ -1,6 +1,8 @@
 import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
+import type { Interrupt } from "#shared/interrupts";
 import type { JobRow, JobStatusView } from "#shared/contracts";
+import type { Usage } from "#shared/usage";
 import type { Hold, JobStatus } from "#shared/job-states";
 
 /** The columns of a job that callers see, as the JSON text of `to_jsonb`, so that every timestamp is ISO 8601. */
@@ -18,7 +20,6 @@ export interface JobColumns {
   max_retries: number;
   error_message: string | null;
   progress: JobStatusView["progress"];
-  interrupt: JobStatusView["interrupt"];
   worker_id: string | null;
   lease_expires_at: string | null;
   run_at: string;
@@ -30,8 +31,42 @@ export interface JobColumns {
 /** Selects a job's visible columns; JSON comes as text, for the driver's parsers are not ours to rely on. */
 export function jobColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`jobs.id, jobs.job_type, jobs.queue, jobs.status, jobs.hold, jobs.thread_id, jobs.decision_set_id, jobs.priority,
-    jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.error_message, jobs.progress, jobs.interrupt, jobs.worker_id,
+    jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.error_message, jobs.progress, jobs.worker_id,
     jobs.lease_expires_at, jobs.run_at, jobs.created_at, jobs.started_at, jobs.completed_at`;
+}
+
+/** What only the view of one job shows, besides its reply. */
+export interface DetailColumns {
+  interrupts: (Omit<Interrupt, "deadlineAt"> & { deadlineAt: string | null })[] | null;
+  usages: Usage[] | null;
+}
+
+/** Selects what a job asks and nobody has answered, and what each of its attempts has used of models. */
+export function detailColumns(sql: Executor): PendingQuery<Row[]> {
+  return sql`
+    case when jobs.status in ('queued', 'running', 'waiting') then (
+      select jsonb_agg(jsonb_build_object('id', interrupt_id, 'kind', kind, 'value', value, 'schema', schema, 'deadlineAt', deadline_at) order by created_at, interrupt_id)
+      from job_interrupts where job_id = jobs.id and answered_at is null
+    ) end as interrupts,
+    (
+      select jsonb_agg(usage) from (
+        select usage from job_attempts where job_id = jobs.id and usage is not null
+        union all
+        -- Of the attempt that has no row: the one that runs, or that completed the job.
+        select jobs.usage where jobs.usage is not null
+          and not exists (select 1 from job_attempts where job_id = jobs.id and attempt = jobs.attempt)
+      ) as used
+    ) as usages`;
+}
+
+/** The sum of what attempts have used; null when nothing. The cost is null once one of them is not known. */
+export function addUsage(usages: readonly Usage[] | null): Usage | null {
+  if (usages === null || usages.length === 0) return null;
+  return usages.reduce((sum, usage) => ({
+    inputTokens: sum.inputTokens + usage.inputTokens,
+    outputTokens: sum.outputTokens + usage.outputTokens,
+    costUsd: sum.costUsd === null || usage.costUsd === null ? null : sum.costUsd + usage.costUsd,
+  }));
 }
 
 /** A timestamp of the database as ISO 8601 in UTC. */
@@ -70,7 +105,14 @@ export function toJobRow(row: JobColumns): JobRow {
 }
 
 /** The shape of `jobs.status`. */
-export function toStatusView(row: JobColumns & { reply: string | null }): JobStatusView {
+export function toStatusView(row: JobColumns & DetailColumns & { reply: string | null }): JobStatusView {
   const { queue: _queue, hold: _hold, ...shared } = toJobRow(row);
-  return { ...shared, interrupt: row.interrupt, reply: row.reply };
+  const interrupts = (row.interrupts ?? []).map((one) => ({ ...one, deadlineAt: isoOrNull(one.deadlineAt) }));
+  return {
+    ...shared,
+    interrupt: interrupts[0] ?? null,
+    interrupts,
+    usage: addUsage(row.usages),
+    reply: row.reply,
+  };
 }

@@ -173,6 +173,7 @@ async function claimOf(jobId: string) {
     retryCount: 0,
     maxRetries: 0,
     timeoutMs: null,
+    budget: null,
     eventSeq: 0,
     traceContext: null,
   };

@@ -1,8 +1,8 @@
 import type { Executor } from "#db";
 import type { DecisionSet, DecisionVersion, Message, MessageRole, Thread, ThreadRow } from "#shared/contracts";
 import { DecisionSetNotFoundError, ThreadNotFoundError } from "./errors.ts";
-import { iso, jobColumns, toStatusView } from "./job-view.ts";
-import type { JobColumns } from "./job-view.ts";
+import { detailColumns, iso, jobColumns, toStatusView } from "./job-view.ts";
+import type { DetailColumns, JobColumns } from "./job-view.ts";
 
 interface SetColumns {
   id: string;
@@ -45,18 +45,26 @@ export async function getThread(
   >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
   if (!set) throw new ThreadNotFoundError();
   // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
-  const jobs = await sql<JobColumns[]>`
-    select ${jobColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
+  const jobs = await sql<(JobColumns & DetailColumns)[]>`
+    select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
   const messages = await sql<
-    { id: string; role: MessageRole; content: string; job_id: string | null; created_at: string }[]
+    {
+      id: string;
+      parent_id: string | null;
+      role: MessageRole;
+      content: string;
+      job_id: string | null;
+      created_at: string;
+    }[]
   >`
-    select id, role, content, job_id, created_at from messages where decision_set_id = ${set.id} order by seq`;
+    select id, parent_id, role, content, job_id, created_at from messages where decision_set_id = ${set.id} order by seq`;
   return {
     ...toThreadRow(set),
     currentVersion: set.current_version,
     jobs: jobs.map((row) => toStatusView({ ...row, reply: null })),
     messages: messages.map((row): Message => ({
       id: row.id,
+      parentId: row.parent_id,
       role: row.role,
       content: row.content,
       jobId: row.job_id,

@@ -2,11 +2,14 @@ import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
 import type { Claim } from "./claim.ts";
 import { addMessage } from "./submit-turn.ts";
+import type { NewMessage } from "./submit-turn.ts";
 
 export interface TurnResult {
   decisionSetId: string;
   /** The reply as Markdown. */
   reply: string;
+  /** The checkpoint at which the turn ended; null where it is not known. */
+  checkpointId: string | null;
   /** Null where the turn designed nothing new. */
   version: {
     requirements: unknown;
@@ -24,8 +27,16 @@ export interface TurnResult {
  * Writes a turn's effects, the reply and the next decision version, in the transaction that completes its job: call it
  * after `complete`, which holds the fence.
  */
-export async function recordTurn(tx: Tx, claim: Claim, { decisionSetId, reply, version }: TurnResult): Promise<void> {
-  await addMessage(tx, { id: uuidv7(), role: "assistant", content: reply, decisionSetId, jobId: claim.jobId });
+export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promise<void> {
+  const { decisionSetId, reply, checkpointId, version } = turn;
+  const id = uuidv7();
+  const [asked] = await tx<{ id: string }[]>`select id from messages where job_id = ${claim.jobId} and role = 'user'`;
+  const parentId = asked?.id ?? null;
+  const message = { id, role: "assistant", content: reply, checkpointId, decisionSetId, jobId: claim.jobId, parentId };
+  await addMessage(tx, message as NewMessage);
+  // A message that was sent before this reply was there followed the question; now it follows the reply.
+  if (parentId !== null)
+    await tx`update messages set parent_id = ${id} where parent_id = ${parentId} and role = 'user' and id <> ${id}`;
   const [set] = await tx<{ version: number }[]>`
     update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}
     where id = ${decisionSetId} returning current_version as version`;

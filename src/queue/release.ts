@@ -24,8 +24,8 @@ export async function release(
       where ${holdsLease(tx, claim)}
       returning *
     ), recorded as (
-      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_message)
-      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'released', ${reason}::text from owner
+      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_message, usage)
+      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'released', ${reason}::text, usage from owner
     ), noted as (
       insert into job_events (job_id, seq, attempt, type, data)
       select id, event_seq, attempt, 'released', jsonb_strip_nulls(jsonb_build_object('reason', ${reason}::text, 'runAt', run_at)) from owner

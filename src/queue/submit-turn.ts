@@ -1,10 +1,15 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
-import type { MessageRole, Submitted } from "#shared/contracts";
+import type { Budget } from "#shared/usage";
+import type { MessageRole, MultitaskStrategy, Submitted } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
+import { placeAt, placeAtEnd } from "./branch.ts";
+import type { Place } from "./branch.ts";
 import { enqueue, findByKey } from "./enqueue.ts";
 import { ThreadNotFoundError } from "./errors.ts";
+import { jobTypeOf } from "./graphs.ts";
 import { lockThread } from "./locks.ts";
+import { makeWay } from "./make-way.ts";
 
 export interface NewTurn {
   ownerId: string;
@@ -17,13 +22,22 @@ export interface NewTurn {
   maxRetries?: number | undefined;
   /** Messages that seed a new thread, oldest first; ignored on a thread that exists. */
   history?: readonly { role: MessageRole; content: string }[];
+  /** The registered graph to run, instead of a job type. */
+  graph?: string | undefined;
+  /** What becomes of the thread's unfinished jobs; `enqueue` unless given. */
+  multitaskStrategy?: MultitaskStrategy | undefined;
+  /** The reply to branch after, or the user's message to branch in place of. */
+  parentId?: string | undefined;
+  budget?: Budget | undefined;
+  traceContext?: Record<string, string> | undefined;
 }
 
 const TITLE_CHARS = 80;
 
 /**
  * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
- * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range.
+ * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
+ * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen.
  */
 export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
@@ -31,20 +45,33 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     return { jobId: first.jobId, threadId: first.threadId, decisionSetId: first.decisionSetId, status: first.status };
   }
   const threadId = turn.threadId ?? uuidv7();
+  const jobType = turn.graph === undefined ? (turn.jobType ?? CHAT_JOB_TYPE) : await jobTypeOf(tx, turn.graph);
   await lockThread(tx, threadId);
   const decisionSet = await openThread(tx, { ...turn, threadId });
+  const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
   const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: uuidv7(), ...message })) : [];
-  for (const message of history) await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null });
+  const place = await placeOf(tx, decisionSet.id, turn.parentId ?? forgotten);
+  for (const message of history) {
+    await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null, parentId: place.parentId });
+    place.parentId = message.id;
+  }
   const messageId = uuidv7();
   const job = await enqueue(tx, {
     ownerId: turn.ownerId,
-    jobType: turn.jobType ?? CHAT_JOB_TYPE,
-    payload: { content: turn.content, messageId, ...(history.length > 0 && { history }) },
+    jobType,
+    payload: {
+      content: turn.content,
+      messageId,
+      ...(place.branch && { branch: place.branch }),
+      ...(history.length > 0 && { history }),
+    },
     threadId,
     decisionSetId: decisionSet.id,
     priority: turn.priority,
     maxRetries: turn.maxRetries,
     idempotencyKey: turn.idempotencyKey,
+    budget: turn.budget,
+    traceContext: turn.traceContext,
   });
   await addMessage(tx, {
     id: messageId,
@@ -52,8 +79,13 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     content: turn.content,
     decisionSetId: decisionSet.id,
     jobId: job.jobId,
+    parentId: place.parentId,
   });
   return { jobId: job.jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+}
+
+async function placeOf(tx: Tx, decisionSetId: string, messageId: string | null): Promise<Place> {
+  return messageId === null ? placeAtEnd(tx, decisionSetId) : placeAt(tx, decisionSetId, messageId);
 }
 
 async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<{ id: string; created: boolean }> {
@@ -82,13 +114,16 @@ export interface NewMessage {
   decisionSetId: string;
   /** Null for a message that seeds a thread. */
   jobId: string | null;
+  /** The message that it follows; null for the first of a branch. */
+  parentId: string | null;
+  /** Of a reply: where its turn ended; null where that is not known. */
+  checkpointId?: string | null | undefined;
 }
 
-/** Adds a message after the newest one of its decision set. */
+/** Adds a message to its decision set. */
 export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
   await tx`
-    insert into messages (id, decision_set_id, job_id, parent_id, role, content)
-    select ${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid,
-      (select id from messages where decision_set_id = ${message.decisionSetId} order by seq desc limit 1),
-      ${message.role}::message_role, ${message.content}`;
+    insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
+    values (${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid, ${message.parentId}::uuid, ${message.checkpointId ?? null},
+      ${message.role}::message_role, ${message.content})`;
 }

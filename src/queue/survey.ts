@@ -10,6 +10,8 @@ export interface Survey {
   admitMs: number | null;
   /** Until the next schedule's tick; null when there is none. */
   tickMs: number | null;
+  /** Until the next deadline of a question that nobody has answered; null when there is none. */
+  answerMs: number | null;
   /** Whether jobs are ready in queues without a limit of running jobs. */
   ready: boolean;
   /** Whether a queue with a limit of running jobs has ready ones. */
@@ -28,6 +30,7 @@ export async function survey(sql: Executor): Promise<Survey> {
       (select ${wait(sql`min(lease_expires_at)`)} from jobs where status = 'running') as "leaseMs",
       (select ${wait(sql`min(admit_at)`)} from limit_keys) as "admitMs",
       (select ${wait(sql`min(next_run_at)`)} from schedules where not paused) as "tickMs",
+      (select ${wait(sql`min(deadline_at)`)} from job_interrupts where answered_at is null and deadline_at is not null) as "answerMs",
       exists (
         select 1 from queues where not paused and limits ->> 'concurrency' is null
           and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { getJobStatus, submitTurn } from "#queue";
 import type { Database } from "#queue";
-import { chatRequestSchema, idSchema } from "#shared/contracts";
+import { chatRequestSchema } from "#shared/contracts";
+import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
 import type { Callers } from "./callers.ts";
 import { describeFaults } from "./trpc.ts";

@@ -1,16 +1,19 @@
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import {
+  answer,
   getDecisionSet,
   getDecisionVersion,
   getJob,
   getJobStatus,
   getThread,
+  listGraphs,
   listJobs,
   listThreads,
   listWorkers,
   submitTurn,
 } from "#queue";
+import { answerInputSchema } from "#shared/interrupts";
 import {
   decisionSetInputSchema,
   decisionVersionInputSchema,
@@ -49,6 +52,13 @@ const chat = router({
   send: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = await submit(ctx, input);
     return waitForEnd({ ...ctx, jobId });
+  }),
+  /** Answers what a job asks; it goes on from there. */
+  answer: procedure.input(answerInputSchema).mutation(async ({ ctx, input }) => {
+    const { jobId } = input;
+    const status = await ctx.db.transaction(async (tx) => answer(tx, { ...input, ownerId: ctx.ownerId }));
+    ctx.log.info({ jobId, interruptId: input.interruptId }, "interrupt answered");
+    return { jobId, status };
   }),
 });
 
@@ -97,6 +107,11 @@ const workers = router({
   list: procedure.query(async ({ ctx }) => ({ workers: await ctx.db.call(listWorkers) })),
 });
 
-export const appRouter = router({ chat, jobs, threads, decisionSets, workers, queues, schedules });
+const graphs = router({
+  /** The graphs that one can chat with besides the built-in one, and why not with those that are broken. */
+  list: procedure.query(async ({ ctx }) => ({ graphs: await ctx.db.call(listGraphs) })),
+});
+
+export const appRouter = router({ chat, graphs, jobs, threads, decisionSets, workers, queues, schedules });
 /** The procedures' types, for typed callers; import it as a type. */
 export type AppRouter = typeof appRouter;

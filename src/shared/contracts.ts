@@ -4,39 +4,22 @@
  */
 import { z } from "zod";
 import { ATTEMPT_OUTCOMES, HOLDS, JOB_STATUSES } from "./job-states.ts";
-import { INT32_MAX, INT32_MIN, MAX_CONTENT_CHARS } from "./limits.ts";
-
-const NUL = "\u0000";
-
-/** Text that PostgreSQL can store, also as JSON: no NUL character, no half of a surrogate pair. */
-const storable = (name: string) =>
-  z
-    .string()
-    .refine((text) => !text.includes(NUL), { message: `${name} must not contain NUL characters` })
-    .refine((text) => !/\p{Surrogate}/u.test(text), { message: `${name} must be well-formed Unicode` });
-
-/** Text of a field: not empty, bounded, without NUL characters. */
-export const shortText = (name: string, maxChars: number) =>
-  storable(name).min(1, `${name} must not be empty`).max(maxChars, `${name} must have at most ${maxChars} characters`);
-
-/** A UUID of any version, in lower case. */
-export const idSchema = (name: string) => z.guid(`${name} must be a UUID`).transform((id) => id.toLowerCase());
-
-/** One chat message's text: 1 to 32,000 characters, not only white space. */
-export const contentSchema = storable("content")
-  .max(MAX_CONTENT_CHARS, `content must have at most ${MAX_CONTENT_CHARS.toLocaleString("en-US")} characters`)
-  .refine((text) => text.trim().length > 0, { message: "content must not be empty" });
-
-/** An int32; higher runs first. */
-export const prioritySchema = z
-  .int("priority must be a whole number")
-  .min(INT32_MIN, `priority must be at least ${INT32_MIN}`)
-  .max(INT32_MAX, `priority must be at most ${INT32_MAX}`);
+import { contentSchema, idSchema, prioritySchema, shortText } from "./fields.ts";
+import { interruptSchema } from "./interrupts.ts";
+import { INT32_MAX } from "./limits.ts";
+import { budgetSchema, usageSchema } from "./usage.ts";
 
 const maxRetriesSchema = z
   .int("maxRetries must be a whole number")
   .min(0, "maxRetries must not be negative")
   .max(100, "maxRetries must be at most 100");
+
+/**
+ * What becomes of a thread's unfinished jobs when a message is submitted: the message waits behind them, is refused,
+ * stops them and goes on from what they have, or stops them and goes on as if they had never been.
+ */
+export const MULTITASK_STRATEGIES = ["enqueue", "reject", "interrupt", "rollback"] as const;
+export type MultitaskStrategy = (typeof MULTITASK_STRATEGIES)[number];
 
 /** `chat.submit`: one user message, in a thread that exists, in a new one with the given id, or in a new one. */
 export const submitInputSchema = z.object({
@@ -48,6 +31,18 @@ export const submitInputSchema = z.object({
     .regex(/^[A-Za-z0-9_.:-]+$/, "jobType may have letters, digits and _ . : - only")
     .optional(),
   maxRetries: maxRetriesSchema.optional(),
+  /** The graph to chat with, one of `graphs.list`; the built-in one unless given. */
+  graph: shortText("graph", 90).optional(),
+  /** What to do where the thread has unfinished jobs; `enqueue` unless given. */
+  multitaskStrategy: z
+    .enum(MULTITASK_STRATEGIES, "multitaskStrategy must be enqueue, reject, interrupt or rollback")
+    .optional(),
+  /**
+   * Branches the conversation: after the reply with this id, or, where it is a user's message, in place of that one.
+   * After the newest message unless given.
+   */
+  parentId: idSchema("parentId").optional(),
+  budget: budgetSchema.optional(),
 });
 export type SubmitInput = z.infer<typeof submitInputSchema>;
 
@@ -65,9 +60,6 @@ export const threadIdInputSchema = z.object({ threadId: idSchema("threadId") });
 
 const timestamp = z.string();
 
-/** A question that a waiting job puts to a person. */
-export const interruptSchema = z.object({ id: z.string(), kind: z.string(), value: z.unknown() });
-
 export const jobStatusSchema = z.object({
   jobId: z.string(),
   jobType: z.string(),
@@ -83,7 +75,12 @@ export const jobStatusSchema = z.object({
   error: z.string().nullable(),
   /** What the handler last reported of its progress; null before it did. */
   progress: z.object({ step: z.string(), detail: z.string().optional() }).nullable(),
+  /** The first of `interrupts`; null when the job asks nothing. */
   interrupt: interruptSchema.nullable(),
+  /** What the job asks and nobody has answered, oldest first. */
+  interrupts: z.array(interruptSchema),
+  /** What all attempts have used of models; null when nothing. */
+  usage: usageSchema.nullable(),
   /** The assistant's message as Markdown; null until the job has completed. */
   reply: z.string().nullable(),
   workerId: z.string().nullable(),
@@ -97,11 +94,13 @@ export const jobStatusSchema = z.object({
 /** `jobs.status`: where one job stands. */
 export type JobStatusView = z.infer<typeof jobStatusSchema>;
 
-export const jobRowSchema = jobStatusSchema.omit({ reply: true, interrupt: true }).extend({
-  queue: z.string(),
-  /** Why a queued job is not ready yet; null when it is, or is not queued. */
-  hold: z.enum(HOLDS).nullable(),
-});
+export const jobRowSchema = jobStatusSchema
+  .omit({ reply: true, interrupt: true, interrupts: true, usage: true })
+  .extend({
+    queue: z.string(),
+    /** Why a queued job is not ready yet; null when it is, or is not queued. */
+    hold: z.enum(HOLDS).nullable(),
+  });
 /** One row of `jobs.list`. */
 export type JobRow = z.infer<typeof jobRowSchema>;
 
@@ -138,6 +137,8 @@ export const attemptSchema = z.object({
   errorName: z.string().nullable(),
   errorMessage: z.string().nullable(),
   errorStack: z.string().nullable(),
+  /** What the attempt used of models; null when nothing. */
+  usage: usageSchema.nullable(),
 });
 export type Attempt = z.infer<typeof attemptSchema>;
 
@@ -171,7 +172,15 @@ export const MESSAGE_ROLES = ["user", "assistant", "system", "tool"] as const;
 export type MessageRole = (typeof MESSAGE_ROLES)[number];
 
 /** One message of a thread; `jobId` is null for messages that seeded it. */
-export type Message = { id: string; role: MessageRole; content: string; jobId: string | null; createdAt: string };
+export type Message = {
+  id: string;
+  /** The message that it follows; several that follow one are branches. Null for the first of a branch. */
+  parentId: string | null;
+  role: MessageRole;
+  content: string;
+  jobId: string | null;
+  createdAt: string;
+};
 
 /** `threads.list`: one conversation, most lately used first. */
 export type ThreadRow = {
@@ -184,6 +193,9 @@ export type ThreadRow = {
 
 /** `threads.get`: a conversation, its messages oldest first, and its unfinished and failed jobs. */
 export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; jobs: JobStatusView[] };
+
+/** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
+export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
 
 /** `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock. */
 export type WorkerRow = {
@@ -250,6 +262,8 @@ export type ChatRequest = z.infer<typeof chatRequestSchema>;
 export const chatPayloadSchema = z.object({
   content: contentSchema,
   messageId: z.string(),
+  /** Where the turn begins, if not where the thread's last one ended: at a checkpoint, or at none with null. */
+  branch: z.object({ checkpointId: z.string().nullable() }).optional(),
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });

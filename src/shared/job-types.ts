@@ -1,6 +1,7 @@
 /** The payloads of the built-in job types, as submitters must send them. */
 import { z } from "zod";
-import { chatPayloadSchema, idSchema } from "./contracts.ts";
+import { chatPayloadSchema } from "./contracts.ts";
+import { idSchema } from "./fields.ts";
 import { CHAT_JOB_TYPE, EXPORT_JOB_TYPE } from "./limits.ts";
 
 /** `export_thread`: writes a conversation as one document. */

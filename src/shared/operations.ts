@@ -1,13 +1,7 @@
 /** What operators ask for and get: dead letters, queues and their limits, schedules. */
 import { z } from "zod";
-import {
-  idSchema,
-  jobIdInputSchema,
-  jobListInputSchema,
-  prioritySchema,
-  shortText,
-  submitInputSchema,
-} from "./contracts.ts";
+import { idSchema, prioritySchema, shortText } from "./fields.ts";
+import { jobIdInputSchema, jobListInputSchema, submitInputSchema } from "./contracts.ts";
 
 const timestampSchema = (name: string) =>
   z.iso.datetime({ offset: true, error: `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z` });

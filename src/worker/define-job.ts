@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Logger } from "pino";
 import { InvalidJobError } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
+import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
 
 /** What a handler has at hand while it runs. */
@@ -17,6 +18,8 @@ export interface RunContext<Payload> {
   progress: (step: string, detail?: string) => void;
   /** Adds to the job's event log, which readers follow live; any type but the closing ones, any JSON value. */
   emit: (type: string, data: unknown) => void;
+  /** Adds to what the attempt has used of models; the run is aborted once that is more than the job's budget. */
+  spend: (usage: Usage) => void;
 }
 
 export interface RunResult {

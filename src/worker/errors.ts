@@ -1,3 +1,5 @@
+import type { NewInterrupt } from "#queue";
+
 /** A failure that no retry can help; the job becomes a dead letter at once. */
 export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
@@ -22,6 +24,21 @@ export class SnoozeError extends Error {
     super(`Snoozed for ${delayMs} ms`);
     this.delayMs = delayMs;
   }
+}
+
+/** Not a failure: the run waits for people, and its job holds no worker until they have answered. */
+export class WaitError extends Error {
+  override readonly name = "WaitError";
+  readonly questions: readonly NewInterrupt[];
+  constructor(questions: readonly NewInterrupt[]) {
+    super("The run waits for a person");
+    this.questions = questions;
+  }
+}
+
+/** The run has used more of models than its job may; no retry can help. */
+export class BudgetExceededError extends PermanentError {
+  override readonly name = "BudgetExceededError";
 }
 
 /** The run took longer than its timeout; it counts as a failed attempt. */

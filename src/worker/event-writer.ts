@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { appendEvents, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database, NewEvent } from "#queue";
+import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
@@ -23,8 +24,9 @@ export interface EventWriterOptions {
 export class EventWriter {
   readonly #options: EventWriterOptions;
   #waiting: NewEvent[] = [];
-  #sending: { events: NewEvent[]; progress: Progress | undefined } | undefined;
+  #sending: { events: NewEvent[]; progress: Progress | undefined; usage: Usage | undefined } | undefined;
   #progress: Progress | undefined;
+  #usage: Usage | undefined;
   #after: number;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
@@ -65,6 +67,12 @@ export class EventWriter {
     this.add("progress", progress);
   }
 
+  /** Shows on the job what the attempt has used of models so far. */
+  spend(usage: Usage): void {
+    this.#usage = usage;
+    this.add("usage", usage);
+  }
+
   /** Writes what is left; call it before the attempt is settled, whose closing event comes after all others. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -89,12 +97,14 @@ export class EventWriter {
   async #write(): Promise<void> {
     const { db, job, log, onLost } = this.#options;
     // A batch that may have been written is sent again as it was: the log's number tells whether it had been.
-    this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress };
-    const { events, progress } = this.#sending;
+    this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress, usage: this.#usage };
+    const { events, progress, usage } = this.#sending;
     this.#wroteAt = performance.now();
     try {
       faultPoint("before events");
-      this.#after = await db.call(async (sql) => appendEvents(sql, job, { events, progress, after: this.#after }));
+      this.#after = await db.call(async (sql) =>
+        appendEvents(sql, job, { events, progress, usage, after: this.#after }),
+      );
       this.#sending = undefined;
       faultPoint("events written");
     } catch (error) {

@@ -6,6 +6,7 @@ export { defineJob, snooze } from "./define-job.ts";
 export type { JobDefinition, JobHandler, JobType, Middleware, RunContext, RunResult } from "./define-job.ts";
 export { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 export { exportThread } from "./export-thread.ts";
+export { graphJob } from "./graph-job.ts";
 export { mlWorkflow } from "./ml-workflow.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import {
   admitDueKey,
+  expireInterrupts,
   findDueKeys,
   fireSchedules,
   promote,
@@ -72,6 +73,7 @@ export class Keeper {
         changed += 1;
       }
     }
+    if (due(seen.answerMs)) changed += await db.transaction(expireInterrupts);
     if (seen.paused) changed += await db.call(sweepPaused);
     return changed > 0;
   }

@@ -1,18 +1,22 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
+import { resolve } from "node:path";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { FencedSaver, pruneCheckpoints } from "#checkpoint";
-import { openModel } from "#graph";
-import type { ChatModel } from "#graph";
-import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
+import { loadGraphs, openModel } from "#graph";
+import type { ChatModel, LoadedGraph } from "#graph";
+import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL, registerGraphs } from "#queue";
 import type { Claim } from "#queue";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
+import { graphJob } from "./graph-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import type { TurnJobOptions } from "./turn-job.ts";
 import { Worker } from "./worker.ts";
 
 const BAD_CONFIGURATION = 78;
@@ -33,13 +37,20 @@ async function main(settings: Settings): Promise<void> {
     avoidTableScans: true,
     applicationName: "threadmill-worker",
   });
+  const turns: TurnJobOptions = {
+    db,
+    openSaver: (claim) => openSaver(db, claim),
+    price: settings.MODEL_PRICE ?? null,
+  };
+  const graphs = await offerGraphs(db, log, settings.LANGGRAPH_CONFIG);
   const worker = new Worker({
     db,
     connection,
     log,
     handlers: [
       exportThread(db),
-      mlWorkflow({ model: await chooseModel(settings), openSaver: (claim) => openSaver(db, claim) }),
+      mlWorkflow({ ...turns, model: await chooseModel(settings) }),
+      ...graphs.map((graph) => graphJob(graph, turns)),
     ],
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
     concurrency: settings.WORKER_CONCURRENCY,
@@ -104,6 +115,23 @@ function leaveOnSignals(log: Logger, drain: () => Promise<void>): void {
   process.on("SIGINT", () => leave("SIGINT"));
   // The launcher is gone: nobody is left to stop this process.
   process.on("disconnect", () => leave("disconnect"));
+}
+
+/** Loads and registers the graphs that can be chatted with; what is wrong with one is one line of the log. */
+async function offerGraphs(db: Database, log: Logger, file: string | undefined): Promise<readonly LoadedGraph[]> {
+  const path = resolve(file ?? "langgraph.json");
+  if (file === undefined && !existsSync(path)) return [];
+  const { graphs, broken } = await loadGraphs(path).catch((error: unknown) => {
+    throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
+  });
+  for (const { name, error } of broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
+  await db.call(async (sql) =>
+    registerGraphs(sql, [
+      ...graphs.map(({ name, description }) => ({ name, description, error: null })),
+      ...broken.map(({ name, error }) => ({ name, description: null, error })),
+    ]),
+  );
+  return graphs;
 }
 
 /** The model that MODEL names; null runs the built-in offline engine. */

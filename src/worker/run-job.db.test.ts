@@ -52,6 +52,8 @@ const handler = (body: JobDefinition<object>["run"], timeoutMs?: number) =>
   defineJob({ type: "t", payload: z.looseObject({}), run: body, ...(timeoutMs !== undefined && { timeoutMs }) });
 const chat = () =>
   mlWorkflow({
+    db,
+    price: null,
     model: null,
     openSaver: (claim) =>
       new FencedSaver({

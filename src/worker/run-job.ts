@@ -1,8 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { complete, DatabaseUnavailableError, fail, LeaseLostError, release, settleCancelled } from "#queue";
+import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { Usage } from "#shared/usage";
 import { wrapHandler } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -13,9 +14,11 @@ import {
   RetryAfterError,
   ShutdownError,
   SnoozeError,
+  WaitError,
 } from "./errors.ts";
 import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
+import { Purse } from "./purse.ts";
 
 export interface RunOptions {
   db: Database;
@@ -69,6 +72,7 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
   const timer = setTimeout(() => timeout.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
   const signal = AbortSignal.any([stop.signal, timeout.signal]);
   const events = new EventWriter({ db, job, log, onLost: (error) => stop.abort(error) });
+  const purse = new Purse({ db, job, events, onExceeded: (error) => stop.abort(error) });
   const context = {
     job,
     payload: job.payload,
@@ -77,8 +81,10 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
     log,
     progress: (step: string, detail?: string) => events.report({ step, ...(detail !== undefined && { detail }) }),
     emit: (type: string, data: unknown) => events.add(type, data),
+    spend: (usage: Usage) => purse.spend(usage),
   };
   try {
+    await purse.open();
     signal.throwIfAborted();
     faultPoint("before running");
     const run = wrapHandler(handler, middleware);
@@ -144,6 +150,11 @@ async function settleError(
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
     return log.info("job cancelled");
+  }
+  if (error instanceof WaitError) {
+    const status = await write((tx) => park(tx, job, error.questions));
+    faultPoint("parked");
+    return log.info({ status, questions: error.questions.length }, "job waits for a person");
   }
   const described = describeError(error);
   faultPoint("before failing");

@@ -41,6 +41,8 @@ const add = async (job: NewJob) => (await db.transaction(async (tx) => enqueue(t
 const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
 const chat = (): JobHandler =>
   mlWorkflow({
+    db,
+    price: null,
     model: null,
     openSaver: (claim) =>
       new FencedSaver({

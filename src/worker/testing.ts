@@ -81,6 +81,7 @@ export async function runInline(
     retryCount: 0,
     maxRetries: 0,
     timeoutMs: null,
+    budget: null,
     eventSeq: 0,
     traceContext: null,
     ...options.job,
@@ -96,5 +97,6 @@ export async function runInline(
     log: pino({ level: "silent" }),
     progress: () => undefined,
     emit: options.emit ?? (() => undefined),
+    spend: () => undefined,
   });
 }

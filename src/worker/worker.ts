@@ -202,10 +202,10 @@ export class Worker {
       const seen = this.#keeping.count;
       let delayMs = pollDelayMs(this.#idleLooks, poll);
       try {
-        const { ready, limited, dueMs, leaseMs, admitMs, tickMs } = await this.#keeper.tend();
+        const { ready, limited, dueMs, leaseMs, admitMs, tickMs, answerMs } = await this.#keeper.tend();
         this.#limited ||= limited;
         if (ready || limited) this.#claiming.wake();
-        const waits = [dueMs, leaseMs, admitMs, tickMs].filter((waitMs) => waitMs !== null);
+        const waits = [dueMs, leaseMs, admitMs, tickMs, answerMs].filter((waitMs) => waitMs !== null);
         delayMs = Math.max(Math.min(delayMs, ...waits), SHORTEST_WAIT_MS);
       } catch (error) {
         log.error({ err: describeError(error) }, "looking for what is due failed; will try again");

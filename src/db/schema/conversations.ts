@@ -54,6 +54,8 @@ export const messages = pgTable(
       .references(() => decisionSets.id, { onDelete: "cascade" }),
     jobId: uuid("job_id").references(() => jobs.id, { onDelete: "set null" }),
     parentId: uuid("parent_id"),
+    /** Of a reply: the checkpoint at which its turn ended, where another branch may begin. */
+    checkpointId: text("checkpoint_id"),
     role: messageRole().notNull(),
     content: text().notNull(),
     createdAt: createdAt(),

@@ -46,6 +46,15 @@ export const jobTypes = pgTable("job_types", {
   paused: boolean().notNull().default(false),
 });
 
+/** The graphs that workers have offered to chat with, as of their last start. */
+export const graphs = pgTable("graphs", {
+  name: text().primaryKey(),
+  description: text(),
+  /** Why it cannot be run; null when it can. */
+  error: text(),
+  registeredAt: at("registered_at").notNull().defaultNow(),
+});
+
 /** The rate account of one limited key; a row lives while the key is in use. */
 export const limitKeys = pgTable(
   "limit_keys",

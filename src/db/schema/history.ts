@@ -18,6 +18,8 @@ export const jobAttempts = pgTable(
     errorName: text("error_name"),
     errorMessage: text("error_message"),
     errorStack: text("error_stack"),
+    /** What the attempt used of models; null when nothing. */
+    usage: jsonb(),
   },
   (table) => [
     primaryKey({ columns: [table.jobId, table.attempt] }),

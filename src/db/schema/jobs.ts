@@ -46,7 +46,10 @@ export const jobs = pgTable(
     cancelRequestedAt: at("cancel_requested_at"),
     progress: jsonb(),
     result: jsonb(),
-    interrupt: jsonb(),
+    /** What the present attempt, or the one that completed the job, has used of models; null when nothing. */
+    usage: jsonb(),
+    /** How much of models all attempts together may use; null without a bound. */
+    budget: jsonb(),
     traceContext: jsonb("trace_context"),
     /** The number of the job's last event. */
     eventSeq: integer("event_seq").notNull().default(0),

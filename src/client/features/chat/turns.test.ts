@@ -5,6 +5,7 @@ import { toLines } from "./turns.ts";
 
 const message = (id: string, role: Message["role"], jobId: string | null): Message => ({
   id,
+  parentId: null,
   role,
   jobId,
   content: id,

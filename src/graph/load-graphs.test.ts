@@ -1,0 +1,74 @@
+import { expect, test, vi } from "vitest";
+import { RunSaver } from "../../test/run-saver.ts";
+import { startModelServer } from "../../test/model-server.ts";
+import { loadGraphs } from "./load-graphs.ts";
+
+const quiet = () => new AbortController().signal;
+
+test("each entry is loaded by itself: builders, compiled graphs and functions; a broken one is one clear line", async () => {
+  const { graphs, broken } = await loadGraphs("test/graphs/langgraph.json");
+  expect(graphs.map(({ name, description }) => [name, description])).toEqual([
+    ["twice", null],
+    ["at-once", "Asks two questions at once"],
+    ["hurried", null],
+    ["echo", null],
+    ["silent", null],
+  ]);
+  const faults = Object.fromEntries(broken.map(({ name, error }) => [name, error]));
+  expect(faults).toMatchObject({
+    stops: expect.stringContaining("call interrupt() in the node instead") as string,
+    "no-conversation": expect.stringContaining("a channel named messages") as string,
+    "no-graph": "its export is no graph",
+    "no-export": "./questions.ts has no export nothing",
+    "no-file": expect.stringContaining("nowhere.ts") as string,
+    broken: "the module is broken",
+    "bad name!": expect.stringContaining("letters, digits") as string,
+    "bad-entry": expect.stringContaining("./path.ts:export") as string,
+  });
+  for (const { error } of broken) expect(error).not.toContain("\n");
+});
+
+test.each([
+  ["nowhere.json", /nowhere\.json cannot be read/],
+  ["README.md", /README\.md is no JSON/],
+  ["package.json", /must have graphs/],
+])("%s is refused with the reason", async (file, message) => {
+  await expect(loadGraphs(file)).rejects.toThrow(message);
+});
+
+test("a graph that says nothing is a failure that no retry helps", async () => {
+  const { graphs } = await loadGraphs("test/graphs/langgraph.json");
+  const silent = graphs.find(({ name }) => name === "silent");
+  const input = { threadId: "t", messageId: "m", content: "hello", history: [] };
+  await expect(silent?.runTurn(new RunSaver(), input, { runId: "r", signal: quiet() })).rejects.toMatchObject({
+    name: "PermanentGraphError",
+    message: expect.stringContaining("without a reply") as string,
+  });
+});
+
+test("the example's agent calls a tool, asks before it orders, and answers", async () => {
+  const server = await startModelServer("openai");
+  vi.stubEnv("OPENAI_BASE_URL", server.url);
+  try {
+    const { graphs, broken } = await loadGraphs("examples/langgraph.json");
+    expect(broken).toEqual([]);
+    const agent = graphs.find(({ name }) => name === "agent");
+    const saver = new RunSaver();
+    const input = { threadId: "t", messageId: "m", content: "Order two GPUs", history: [] };
+    const uses: unknown[] = [];
+    const options = { runId: "r", signal: quiet(), onUse: (use: unknown) => uses.push(use) };
+    server.behave({ kind: "call", tool: "place_order", args: { part: "gpu", quantity: 2 } });
+    const asked = await agent?.runTurn(saver, input, options);
+    if (!asked?.waits) throw new Error("it asked nothing");
+    expect(asked.questions).toMatchObject([{ kind: "approval", value: { message: "Order 2 × gpu for $3798?" } }]);
+    server.behave({ kind: "answer", texts: ["Done: two GPUs are on their way."] });
+    const answers = new Map([[asked.questions[0]?.id ?? "", { approved: true }]]);
+    const ended = await agent?.runTurn(saver, input, { ...options, answers });
+    expect(ended).toEqual({ waits: false, output: { reply: "Done: two GPUs are on their way." } });
+    expect(JSON.stringify(server.requests.at(-1)?.body)).toContain("Ordered 2 × gpu");
+    expect(uses).toHaveLength(2);
+  } finally {
+    vi.unstubAllEnvs();
+    await server.close();
+  }
+});

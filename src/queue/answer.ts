@@ -1,0 +1,82 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Tx } from "#db";
+import { checkPayload } from "./check-job.ts";
+import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./errors.ts";
+import { lockJob } from "./lock-job.ts";
+import type { JobKey } from "./lock-job.ts";
+import { readyAnswered } from "./park.ts";
+import { notifyEvents } from "./wake.ts";
+
+export interface Answer extends JobKey {
+  /** The interrupt that is answered; absent where `answers` holds the answers of several by their ids. */
+  interruptId?: string | undefined;
+  answers: unknown;
+}
+
+interface Asked {
+  interrupt_id: string;
+  schema: unknown;
+  answered: boolean;
+}
+
+/**
+ * Answers what a job asks, one interrupt or several, all or none; a waiting job goes on from there. An interrupt may
+ * also be answered while the job runs on with another's answer.
+ * @throws JobNotFoundError; InterruptNotFoundError when the job never asked it; InvalidAnswerError when an answer does
+ * not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
+ */
+export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
+  const given = readAnswers(interruptId, answers);
+  const job = await lockJob(tx, key);
+  if (job.status === "completed" || job.status === "failed" || job.status === "cancelled") {
+    throw new JobConflictError(`The job has ${job.status} already: its questions can no longer be answered`);
+  }
+  const asked = await tx<Asked[]>`
+    select interrupt_id, schema, answered_at is not null as answered from job_interrupts where job_id = ${job.jobId}`;
+  for (const [id, value] of given) checkAnswer(asked, id, value);
+  await tx`
+    update job_interrupts set answer = given.value, answered_at = clock_timestamp()
+    from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
+    where job_id = ${job.jobId} and interrupt_id = given.id`;
+  // A running job's log is its worker's to write.
+  if (job.status !== "waiting") return job.status;
+  await tx`
+    with job as (update jobs set event_seq = event_seq + 1 where id = ${job.jobId} returning id, event_seq, attempt)
+    insert into job_events (job_id, seq, attempt, type, data)
+    select id, event_seq, attempt, 'answered', jsonb_build_object('interruptIds', ${JSON.stringify([...given.keys()])}::text::jsonb) from job`;
+  await readyAnswered(tx, job.jobId);
+  await notifyEvents(tx, { ...job, eventSeq: 1 });
+  return "queued";
+}
+
+function readAnswers(interruptId: string | undefined, answers: unknown): Map<string, unknown> {
+  if (interruptId !== undefined) {
+    checkPayload(answers);
+    return new Map([[interruptId, answers]]);
+  }
+  if (typeof answers !== "object" || answers === null || Array.isArray(answers) || Object.keys(answers).length === 0) {
+    throw new InvalidAnswerError("answers must be an object of answers by interrupt id where interruptId is absent");
+  }
+  checkPayload(answers);
+  return new Map(Object.entries(answers));
+}
+
+function checkAnswer(asked: readonly Asked[], id: string, value: unknown): void {
+  const interrupt = asked.find((one) => one.interrupt_id === id);
+  if (!interrupt) throw new InterruptNotFoundError(id);
+  if (interrupt.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
+  if (interrupt.schema === null || interrupt.schema === undefined) return;
+  const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: false });
+  let fits;
+  try {
+    fits = ajv.compile(interrupt.schema);
+  } catch {
+    // The graph's schema is at fault, not the person: the graph sees the answer as it is.
+    return;
+  }
+  if (fits(value)) return;
+  const faults = (fits.errors ?? []).map(
+    (fault) => `answers${fault.instancePath.replaceAll("/", ".")} ${fault.message}`,
+  );
+  throw new InvalidAnswerError(`${faults.join("; ")} (interrupt ${id})`);
+}

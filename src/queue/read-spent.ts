@@ -1,0 +1,10 @@
+import type { Executor } from "#db";
+import type { Usage } from "#shared/usage";
+import { addUsage } from "./job-view.ts";
+
+/** What a job's earlier attempts have used of models; null when nothing. */
+export async function readSpent(sql: Executor, jobId: string): Promise<Usage | null> {
+  const rows = await sql<{ usage: Usage }[]>`
+    select usage from job_attempts where job_id = ${jobId} and usage is not null`;
+  return addUsage(rows.map((row) => row.usage));
+}

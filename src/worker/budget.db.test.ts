@@ -1,0 +1,77 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openModel } from "#graph";
+import { submitTurn } from "#queue";
+import type { Budget } from "#shared/usage";
+import { startModelServer } from "../../test/model-server.ts";
+import { openTurns } from "../../test/turns.ts";
+import { mlWorkflow } from "./ml-workflow.ts";
+import { findExcess } from "./purse.ts";
+
+let turns: Awaited<ReturnType<typeof openTurns>>;
+let server: Awaited<ReturnType<typeof startModelServer>>;
+
+beforeAll(async () => {
+  turns = await openTurns();
+});
+beforeEach(async () => {
+  await turns.clear();
+  server = await startModelServer("openai");
+});
+afterEach(async () => {
+  await turns.stopWorkers();
+  await server.close();
+});
+afterAll(async () => turns.close());
+
+const start = async (price = turns.options.price as { input: number; output: number } | null) => {
+  const model = await openModel("openai:m", { openaiBaseUrl: server.url });
+  await turns.startWorker([mlWorkflow({ ...turns.options, price, model })]);
+};
+const submit = async (budget?: Budget, maxRetries = 0) =>
+  turns.db.transaction(async (tx) =>
+    submitTurn(tx, { ownerId: "local", content: "Predict churn", budget, maxRetries }),
+  );
+
+test("what the model's answers used, and what they cost, is on the attempt and on the job", async () => {
+  server.behave({ kind: "answer", texts: ["An ", "answer."] });
+  await start();
+  const { jobId } = await submit();
+  const job = await turns.reaches(jobId, "completed");
+  const usage = { inputTokens: 11, outputTokens: 7, costUsd: 25e-6 };
+  expect(job).toMatchObject({ reply: "An answer.", usage, attempts: [{ outcome: "completed", usage }] });
+});
+
+test("without a price the cost is not known", async () => {
+  server.behave({ kind: "answer", texts: ["An answer."] });
+  await start(null);
+  const { jobId } = await submit();
+  expect((await turns.reaches(jobId, "completed")).usage).toEqual({ inputTokens: 11, outputTokens: 7, costUsd: null });
+});
+
+test.each<[Budget, RegExp]>([
+  [{ tokens: 17 }, /used 18 tokens, more than its budget of 17/],
+  [{ costUsd: 0.00002 }, /cost \$0\.000025, more than its budget of \$0\.00002/],
+])("a job over its budget %j is stopped for good, with no reply", async (budget, message) => {
+  server.behave({ kind: "answer", texts: ["An answer."] });
+  await start();
+  const { jobId } = await submit(budget, 3);
+  const job = await turns.reaches(jobId, "failed");
+  expect(job.error).toMatch(message);
+  expect(job).toMatchObject({ reply: null, retryCount: 0, attempts: [{ errorName: "BudgetExceededError" }] });
+  expect(job.usage).toMatchObject({ inputTokens: 11, outputTokens: 7 });
+  expect(job.attempts[0]?.usage).toMatchObject({ inputTokens: 11 });
+});
+
+test("a job within its budget completes", async () => {
+  server.behave({ kind: "answer", texts: ["An answer."] });
+  await start();
+  const { jobId } = await submit({ tokens: 18, costUsd: 0.01 });
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("An answer.");
+});
+
+test("earlier attempts count against the budget", () => {
+  const usage = { inputTokens: 10, outputTokens: 5, costUsd: null };
+  expect(findExcess({ tokens: 15 }, usage)).toBeNull();
+  expect(findExcess({ tokens: 14 }, usage)).toContain("15 tokens");
+  expect(findExcess({ costUsd: 1 }, usage)).toContain("MODEL_PRICE");
+});

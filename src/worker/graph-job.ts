@@ -1,0 +1,29 @@
+import type { LoadedGraph } from "#graph";
+import { graphJobType, recordTurn } from "#queue";
+import { chatPayloadSchema } from "#shared/contracts";
+import { defineJob } from "./define-job.ts";
+import type { JobHandler } from "./define-job.ts";
+import { WaitError } from "./errors.ts";
+import { openTurn, toJobError } from "./turn-job.ts";
+import type { TurnJobOptions } from "./turn-job.ts";
+
+/** The job type of a graph of one's own: one turn of a conversation with it. */
+export function graphJob({ name, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
+  return defineJob({
+    type: graphJobType(name),
+    payload: chatPayloadSchema,
+    async run(context) {
+      const { input, options: turnOptions, decisionSetId } = await openTurn(context, options);
+      const saver = options.openSaver(context.job);
+      const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
+        throw toJobError(error);
+      });
+      if (ending.waits) throw new WaitError(ending.questions);
+      const { reply } = ending.output;
+      return {
+        effects: async (tx, claim) =>
+          recordTurn(tx, claim, { decisionSetId, reply, version: null, checkpointId: saver.head }),
+      };
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import type { z } from "zod";
+import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
+import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
+import { readAnswers, readPast } from "#queue";
+import type { Claim, Database } from "#queue";
+import type { chatPayloadSchema } from "#shared/contracts";
+import type { RunContext } from "./define-job.ts";
+import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
+
+/** What one million tokens of the worker's model cost, in US dollars. */
+export interface ModelPrice {
+  input: number;
+  output: number;
+}
+
+export interface TurnJobOptions {
+  db: Database;
+  /** A checkpoint saver whose writes take effect only while the claim holds; `head` is where the thread stands by it. */
+  openSaver: (claim: Claim) => BaseCheckpointSaver & { readonly head: string | null };
+  /** Null where it is not known, and costs are not counted. */
+  price: ModelPrice | null;
+}
+
+export type TurnContext = RunContext<z.infer<typeof chatPayloadSchema>>;
+
+/** One turn of a thread, as a graph takes it. */
+export interface Turn {
+  input: TurnInput;
+  options: TurnOptions;
+  decisionSetId: string;
+}
+
+/**
+ * What a graph is given to run a chat turn's job, with what it tells going to the job's log.
+ * @throws PermanentError when the job belongs to no thread.
+ */
+export async function openTurn(context: TurnContext, { db, price }: TurnJobOptions): Promise<Turn> {
+  const { job, payload, signal, drain, progress, emit, spend } = context;
+  const { jobId, threadId, decisionSetId, attempt, jobType } = job;
+  if (threadId === null || decisionSetId === null)
+    throw new PermanentError(`${jobType} jobs belong to a thread: submit them with chat.submit`);
+  const { messageId, content, history = [], branch } = payload;
+  return {
+    decisionSetId,
+    input: { threadId, messageId, content, history },
+    options: {
+      runId: jobId,
+      signal,
+      drain,
+      answers: attempt === 1 ? new Map<string, unknown>() : await db.call(async (sql) => readAnswers(sql, jobId)),
+      ...(branch && {
+        branch: { ...branch, readPast: async () => db.transaction(async (tx) => readPast(tx, messageId)) },
+      }),
+      onStep: (step) => progress(step),
+      onEvent: (event) => emitTurn(emit, event),
+      onUse: (use) => spend({ ...use, costUsd: costOf(use, price) }),
+    },
+  };
+}
+
+/** Dollars, to the precision of a double; null where no price is known. */
+export function costOf({ inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
+  return price === null ? null : (inputTokens * price.input + outputTokens * price.output) / 1e6;
+}
+
+/** What a run tells, as events of its job; steps are told of as progress. */
+function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
+  if (event.type !== "step") emit(event.type, event.data);
+}
+
+/** What a failure of a graph means for its job. */
+export function toJobError(error: unknown): unknown {
+  if (error instanceof DrainedError) return new ShutdownError(error.message, { cause: error });
+  if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });
+  if (error instanceof RateLimitedGraphError && error.retryAfterMs !== null)
+    return new RetryAfterError(error.message, error.retryAfterMs, { cause: error });
+  return error;
+}

@@ -1,0 +1,85 @@
+import { expect } from "vitest";
+import { FencedSaver } from "#checkpoint";
+import { Database } from "#db";
+import { getJob, holdsLease, LeaseLostError } from "#queue";
+import type { JobDetail } from "#shared/contracts";
+import type { JobHandler } from "#worker";
+import { createTestDatabase } from "./database.ts";
+import { deferred } from "./deferred.ts";
+import { startWorker } from "./start-worker.ts";
+import type { TestWorker } from "./start-worker.ts";
+
+const OWNER_ID = "local";
+
+/** A database with workers that run chat turns on it. */
+export async function openTurns() {
+  const { url, drop } = await createTestDatabase();
+  const db = new Database({ url });
+  let running: TestWorker[] = [];
+  let death = deferred();
+  const lives: (() => void)[] = [];
+  const options = turnOptions(db);
+  const stopWorkers = async () => {
+    for (const live of lives.splice(0)) live();
+    await Promise.all(running.map(async (worker) => worker.stop(0)));
+    running = [];
+  };
+  return {
+    db,
+    options,
+    stopWorkers,
+    async startWorker(handlers: readonly JobHandler[]): Promise<TestWorker> {
+      const worker = await startWorker({ db, url, handlers, heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } });
+      running.push(worker);
+      return worker;
+    },
+    /** A handler that runs to its end and then neither returns nor throws, as if its process had died there. */
+    dieAtEnd(handler: JobHandler): JobHandler {
+      const never = deferred();
+      lives.push(never.resolve);
+      death = deferred();
+      return {
+        ...handler,
+        async run(context) {
+          await handler.run(context).catch(() => undefined);
+          death.resolve();
+          await never.promise;
+          return {};
+        },
+      };
+    },
+    died: async () => death.promise,
+    async expireLeases(): Promise<void> {
+      await db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where status = 'running'`;
+    },
+    async reaches(jobId: string, status: string): Promise<JobDetail> {
+      await expect
+        .poll(async () => (await getJob(db.sql, { ownerId: OWNER_ID, jobId })).status, {
+          timeout: 15_000,
+          interval: 20,
+        })
+        .toBe(status);
+      return getJob(db.sql, { ownerId: OWNER_ID, jobId });
+    },
+    async clear(): Promise<void> {
+      await db.sql`truncate jobs, decision_sets, queues, graphs, langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes cascade`;
+    },
+    async close(): Promise<void> {
+      await stopWorkers();
+      await db.close();
+      await drop();
+    },
+  };
+}
+
+function turnOptions(db: Database) {
+  return {
+    db,
+    price: { input: 1, output: 2 },
+    openSaver: (claim: Parameters<typeof holdsLease>[1]) =>
+      new FencedSaver({
+        call: async (work) => db.call(work),
+        fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
+      }),
+  };
+}
