@@ -38,15 +38,14 @@ export async function listGraphs(sql: Executor): Promise<GraphRow[]> {
 }
 
 /**
- * The job type of a graph that one can chat with.
+ * Checks that one can chat with a graph.
  * @throws InvalidJobError when no worker has registered it, or it is broken.
  */
-export async function jobTypeOf(tx: Tx, name: string): Promise<string> {
+export async function checkGraph(tx: Tx, name: string): Promise<void> {
   const graphs = await listGraphs(tx);
   const found = graphs.find((graph) => graph.name === name);
   const usable = graphs.filter((graph) => graph.error === null).map((graph) => graph.name);
   const known = usable.length > 0 ? `there are ${usable.join(", ")}` : "no worker has registered any";
   if (!found) throw new InvalidJobError(`graph ${JSON.stringify(name)} is unknown: ${known}`);
   if (found.error !== null) throw new InvalidJobError(`graph ${JSON.stringify(name)} cannot be run: ${found.error}`);
-  return graphJobType(name);
 }

@@ -8,6 +8,7 @@ interface SetColumns {
   id: string;
   thread_id: string;
   title: string;
+  graph: string | null;
   status: string;
   current_version: number;
   created_at: string;
@@ -18,6 +19,7 @@ const toThreadRow = (row: SetColumns): ThreadRow => ({
   threadId: row.thread_id,
   decisionSetId: row.id,
   title: row.title,
+  graph: row.graph,
   createdAt: iso(row.created_at),
   updatedAt: iso(row.updated_at),
 });

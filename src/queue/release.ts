@@ -37,7 +37,8 @@ export async function release(
   }
   await notifyEvents(tx, { ...claim, eventSeq: 1 });
   if (delayMs > 0) await passOn(tx, { ...claim, threadId: null });
-  else await notifyReady(tx, claim.queue);
+  // Of one that is put off as well: it may be due before the workers would look again.
+  await notifyReady(tx, claim.queue);
 }
 
 export interface ReleaseOptions {

@@ -17,6 +17,7 @@ import {
   LeaseLostError,
   listDeadLetters,
   prune,
+  READY_CHANNEL,
   readEvents,
   reap,
   redrive,
@@ -188,6 +189,27 @@ test("cancelling a running job asks its worker, by notice and by heartbeat; a cr
   expect(await queue.read(jobId)).toMatchObject({ status: "cancelled", retryCount: 0 });
   expect(await inTx(async (tx) => cancel(tx, key(jobId)))).toBe("cancelled");
   await expect(inTx(async (tx) => cancel(tx, { ownerId: "other", jobId }))).rejects.toThrow(JobNotFoundError);
+  await listener.stop();
+});
+
+test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
+  ["released", async (tx, job) => release(tx, job)],
+  ["snoozed", async (tx, job) => release(tx, job, { delayMs: 60_000 })],
+  ["failed, to be retried later", async (tx, job) => fail(tx, job, { error, retry: { baseMs: 1000, capMs: 1000 } })],
+])("a job that is %s tells the workers, for it may be due before they would look", async (_name, settle) => {
+  const listening = deferred();
+  const heard: string[] = [];
+  const listener = listen({
+    url: queue.url,
+    channel: READY_CHANNEL,
+    onSignal: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+  });
+  await listening.promise;
+  await queue.add({ queue: "told", maxRetries: 1 });
+  await expect.poll(() => heard).toEqual(["told"]);
+  const job = await queue.takeOne();
+  await queue.db.sql.begin(async (tx) => settle(tx, job));
+  await expect.poll(() => heard).toEqual(["told", "told"]);
   await listener.stop();
 });
 

@@ -7,7 +7,7 @@ import { placeAt, placeAtEnd } from "./branch.ts";
 import type { Place } from "./branch.ts";
 import { enqueue, findByKey } from "./enqueue.ts";
 import { ThreadNotFoundError } from "./errors.ts";
-import { jobTypeOf } from "./graphs.ts";
+import { checkGraph, graphJobType } from "./graphs.ts";
 import { lockThread } from "./locks.ts";
 import { makeWay } from "./make-way.ts";
 
@@ -22,7 +22,7 @@ export interface NewTurn {
   maxRetries?: number | undefined;
   /** Messages that seed a new thread, oldest first; ignored on a thread that exists. */
   history?: readonly { role: MessageRole; content: string }[];
-  /** The registered graph to run, instead of a job type. */
+  /** The registered graph to run, instead of a job type; the thread's own unless given. */
   graph?: string | undefined;
   /** What becomes of the thread's unfinished jobs; `enqueue` unless given. */
   multitaskStrategy?: MultitaskStrategy | undefined;
@@ -45,9 +45,11 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     return { jobId: first.jobId, threadId: first.threadId, decisionSetId: first.decisionSetId, status: first.status };
   }
   const threadId = turn.threadId ?? uuidv7();
-  const jobType = turn.graph === undefined ? (turn.jobType ?? CHAT_JOB_TYPE) : await jobTypeOf(tx, turn.graph);
   await lockThread(tx, threadId);
+  if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
   const decisionSet = await openThread(tx, { ...turn, threadId });
+  const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
+  const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
   const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
   const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: uuidv7(), ...message })) : [];
   const place = await placeOf(tx, decisionSet.id, turn.parentId ?? forgotten);
@@ -88,12 +90,19 @@ async function placeOf(tx: Tx, decisionSetId: string, messageId: string | null):
   return messageId === null ? placeAtEnd(tx, decisionSetId) : placeAt(tx, decisionSetId, messageId);
 }
 
-async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<{ id: string; created: boolean }> {
-  const [row] = await tx<{ id: string; created: boolean }[]>`
-    insert into decision_sets (id, thread_id, owner_id, title)
-    values (${uuidv7()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)})
-    on conflict (thread_id) do update set updated_at = clock_timestamp() where decision_sets.owner_id = excluded.owner_id
-    returning id, xmax = 0 as created`;
+interface OpenThread {
+  id: string;
+  graph: string | null;
+  created: boolean;
+}
+
+async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<OpenThread> {
+  const [row] = await tx<OpenThread[]>`
+    insert into decision_sets (id, thread_id, owner_id, title, graph)
+    values (${uuidv7()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${turn.graph ?? null})
+    on conflict (thread_id) do update set updated_at = clock_timestamp(), graph = coalesce(excluded.graph, decision_sets.graph)
+      where decision_sets.owner_id = excluded.owner_id
+    returning id, graph, xmax = 0 as created`;
   if (!row) throw new ThreadNotFoundError();
   return row;
 }

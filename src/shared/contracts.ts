@@ -31,7 +31,7 @@ export const submitInputSchema = z.object({
     .regex(/^[A-Za-z0-9_.:-]+$/, "jobType may have letters, digits and _ . : - only")
     .optional(),
   maxRetries: maxRetriesSchema.optional(),
-  /** The graph to chat with, one of `graphs.list`; the built-in one unless given. */
+  /** The graph to chat with, one of `graphs.list`; unless given, the thread's own, or the built-in one for a new thread. */
   graph: shortText("graph", 90).optional(),
   /** What to do where the thread has unfinished jobs; `enqueue` unless given. */
   multitaskStrategy: z
@@ -187,6 +187,8 @@ export type ThreadRow = {
   threadId: string;
   decisionSetId: string;
   title: string;
+  /** The registered graph it is a conversation with; null for the built-in one. */
+  graph: string | null;
   createdAt: string;
   updatedAt: string;
 };

@@ -13,6 +13,8 @@ export const decisionSets = pgTable(
     threadId: uuid("thread_id").notNull(),
     ownerId: text("owner_id").notNull(),
     title: text().notNull(),
+    /** The registered graph it is a conversation with; null for the built-in one. */
+    graph: text(),
     status: text().notNull().default("active"),
     currentVersion: integer("current_version").notNull().default(0),
     createdAt: createdAt(),

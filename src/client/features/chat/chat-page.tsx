@@ -1,15 +1,13 @@
 import { PanelLeft } from "lucide-react";
-import { useEffect, useMemo, useState } from "react";
-import { describeError, isNotFound } from "../../describe-error.ts";
+import { useState } from "react";
 import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 import { Drawer } from "../../ui/drawer.tsx";
-import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
-import { Composer } from "./composer.tsx";
-import { Conversation } from "./conversation.tsx";
-import { removeOutgoing, useOutbox } from "./outbox.ts";
+import { EmptyNotice } from "../../ui/notice.tsx";
+import { Select } from "../../ui/select.tsx";
+import { Composer, ComposerBar, PLACEHOLDER } from "./composer.tsx";
 import { ThreadList } from "./thread-list.tsx";
-import { shownJobs, toLines } from "./turns.ts";
+import { ThreadView } from "./thread-view.tsx";
 import { useSend } from "./use-send.ts";
 
 const EXAMPLES = [
@@ -22,7 +20,6 @@ const EXAMPLES = [
 /** The chat: the threads beside the conversation; null is a thread that has not begun. */
 export function ChatPage({ threadId }: { threadId: string | null }) {
   const [drawerOpen, setDrawerOpen] = useState(false);
-  const { send } = useSend();
   return (
     <div className="flex h-full">
       <aside className="hidden w-68 shrink-0 flex-col border-r border-line bg-panel md:flex">
@@ -37,67 +34,43 @@ export function ChatPage({ threadId }: { threadId: string | null }) {
             <PanelLeft aria-hidden className="size-4" /> Threads
           </Button>
         </div>
-        {threadId === null ? (
-          <Welcome onChoose={(content) => send(null, content)} />
-        ) : (
-          <ThreadView threadId={threadId} />
-        )}
-        <div className="mx-auto w-full max-w-3xl shrink-0 px-3 pb-3 sm:px-6 sm:pb-5">
-          <Composer
-            key={threadId ?? "new"}
-            draftKey={threadId ?? "new"}
-            onSend={(content) => send(threadId, content)}
-          />
-        </div>
+        {threadId === null ? <NewThread /> : <ThreadView key={threadId} threadId={threadId} />}
       </main>
     </div>
   );
 }
 
-function ThreadView({ threadId }: { threadId: string }) {
-  const { resend } = useSend();
-  const everything = useOutbox();
-  const outbox = useMemo(() => everything.filter((message) => message.threadId === threadId), [everything, threadId]);
-  // A thread whose first message is still on its way does not exist yet.
-  const unborn = outbox.length > 0 && outbox.every((message) => message.jobId === null);
-  const thread = trpc.threads.get.useQuery(
-    { threadId },
-    { enabled: !unborn, retry: (count, error) => !isNotFound(error) && count < 2 },
+function NewThread() {
+  const { send } = useSend();
+  const [graph, setGraph] = useState<string | null>(null);
+  const offered = trpc.graphs.list.useQuery();
+  const usable = (offered.data?.graphs ?? []).filter((one) => one.error === null);
+  const options = usable.length > 0 && (
+    <Select label="Graph" value={graph ?? ""} onChange={(value) => setGraph(value === "" ? null : value)}>
+      <option value="">ML system designer</option>
+      {usable.map((one) => (
+        <option key={one.name} value={one.name} title={one.description ?? undefined}>
+          {one.name}
+        </option>
+      ))}
+    </Select>
   );
-  const data = thread.data;
-  useEffect(() => {
-    const shown = shownJobs(data);
-    const done = outbox.filter((message) => message.jobId !== null && shown.has(message.jobId));
-    if (done.length > 0) removeOutgoing(new Set(done.map((message) => message.idempotencyKey)));
-  }, [data, outbox]);
-  const lines = useMemo(() => toLines(data, outbox), [data, outbox]);
-
-  if (data === undefined && !unborn && outbox.length === 0) {
-    if (thread.isPending) return <Skeleton label="Loading the conversation" rows={6} />;
-    if (isNotFound(thread.error)) {
-      return (
-        <div className="min-h-0 flex-1">
-          <EmptyNotice title="No such conversation">It may have been deleted, or the address is wrong.</EmptyNotice>
-        </div>
-      );
-    }
-  }
+  const description = usable.find((one) => one.name === graph)?.description;
   return (
     <>
-      {thread.isError && !unborn && !isNotFound(thread.error) && (
-        <div className="mx-auto w-full max-w-3xl px-4 pt-4">
-          <ErrorNotice
-            action={
-              <Button size="sm" onClick={() => void thread.refetch()}>
-                Try again
-              </Button>
-            }
-          >
-            {describeError(thread.error)}
-          </ErrorNotice>
-        </div>
+      {graph === null ? (
+        <Welcome onChoose={(content) => send({ threadId: null, content })} />
+      ) : (
+        <EmptyNotice title={graph}>{description ?? "A graph of your own."}</EmptyNotice>
       )}
-      <Conversation threadId={threadId} lines={lines} onResend={resend} />
+      <ComposerBar>
+        <Composer
+          draftKey="new"
+          placeholder={graph === null ? PLACEHOLDER : "Write a message"}
+          options={options}
+          onSend={(content) => send({ threadId: null, content, graph })}
+        />
+      </ComposerBar>
     </>
   );
 }

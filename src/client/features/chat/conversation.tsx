@@ -5,20 +5,23 @@ import { JobState } from "./job-state.tsx";
 import type { Outgoing } from "./outbox.ts";
 import { Reply } from "./reply.tsx";
 import type { Line } from "./turns.ts";
+import { Bubble, UserMessage } from "./user-message.tsx";
 
 /** Within this distance of its end, the list follows what is added. */
 const NEAR_END_PX = 120;
 
-/** A conversation, scrolled to its end for as long as the reader stays there. */
-export function Conversation({
-  threadId,
-  lines,
-  onResend,
-}: {
+interface ConversationProps {
   threadId: string;
   lines: readonly Line[];
   onResend: (message: Outgoing) => void;
-}) {
+  /** Sends a message anew, as another version of one. */
+  onRewrite: (messageId: string, content: string) => void;
+  /** Shows another version of the message that follows a given one. */
+  onChooseVersion: (parentId: string | null, messageId: string) => void;
+}
+
+/** A conversation, scrolled to its end for as long as the reader stays there. */
+export function Conversation({ lines, ...rest }: ConversationProps) {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLOListElement>(null);
   const following = useRef(true);
@@ -50,7 +53,7 @@ export function Conversation({
       <ol ref={content} aria-label="Conversation" className="mx-auto flex max-w-3xl flex-col gap-6 px-4 py-6 sm:px-6">
         {lines.map((line) => (
           <li key={line.key}>
-            <ConversationLine line={line} threadId={threadId} onResend={onResend} />
+            <ConversationLine line={line} {...rest} />
           </li>
         ))}
       </ol>
@@ -62,18 +65,28 @@ function ConversationLine({
   line,
   threadId,
   onResend,
-}: {
-  line: Line;
-  threadId: string;
-  onResend: (message: Outgoing) => void;
-}) {
+  onRewrite,
+  onChooseVersion,
+}: Omit<ConversationProps, "lines"> & { line: Line }) {
   if (line.kind === "job") return <JobState jobId={line.jobId} threadId={threadId} first={line.job} />;
   if (line.kind === "message" && line.role === "assistant") return <Reply content={line.content} />;
-  if (line.kind === "message") return <UserMessage content={line.content} muted={line.role !== "user"} />;
+  if (line.kind === "message") {
+    const { edit } = line;
+    if (!edit) return <Bubble content={line.content} muted />;
+    return (
+      <UserMessage
+        key={edit.messageId}
+        content={line.content}
+        edit={edit}
+        onRewrite={(content) => onRewrite(edit.messageId, content)}
+        onChoose={(messageId) => onChooseVersion(edit.parentId, messageId)}
+      />
+    );
+  }
   const { message } = line;
   return (
     <div className="flex flex-col gap-3">
-      <UserMessage content={message.content} muted={message.state !== "sent"} />
+      <Bubble content={message.content} muted={message.state !== "sent"} />
       {message.state === "failed" ? (
         <ErrorNotice
           action={
@@ -89,18 +102,6 @@ function ConversationLine({
           {message.state === "sending" ? "Sending…" : "Sent"}
         </p>
       )}
-    </div>
-  );
-}
-
-function UserMessage({ content, muted }: { content: string; muted: boolean }) {
-  return (
-    <div className="flex justify-end">
-      <p
-        className={`max-w-[85%] rounded-2xl rounded-br-md bg-hover px-4 py-2.5 text-[0.95rem] leading-relaxed whitespace-pre-wrap [overflow-wrap:anywhere] ${muted ? "opacity-70" : ""}`}
-      >
-        {content}
-      </p>
     </div>
   );
 }

@@ -9,6 +9,7 @@ import type { JobStatusView } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/notice.tsx";
+import { InterruptCard } from "./interrupt-card.tsx";
 import { NOTHING_YET, readPartial } from "./partial-reply.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import { Reply } from "./reply.tsx";
@@ -59,6 +60,9 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
       </ErrorNotice>
     );
   }
+  if (job?.status === "waiting" && job.interrupts.length > 0) {
+    return <Questions jobId={jobId} interrupts={job.interrupts} />;
+  }
   return (
     <UnfinishedJob
       jobId={jobId}
@@ -66,6 +70,19 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
       unreachable={status.isError ? describeError(status.error) : null}
       onEnd={() => void status.refetch()}
     />
+  );
+}
+
+function Questions({ jobId, interrupts }: { jobId: string; interrupts: JobStatusView["interrupts"] }) {
+  return (
+    <div className="flex flex-col gap-3">
+      {interrupts.map((interrupt) => (
+        <InterruptCard key={interrupt.id} jobId={jobId} interrupt={interrupt} />
+      ))}
+      <p role="status" className="flex flex-wrap items-center gap-3 text-xs text-faint">
+        Waiting for you <DetailsLink jobId={jobId} />
+      </p>
+    </div>
   );
 }
 
@@ -87,7 +104,13 @@ function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
     {
       onData: ({ data: event }) => {
         read(event);
-        if (event.type === "completed" || event.type === "failed" || event.type === "cancelled") onEnd();
+        if (
+          event.type === "completed" ||
+          event.type === "failed" ||
+          event.type === "cancelled" ||
+          event.type === "waiting"
+        )
+          onEnd();
       },
     },
   );

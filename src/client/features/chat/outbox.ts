@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import type { MultitaskStrategy } from "#shared/contracts";
 
 /** A message on its way: shown at once, sent until the server has it. */
 export interface Outgoing {
@@ -6,6 +7,12 @@ export interface Outgoing {
   idempotencyKey: string;
   threadId: string;
   content: string;
+  /** The reply that it follows or the message that it replaces; null where it comes after the newest. */
+  parentId: string | null;
+  /** What becomes of the thread's unfinished jobs; null lets it wait behind them. */
+  strategy: MultitaskStrategy | null;
+  /** The graph that a new thread is with; null for the built-in one. */
+  graph: string | null;
   state: "sending" | "failed" | "sent";
   /** Why the last try failed; null while none has. */
   error: string | null;

@@ -3,9 +3,9 @@ import type { Message, Thread } from "../../outputs.ts";
 import type { Outgoing } from "./outbox.ts";
 import { toLines } from "./turns.ts";
 
-const message = (id: string, role: Message["role"], jobId: string | null): Message => ({
+const message = (id: string, role: Message["role"], jobId: string | null, parentId: string | null): Message => ({
   id,
-  parentId: null,
+  parentId,
   role,
   jobId,
   content: id,
@@ -15,6 +15,7 @@ const thread = (messages: Message[]): Thread => ({
   threadId: "t",
   decisionSetId: "d",
   title: "",
+  graph: null,
   createdAt: "",
   updatedAt: "",
   currentVersion: 0,
@@ -25,6 +26,9 @@ const outgoing = (jobId: string | null): Outgoing => ({
   idempotencyKey: "k",
   threadId: "t",
   content: "hi",
+  parentId: null,
+  strategy: null,
+  graph: null,
   state: "sent",
   error: null,
   jobId,
@@ -32,23 +36,37 @@ const outgoing = (jobId: string | null): Outgoing => ({
 const shapes = (lines: ReturnType<typeof toLines>) =>
   lines.map((line) => (line.kind === "message" ? line.content : line.kind));
 
-test("a reply stands behind its own question, also when a later question was asked before it came", () => {
+test("each question is followed by its reply, or by its job where there is none", () => {
   const lines = toLines(
-    thread([message("q1", "user", "1"), message("q2", "user", "2"), message("a1", "assistant", "1")]),
+    thread([
+      message("q1", "user", "1", null),
+      message("q2", "user", "2", "a1"),
+      message("a1", "assistant", "1", "q1"),
+      message("q3", "user", "3", "q2"),
+    ]),
     [],
   );
-  expect(shapes(lines)).toEqual(["q1", "a1", "q2", "job"]);
+  expect(shapes(lines)).toEqual(["q1", "a1", "q2", "job", "q3", "job"]);
 });
 
 test("a message on its way comes last, and only until the thread has it", () => {
-  expect(shapes(toLines(thread([message("q1", "user", "1")]), [outgoing(null)]))).toEqual(["q1", "job", "outgoing"]);
-  expect(shapes(toLines(thread([message("q1", "user", "1")]), [outgoing("1")]))).toEqual(["q1", "job"]);
+  const asked = thread([message("q1", "user", "1", null)]);
+  expect(shapes(toLines(asked, [outgoing(null)]))).toEqual(["q1", "job", "outgoing"]);
+  expect(shapes(toLines(asked, [outgoing("1")]))).toEqual(["q1", "job"]);
   expect(shapes(toLines(undefined, [outgoing("1")]))).toEqual(["outgoing"]);
 });
 
-test("messages that seeded the thread are shown as they are", () => {
-  expect(shapes(toLines(thread([message("s", "system", null), message("a", "assistant", null)]), []))).toEqual([
-    "s",
-    "a",
+test("a message on its way stands in place of the one that it replaces, and behind the reply that it follows", () => {
+  const asked = thread([
+    message("q1", "user", "1", null),
+    message("a1", "assistant", "1", "q1"),
+    message("q2", "user", "2", "a1"),
   ]);
+  expect(shapes(toLines(asked, [{ ...outgoing(null), parentId: "q2" }]))).toEqual(["q1", "a1", "outgoing"]);
+  expect(shapes(toLines(asked, [{ ...outgoing(null), parentId: "q1" }]))).toEqual(["outgoing"]);
+});
+
+test("messages that seeded the thread are shown as they are", () => {
+  const seeded = thread([message("s", "system", null, null), message("a", "assistant", null, "s")]);
+  expect(shapes(toLines(seeded, []))).toEqual(["s", "a"]);
 });

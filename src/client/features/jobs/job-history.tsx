@@ -35,6 +35,11 @@ export function AttemptList({ attempts }: { attempts: readonly Attempt[] }) {
                 <Badge tone={TONES[attempt.outcome]}>{attempt.outcome.replace("_", " ")}</Badge>
               )}
               <span className="text-faint tabular-nums">{formatDuration(endMs - Date.parse(attempt.startedAt))}</span>
+              {attempt.usage !== null && (
+                <span className="text-xs text-faint tabular-nums">
+                  {(attempt.usage.inputTokens + attempt.usage.outputTokens).toLocaleString()} tokens
+                </span>
+              )}
               <span className="font-mono text-xs text-faint [overflow-wrap:anywhere]">{attempt.workerId}</span>
               <span className="ml-auto text-xs text-faint">{formatMoment(attempt.startedAt)}</span>
             </div>

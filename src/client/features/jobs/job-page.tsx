@@ -84,6 +84,7 @@ function Facts({ job }: { job: JobDetail }) {
         </span>
       </>
     );
+  const { usage } = job;
   const facts: [string, ReactNode][] = [
     ["Status", <StatusBadge key="status" status={job.status} hold={job.hold} />],
     ["Retries", `${job.retryCount}/${job.maxRetries}`],
@@ -92,6 +93,9 @@ function Facts({ job }: { job: JobDetail }) {
     ["Queue", job.queue],
     ["Worker", job.workerId],
     ["Step", job.progress?.step ?? null],
+    ["Tokens", usage && `${usage.inputTokens.toLocaleString()} in, ${usage.outputTokens.toLocaleString()} out`],
+    ["Cost", usage?.costUsd ? `$${usage.costUsd.toPrecision(3)}` : null],
+    ["Waits for", job.interrupts.length > 0 ? job.interrupts.map((one) => one.kind).join(", ") : null],
     ["Created", moment(job.createdAt)],
     ["Started", moment(job.startedAt)],
     ["Ended", moment(job.completedAt)],

@@ -1,0 +1,1 @@
+ALTER TABLE "decision_sets" ADD COLUMN "graph" text;
