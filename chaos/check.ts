@@ -1,8 +1,10 @@
 import { MemorySaver } from "@langchain/langgraph";
 import { buildMlWorkflow } from "#graph";
 import type { Database } from "#queue";
-import { insist, PLACES } from "./load.ts";
+import { insist } from "./insist.ts";
+import { PLACES } from "./load.ts";
 import type { Acknowledged } from "./load.ts";
+import { EXPECTED_REPLY, GRAPH, NODES } from "./questions.ts";
 
 /** Each query finds what breaks a promise; what it finds is named by its columns. */
 const RULES: Record<string, string> = {
@@ -10,15 +12,15 @@ const RULES: Record<string, string> = {
     "select id, job_type, status, hold from jobs where status not in ('completed', 'failed', 'cancelled')",
   "a completed job's effect is there once, another's not at all": `
     select id, job_type, status, (select count(*) from chaos_effects where job_id = jobs.id) as effects from jobs
-    where job_type <> 'ml_workflow' and (select count(*) from chaos_effects where job_id = jobs.id) <> (status = 'completed')::int`,
+    where decision_set_id is null and (select count(*) from chaos_effects where job_id = jobs.id) <> (status = 'completed')::int`,
   "a turn has its reply once, if it completed": `
     select id, status, (select count(*) from messages where job_id = jobs.id and role = 'assistant') as replies from jobs
-    where job_type = 'ml_workflow' and ((select count(*) from messages where job_id = jobs.id and role = 'assistant') <> (status = 'completed')::int
+    where decision_set_id is not null and ((select count(*) from messages where job_id = jobs.id and role = 'assistant') <> (status = 'completed')::int
       or (select count(*) from messages where job_id = jobs.id and role = 'user') <> 1)`,
   "decision versions have no gap": `
     select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
   "no conversation's turn failed":
-    "select id, status, error_message from jobs where job_type = 'ml_workflow' and status <> 'completed'",
+    "select id, status, error_message from jobs where decision_set_id is not null and status <> 'completed'",
   "retries keep their bound": "select id, retry_count, max_retries from jobs where retry_count > max_retries",
   "every claim is accounted for": `
     select id, attempt, status from jobs
@@ -28,7 +30,16 @@ const RULES: Record<string, string> = {
       or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)`,
   "the turns of a thread ended in their order": `
     select job.id, earlier.id as earlier from jobs as job join jobs as earlier on earlier.thread_id = job.thread_id and earlier.seq < job.seq
-    where job.job_type = 'ml_workflow' and earlier.completed_at > job.started_at`,
+    where job.decision_set_id is not null and earlier.completed_at > job.started_at`,
+  // A node begins only once the checkpoint before it is stored, so a later attempt never begins with an earlier node.
+  "no node runs again once its checkpoint is there": `
+    select again.job_id, again.attempt, again.node, before.attempt as before_attempt, before.node as before_node
+    from chaos_nodes as again join chaos_nodes as before
+      on before.job_id = again.job_id and before.attempt < again.attempt and before.id < again.id
+    where array_position(array[${NODES.map((node) => `'${node}'`).join(", ")}], again.node) < array_position(array[${NODES.map((node) => `'${node}'`).join(", ")}], before.node)`,
+  "a graph that asks says what it was answered": `
+    select jobs.id, content from jobs join messages on messages.job_id = jobs.id and role = 'assistant'
+    where job_type = 'graph:${GRAPH}' and content <> '${EXPECTED_REPLY}'`,
   "nothing waits at a limit":
     "select queue, key from limit_keys where admit_at < clock_timestamp() - interval '10 seconds'",
 };
@@ -132,7 +143,7 @@ export async function countOutcomes(db: Database): Promise<Record<string, number
         count(*) filter (where status = 'cancelled')::int as cancelled, sum(attempt)::int as attempts,
         (select count(*)::int from job_attempts where outcome = 'lease_expired') as reaped,
         (select count(*)::int from job_attempts where outcome = 'released') as released,
-        (select count(*)::int from messages where role = 'assistant') as replies, ${PLACES}::int as places from jobs`,
+        (select count(*)::int from messages where role = 'assistant') as replies, (select count(*)::int from chaos_nodes) as nodes, ${PLACES}::int as places from jobs`,
   );
   return row ?? {};
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { cancel, DatabaseUnavailableError, enqueueMany, JobConflictError, redrive, submitTurn } from "#queue";
-import type { Database, NewJob, Tx } from "#queue";
+import { cancel, enqueueMany, JobConflictError, redrive, submitTurn } from "#queue";
+import type { Database, NewJob } from "#queue";
 import { KINDS } from "./job-types.ts";
+import { insist, OWNER_ID } from "./insist.ts";
+import { GRAPH } from "./questions.ts";
 import type { Random } from "./random.ts";
 
-export const OWNER_ID = "chaos";
 export const PLACES = 3;
+const MOST_UNFINISHED = 400;
 const PROMPTS = [
   "Detect card fraud at 2,000 transactions per second within 50 ms",
   "Make it cheaper, under $3,000 a month",
@@ -21,18 +23,29 @@ export interface Acknowledged {
   jobs: Set<string>;
   /** By thread: its messages in submit order. */
   turns: Map<string, { jobId: string; content: string }[]>;
+  /** Turns of the graph that asks people. */
+  asked: Set<string>;
   redriven: Map<string, number>;
   cancelled: Set<string>;
 }
 
 /** Enqueues a mix of jobs until the signal, a few at a time, sending again what got no answer. */
 export async function makeLoad(db: Database, random: Random, signal: AbortSignal): Promise<Acknowledged> {
-  const said: Acknowledged = { jobs: new Set(), turns: new Map(), redriven: new Map(), cancelled: new Set() };
-  const plainThreads = Array.from({ length: 4 }, () => randomUUID());
-  const chatThreads = Array.from({ length: 4 }, () => randomUUID());
+  const said: Acknowledged = {
+    jobs: new Set(),
+    turns: new Map(),
+    asked: new Set(),
+    redriven: new Map(),
+    cancelled: new Set(),
+  };
+  const plainThreads = Array.from({ length: 12 }, () => randomUUID());
+  const chatThreads = Array.from({ length: 12 }, () => randomUUID());
+  const askingThreads = Array.from({ length: 12 }, () => randomUUID());
   while (!signal.aborted) {
+    await keepUp(db, signal);
     const draw = random.next();
-    if (draw < 0.35) await submit(db, random, { said, threads: chatThreads });
+    if (draw < 0.25) await submit(db, random, { said, threads: chatThreads });
+    else if (draw < 0.35) await submit(db, random, { said, threads: askingThreads, graph: GRAPH });
     else if (draw < 0.45) await meddle(db, random, said);
     else await enqueueSome(db, random, { said, threads: plainThreads });
     await wait(20 + random.below(60), undefined, { signal }).catch(() => undefined);
@@ -40,9 +53,23 @@ export async function makeLoad(db: Database, random: Random, signal: AbortSignal
   return said;
 }
 
+/** Waits while too much is unfinished: what is measured is what happens to jobs, not how long they wait. */
+async function keepUp(db: Database, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const [row] = await insist(
+      db,
+      async (tx) =>
+        tx<{ left: number }[]>`select count(*)::int as left from jobs where status in ('queued', 'running', 'waiting')`,
+    );
+    if (signal.aborted || (row?.left ?? 0) < MOST_UNFINISHED) return;
+    await wait(100, undefined, { signal }).catch(() => undefined);
+  }
+}
+
 interface Target {
   said: Acknowledged;
   threads: readonly string[];
+  graph?: string;
 }
 
 async function enqueueSome(db: Database, random: Random, { said, threads }: Target): Promise<void> {
@@ -72,24 +99,26 @@ async function enqueueSome(db: Database, random: Random, { said, threads }: Targ
   for (const { jobId } of added) said.jobs.add(jobId);
 }
 
-async function submit(db: Database, random: Random, { said, threads }: Target): Promise<void> {
+async function submit(db: Database, random: Random, { said, threads, graph }: Target): Promise<void> {
   const threadId = random.pick(threads);
   const turn = {
     ownerId: OWNER_ID,
     threadId,
     content: random.pick(PROMPTS) ?? "",
+    graph,
     idempotencyKey: randomUUID(),
     maxRetries: 20,
   };
   const { jobId } = await insist(db, async (tx) => submitTurn(tx, turn));
   said.jobs.add(jobId);
+  if (graph !== undefined) said.asked.add(jobId);
   const turns = said.turns.get(threadId ?? "") ?? [];
-  said.turns.set(threadId ?? "", [...turns, { jobId, content: turn.content }]);
+  if (graph === undefined) said.turns.set(threadId ?? "", [...turns, { jobId, content: turn.content }]);
 }
 
 /** Cancels or redrives one of the jobs, not those of conversations. */
 async function meddle(db: Database, random: Random, said: Acknowledged): Promise<void> {
-  const turns = new Set([...said.turns.values()].flat().map((turn) => turn.jobId));
+  const turns = new Set([...said.asked, ...[...said.turns.values()].flat().map((turn) => turn.jobId)]);
   const jobId = random.pick([...said.jobs].slice(-200).filter((id) => !turns.has(id)));
   if (jobId === undefined) return;
   const verb = random.next() < 0.5 ? "cancel" : "redrive";
@@ -105,16 +134,4 @@ async function meddle(db: Database, random: Random, said: Acknowledged): Promise
   });
   if (done && verb === "cancel") said.cancelled.add(jobId);
   if (done && verb === "redrive") said.redriven.set(jobId, (said.redriven.get(jobId) ?? 0) + 1);
-}
-
-/** Sends a transaction until it has an answer: every verb is safe to send again. */
-export async function insist<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await db.transaction(work);
-    } catch (error) {
-      if (!(error instanceof DatabaseUnavailableError)) throw error;
-      await wait(100);
-    }
-  }
 }

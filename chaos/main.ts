@@ -6,14 +6,16 @@ import { parseArgs } from "node:util";
 import { migrateCheckpoints } from "#checkpoint";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
 import type { EmbeddedPostgres } from "#db";
-import { createQueue, setQueueLimits } from "#queue";
+import { createQueue, registerGraphs, setQueueLimits } from "#queue";
 import { checkTables, countOutcomes } from "./check.ts";
 import { Fleet } from "./fleet.ts";
-import { insist, makeLoad, PLACES } from "./load.ts";
+import { insist } from "./insist.ts";
+import { makeLoad, PLACES } from "./load.ts";
+import { answerQuestions, GRAPH } from "./questions.ts";
 import { Random } from "./random.ts";
 
 const LEASE_MS = 1_500;
-const QUIESCE_LIMIT_MS = 90_000;
+const STALL_LIMIT_MS = 30_000;
 
 const { values } = parseArgs({
   options: {
@@ -57,24 +59,30 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   const db = new Database({ url, maxConnections: 6 });
   await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
   await db.sql`create table chaos_runs (job_id uuid, attempt int, thread_id uuid, primary key (job_id, attempt))`;
+  await db.sql`create table chaos_nodes (id bigserial primary key, job_id uuid, attempt int, node text)`;
+  await registerGraphs(db.sql, [{ name: GRAPH, description: null, error: null }]);
   await createQueue(db.sql, "default");
   await db.transaction(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
   const log = join(dataDir, "faults.log");
   writeFileSync(log, "");
   const fleet = new Fleet({ url, workers: number("workers", 3), random, rate: number("rate", 0.003), log });
   const over = AbortSignal.timeout(seconds * 1_000);
+  const ended = new AbortController();
+  const answering = answerQuestions(db, ended.signal);
   const [said] = await Promise.all([makeLoad(db, random, over), torment(fleet, over)]);
   fleet.heal();
   const left = await quiesce(db);
+  ended.abort();
   await fleet.close();
   const outcomes = await countOutcomes(db);
   say(
-    `load: ${JSON.stringify({ acknowledged: said.jobs.size, turns: [...said.turns.values()].flat().length, redriven: said.redriven.size, ...outcomes })}`,
+    `load: ${JSON.stringify({ acknowledged: said.jobs.size, turns: [...said.turns.values()].flat().length, redriven: said.redriven.size, answered: await answering, ...outcomes })}`,
   );
   say(
     `ended: ${JSON.stringify({ ...fleet.ends, ...restarts })}, at fault points: ${JSON.stringify(Object.fromEntries(fleet.faults()))}`,
   );
-  const found = left > 0 ? [`every job ends with healthy workers: ${left} had not after ${QUIESCE_LIMIT_MS} ms`] : [];
+  const found =
+    left > 0 ? [`every job ends with healthy workers: ${left} had not, and none ended for ${STALL_LIMIT_MS} ms`] : [];
   found.push(...(await checkTables(db, said)));
   await db.close();
   return found;
@@ -121,17 +129,19 @@ async function crashDatabase(): Promise<void> {
   await server.restart();
 }
 
-/** Waits until healthy workers have brought every job to its end; answers how many are left when that takes too long. */
+/** Waits until healthy workers have brought every job to its end; answers how many are left once none has ended for long. */
 async function quiesce(db: Database): Promise<number> {
-  const last = performance.now() + QUIESCE_LIMIT_MS;
-  for (;;) {
+  let before = Infinity;
+  for (let since = performance.now(); performance.now() - since < STALL_LIMIT_MS; await wait(200)) {
     const [row] = await insist(
       db,
       async (tx) =>
         tx<{ left: number }[]>`select count(*)::int as left from jobs where status in ('queued', 'running', 'waiting')`,
     );
     const left = row?.left ?? 0;
-    if (left === 0 || performance.now() > last) return left;
-    await wait(200);
+    if (left === 0) return 0;
+    if (left < before) since = performance.now();
+    before = left;
   }
+  return before;
 }

@@ -4,29 +4,28 @@ import { FencedSaver, pruneCheckpoints } from "#checkpoint";
 import { Database, listen } from "#db";
 import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
 import { mlWorkflow, Worker } from "#worker";
+import type { TurnJobOptions } from "#worker";
 import { chaosHandlers } from "./job-types.ts";
+import { questionsJob } from "./questions.ts";
 
 /** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
 const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applicationName: "threadmill-worker" });
+const turns: TurnJobOptions = {
+  db,
+  price: null,
+  openSaver: (claim) =>
+    new FencedSaver({
+      call: async (work) => db.call(work),
+      fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
+    }),
+};
 const worker = new Worker({
   db,
   connection: { url, prepare: true },
   log: pino({ level: "silent" }),
-  handlers: [
-    ...chaosHandlers(db),
-    mlWorkflow({
-      db,
-      price: null,
-      model: null,
-      openSaver: (claim) =>
-        new FencedSaver({
-          call: async (work) => db.call(work),
-          fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-        }),
-    }),
-  ],
+  handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), questionsJob(db, turns)],
   identity: { workerId, host: hostname(), pid: process.pid, version: "chaos" },
   concurrency: 8,
   leaseMs: 1_500,

@@ -77,10 +77,21 @@ async function loadGraph(name: string, entry: unknown, folder: string): Promise<
   if (/^\.[cm]?tsx?$/.test(extname(module))) await loadTypeScript();
   const loaded = (await import(url.href)) as Record<string, unknown>;
   if (!(exported in loaded)) throw new Error(`${module} has no export ${exported}`);
-  const compiled = await compile(loaded[exported]);
+  return openGraph(name, description ?? null, await compile(loaded[exported]));
+}
+
+/**
+ * A graph that is there already, as something that can be chatted with.
+ * @throws Error when it cannot be.
+ */
+export function wrapGraph(name: string, graph: { compile: () => unknown }): LoadedGraph {
+  return openGraph(name, null, check(graph.compile() as AnyGraph));
+}
+
+function openGraph(name: string, description: string | null, compiled: AnyGraph): LoadedGraph {
   return {
     name,
-    description: description ?? null,
+    description,
     async runTurn(saver, input, options) {
       const graph = withSaver(compiled, saver);
       const ending = await runGraph({ graph, saver, toInput }, input, options);
@@ -102,7 +113,10 @@ async function compile(exported: unknown): Promise<AnyGraph> {
   const value: unknown =
     typeof exported === "function" ? await (exported as (config: object) => unknown)({}) : exported;
   if (typeof value !== "object" || value === null) throw new Error("its export is no graph");
-  const graph = ("stream" in value && "getState" in value ? value : compileBuilder(value)) as AnyGraph;
+  return check(("stream" in value && "getState" in value ? value : compileBuilder(value)) as AnyGraph);
+}
+
+function check(graph: AnyGraph): AnyGraph {
   if (!("messages" in graph.channels))
     throw new Error("a graph that can be chatted with keeps the conversation in a channel named messages");
   const stops = [graph.interruptBefore, graph.interruptAfter].some(

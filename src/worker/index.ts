@@ -7,6 +7,7 @@ export type { JobDefinition, JobHandler, JobType, Middleware, RunContext, RunRes
 export { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 export { exportThread } from "./export-thread.ts";
 export { graphJob } from "./graph-job.ts";
+export type { TurnJobOptions } from "./turn-job.ts";
 export { mlWorkflow } from "./ml-workflow.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";
