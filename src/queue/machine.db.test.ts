@@ -3,13 +3,16 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openQueue } from "../../test/queue.ts";
 import {
   admitDueKey,
+  answer,
   cancel,
   createQueue,
   discard,
+  expireInterrupts,
   fail,
   findDueKeys,
   JobConflictError,
   LeaseLostError,
+  park,
   pauseQueue,
   promote,
   reap,
@@ -68,6 +71,7 @@ const step = fc.oneof(
         "failForGood" as const,
         "release" as const,
         "snooze" as const,
+        "park" as const,
         "settleCancelled" as const,
       ),
       pick,
@@ -87,6 +91,8 @@ const step = fc.oneof(
         "admit" as const,
         "pause" as const,
         "resume" as const,
+        "answer" as const,
+        "passDeadlines" as const,
       ),
       pick,
     }),
@@ -116,10 +122,44 @@ async function holds({ jobId, attempt, workerId }: ClaimedJob): Promise<boolean>
   return rows.length > 0;
 }
 
+/** The next attempt may ask the same again, as a graph does that was interrupted before it took its answer. */
+const question = ({ attempt }: ClaimedJob) => ({
+  id: `question ${Math.floor(attempt / 2)}`,
+  kind: "question",
+  value: null,
+  schema: { type: "string" },
+  deadlineMs: attempt % 3 === 0 ? null : 60_000,
+  ...(attempt % 2 === 0 && { default: null }),
+});
+
+async function answerOne(choice: number): Promise<void> {
+  const asked = await queue.db.sql<
+    { job_id: string; owner_id: string; interrupt_id: string; answered: boolean; status: string }[]
+  >`
+    select job_id, owner_id, interrupt_id, answered_at is not null as answered, status from job_interrupts join jobs on jobs.id = job_id
+    order by job_interrupts.created_at, job_id`;
+  const one = asked[choice % Math.max(asked.length, 1)];
+  if (!one) return;
+  const before = await snapshot();
+  const refused = await inTx(async (tx) =>
+    answer(tx, { jobId: one.job_id, ownerId: one.owner_id, interruptId: one.interrupt_id, answers: "yes" }),
+  ).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  const open = !one.answered && ["queued", "running", "waiting"].includes(one.status);
+  if (open) expect(refused).toBeNull();
+  else {
+    expect(refused).toBeInstanceOf(JobConflictError);
+    expect(await snapshot()).toEqual(before);
+  }
+}
+
 const SETTLE: Record<string, (tx: Tx, claim: ClaimedJob) => Promise<unknown>> = {
   fail: async (tx, claim) => fail(tx, claim, { error, retry }),
   failForGood: async (tx, claim) => fail(tx, claim, { error, retry, permanent: true }),
   release: async (tx, claim) => release(tx, claim),
+  park: async (tx, claim) => park(tx, claim, [question(claim)]),
   snooze: async (tx, claim) => release(tx, claim, { delayMs: 60_000 }),
   settleCancelled: async (tx, claim) => settleCancelled(tx, claim),
 };
@@ -209,6 +249,13 @@ async function act(world: World, action: Step): Promise<void> {
     case "admit":
       for (const key of await findDueKeys(queue.db.sql)) await inTx(async (tx) => admitDueKey(tx, key));
       return;
+    case "answer":
+      return answerOne(action.pick);
+    case "passDeadlines":
+      await queue.db
+        .sql`update job_interrupts set deadline_at = clock_timestamp() where deadline_at is not null and answered_at is null`;
+      while ((await inTx(expireInterrupts)) > 0);
+      return;
     case "pause":
     case "resume":
       return pauseQueue(queue.db.sql, "default", action.verb === "pause");
@@ -231,6 +278,8 @@ const RULES: Record<string, string> = {
     and not exists (select 1 from limit_keys where key = jobs.limit_key and admit_at is not null)
     group by 1 having count(*) filter (where status = 'queued' and hold = 'limit') > 0
       and count(*) filter (where status = 'running' or (status = 'queued' and hold is null)) < ${PLACES}`,
+  "a waiting job asks something, and has a thread's head but no place": `select id from jobs where status = 'waiting' and (worker_id is not null
+    or not exists (select 1 from job_interrupts where job_id = jobs.id and answered_at is null))`,
   "logs have no gap":
     "select id from jobs where event_seq <> (select count(*) from job_events where job_id = jobs.id) or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)",
   "attempts agree with their job": `select jobs.id from jobs join job_attempts on job_id = jobs.id where job_attempts.attempt > jobs.attempt
@@ -254,6 +303,10 @@ async function quiesce(world: World): Promise<void> {
     await act(world, { verb: "reap", pick: 0 });
     await act(world, { verb: "makeDue", pick: 0 });
     await act(world, { verb: "admit", pick: 0 });
+    const asked = await queue.db.sql<{ job_id: string; owner_id: string; interrupt_id: string }[]>`
+      select job_id, owner_id, interrupt_id from job_interrupts join jobs on jobs.id = job_id where answered_at is null and status = 'waiting'`;
+    for (const { job_id: jobId, owner_id: ownerId, interrupt_id: interruptId } of asked)
+      await inTx(async (tx) => answer(tx, { jobId, ownerId, interruptId, answers: "yes" }));
     const before = world.claims.length;
     await take(world, "healthy", 10);
     for (const claim of world.claims.slice(before)) await settle(claim, "complete");
