@@ -1,0 +1,55 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Outcome } from "./benchmark.ts";
+import { verdict } from "./report.ts";
+
+const PEERS = ["graphile-worker", "pg-boss", "fastify", "@langchain/langgraph"];
+const GIGABYTE = 1024 ** 3;
+
+const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+function versionOf(name: string): string {
+  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** Writes `results.json`, with the machine and every sample. A run of some benchmarks leaves the others' results alone. Returns the files. */
+export function writeResults(
+  outcomes: ReadonlyMap<string, Outcome>,
+  run: { postgres: string; quick: boolean; seconds: number },
+): string[] {
+  const { postgres, quick, seconds } = run;
+  const figures = [...outcomes.values()].flatMap((outcome) => outcome.figures);
+  const results = {
+    measuredAt: new Date().toISOString(),
+    quick,
+    seconds,
+    machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, ramGb: Math.round(totalmem() / GIGABYTE) },
+    versions: {
+      node: process.versions.node,
+      postgres,
+      ...Object.fromEntries(PEERS.map((name) => [name, versionOf(name)])),
+    },
+    ratios: Object.fromEntries(figures.map(({ key, value }) => [key, round(value)])),
+    targets: Object.fromEntries(
+      figures.flatMap((figure) =>
+        figure.target ? [[figure.key, { ...figure.target, verdict: verdict(figure) }]] : [],
+      ),
+    ),
+    benchmarks: Object.fromEntries(
+      [...outcomes].map(([name, { settings, samples }]) => [name, { settings, samples: roundAll(samples) }]),
+    ),
+  };
+  mkdirSync(pathOf("plots"), { recursive: true });
+  writeFileSync(pathOf("results.json"), `${JSON.stringify(results, null, 1)}\n`);
+  return ["bench/results.json"];
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function roundAll(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, part: unknown) => (typeof part === "number" ? round(part) : part)));
+}
