@@ -18,10 +18,9 @@ export class Child {
   /** Called with what the child tells. */
   onEvent: (event: unknown) => void = () => undefined;
 
-  /** Runs the module, which lies beside this one; `settings` are what its `serve` is given. */
+  /** Runs the module of this folder; `settings` are what it is given. */
   constructor(module: string, settings: unknown) {
-    this.#process = fork(new URL(module, import.meta.url), [JSON.stringify(settings)], {
-      execArgv: ["--import", "tsx"],
+    this.#process = fork(new URL(`${module}.js`, import.meta.url), [JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
     });

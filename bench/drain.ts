@@ -38,10 +38,7 @@ export async function drain(stage: Stage, options: DrainOptions): Promise<number
 /** As `drain`, on a database that is filled already. */
 export async function timeWorkers(system: System, options: DrainOptions & { url: string }): Promise<number> {
   const { mode, jobs, inFlight, url, processes = 1 } = options;
-  const children = Array.from(
-    { length: processes },
-    () => new Child("./system-child.ts", { name: options.system, url }),
-  );
+  const children = Array.from({ length: processes }, () => new Child("system-child", { name: options.system, url }));
   try {
     await Promise.all(children.map(async (child) => child.call("ready")));
     const { firstAt } = await allRun(children, {

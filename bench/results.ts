@@ -2,19 +2,21 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Outcome } from "./benchmark.ts";
+import { draw } from "./plot.ts";
 import { verdict } from "./report.ts";
 
 const PEERS = ["graphile-worker", "pg-boss", "fastify", "@langchain/langgraph"];
 const GIGABYTE = 1024 ** 3;
 
-const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+/** In the folder of the sources; this module runs from `dist/bench`. */
+const pathOf = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
 
 function versionOf(name: string): string {
-  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
-/** Writes `results.json`, with the machine and every sample. A run of some benchmarks leaves the others' results alone. Returns the files. */
+/** Writes `results.json`, with the machine and every sample, and the plots; returns the files' names. */
 export function writeResults(
   outcomes: ReadonlyMap<string, Outcome>,
   run: { postgres: string; quick: boolean; seconds: number },
@@ -43,7 +45,9 @@ export function writeResults(
   };
   mkdirSync(pathOf("plots"), { recursive: true });
   writeFileSync(pathOf("results.json"), `${JSON.stringify(results, null, 1)}\n`);
-  return ["bench/results.json"];
+  const plots = [...outcomes.values()].flatMap((outcome) => outcome.plots ?? []);
+  for (const plot of plots) writeFileSync(pathOf(`plots/${plot.name}.svg`), draw(plot));
+  return ["bench/results.json", ...plots.map((plot) => `bench/plots/${plot.name}.svg`)];
 }
 
 function round(value: number): number {

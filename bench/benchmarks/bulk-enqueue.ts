@@ -47,7 +47,7 @@ export const bulkEnqueue: Benchmark = {
 /** Jobs a second of the second call of a process: the first one meets cold code and an empty pool. */
 async function measure(stage: Stage, name: SystemName): Promise<number> {
   const { url, drop } = await stage.room(name);
-  const child = new Child("./system-child.ts", { name, url });
+  const child = new Child("system-child", { name, url });
   try {
     await child.call("enqueueMany", JOBS);
     await stage.settle();

@@ -78,10 +78,7 @@ async function measure(
   { jobs, inFlight }: { jobs: number; inFlight: number },
 ): Promise<number[]> {
   const { url, drop } = await stage.room(name);
-  const [enqueuer, worker] = [
-    new Child("./system-child.ts", { name, url }),
-    new Child("./system-child.ts", { name, url }),
-  ];
+  const [enqueuer, worker] = [new Child("system-child", { name, url }), new Child("system-child", { name, url })];
   try {
     await stage.settle();
     await Promise.all([enqueuer.call("ready"), worker.call("work", { mode: "default", inFlight, each: true })]);

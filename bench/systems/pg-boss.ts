@@ -18,7 +18,7 @@ export async function migratePgBoss(url: string): Promise<void> {
 /** pg-boss on a migrated database. */
 export async function openPgBoss(url: string): Promise<System> {
   const sql = postgres(url, { max: 2, onnotice: () => undefined });
-  const boss = await open(url, 2);
+  const boss = await open(url, 10);
   const insert = async (count: number) => boss.insert(Array.from({ length: count }, () => ({ name: QUEUE, data: {} })));
   return {
     async fill(count) {

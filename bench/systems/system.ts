@@ -1,7 +1,4 @@
 import type { SystemName } from "../benchmark.ts";
-import { openGraphile } from "./graphile.ts";
-import { openPgBoss } from "./pg-boss.ts";
-import { openThreadmill } from "./threadmill.ts";
 
 /** A system's fastest documented settings, those with one statement for each job, or those it comes with. */
 export type Mode = "fast" | "single" | "default";
@@ -29,9 +26,10 @@ export interface System {
   close: () => Promise<void>;
 }
 
-const OPENERS = { threadmill: openThreadmill, graphile: openGraphile, pgboss: openPgBoss };
-
 /** Opens a system on a database that has its tables. */
 export async function openSystem(name: SystemName, url: string): Promise<System> {
-  return OPENERS[name](url);
+  // Each is loaded where it is used, so that no process carries the others.
+  if (name === "threadmill") return (await import("./threadmill.ts")).openThreadmill(url);
+  if (name === "graphile") return (await import("./graphile.ts")).openGraphile(url);
+  return (await import("./pg-boss.ts")).openPgBoss(url);
 }

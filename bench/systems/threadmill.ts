@@ -42,7 +42,7 @@ let made = 0;
 
 /** Threadmill on a migrated database. */
 export async function openThreadmill(url: string): Promise<System> {
-  const db = new Database({ url, maxConnections: 2 });
+  const db = new Database({ url, maxConnections: 10 });
   await createQueue(db.sql, "default");
   return {
     async fill(count) {
