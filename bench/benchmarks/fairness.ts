@@ -1,0 +1,65 @@
+import { Database } from "#db";
+import { atLeast } from "../benchmark.ts";
+import type { Benchmark, Stage } from "../benchmark.ts";
+import { addMixed, vacuum } from "../contents.ts";
+import { drain } from "../drain.ts";
+import { inTurn } from "../rounds.ts";
+import { median } from "../statistics.ts";
+
+/** A worker's throughput with the jobs of many owners at several priorities, against one owner and one priority. */
+export const fairness: Benchmark = {
+  name: "fairness",
+  async run(stage) {
+    const settings = {
+      jobs: stage.quick ? 10_000 : 30_000,
+      inFlight: 500,
+      rounds: stage.quick ? 2 : 3,
+      owners: 100,
+      priorities: 5,
+    };
+    const { owners, priorities, rounds } = settings;
+    const samples = await inTurn(
+      {
+        on: async () => measure(stage, { ...settings, owners, priorities }),
+        off: async () => measure(stage, { ...settings, owners: 1, priorities: 1 }),
+      },
+      rounds,
+      (name, rate) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`),
+    );
+    return {
+      settings,
+      samples,
+      figures: [
+        {
+          key: "limits_on_vs_off",
+          says: "100 owners and 5 priorities / one of each",
+          value: median(samples.on) / median(samples.off),
+          unit: "×",
+          target: atLeast(0.85),
+        },
+      ],
+    };
+  },
+};
+
+interface Load {
+  jobs: number;
+  inFlight: number;
+  owners: number;
+  priorities: number;
+}
+
+async function measure(stage: Stage, { jobs, inFlight, owners, priorities }: Load): Promise<number> {
+  return drain(stage, {
+    system: "threadmill",
+    mode: "fast",
+    jobs,
+    inFlight,
+    async fill(_system, url) {
+      const db = new Database({ url, maxConnections: 1 });
+      await addMixed(db, { count: jobs, owners, priorities });
+      await vacuum(db);
+      await db.close();
+    },
+  });
+}

@@ -1,0 +1,65 @@
+import { atLeast } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import { drain } from "../drain.ts";
+import { inTurn } from "../rounds.ts";
+import { median } from "../statistics.ts";
+
+const COUNTS = [1, 2, 4] as const;
+
+/** Throughput as worker processes are added: past what the machine can do it must not fall. */
+export const processes: Benchmark = {
+  name: "processes",
+  async run(stage) {
+    const settings = { jobs: stage.quick ? 10_000 : 40_000, inFlight: 500, rounds: stage.quick ? 1 : 2 };
+    const { rounds, ...load } = settings;
+    const measure = (system: "threadmill" | "graphile", count: number) => async () =>
+      drain(stage, { system, mode: "fast", processes: count, ...load });
+    const samples = await inTurn(
+      {
+        "threadmill 1": measure("threadmill", 1),
+        "graphile 1": measure("graphile", 1),
+        "threadmill 2": measure("threadmill", 2),
+        "graphile 2": measure("graphile", 2),
+        "threadmill 4": measure("threadmill", 4),
+        "graphile 4": measure("graphile", 4),
+      },
+      rounds,
+      (name, rate) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`),
+    );
+    const line = (system: "threadmill" | "graphile") =>
+      COUNTS.map((count) => ({ x: count, y: median(samples[`${system} ${count}`]) }));
+    const own = line("threadmill");
+    const kept = own.slice(1).map(({ y }, index) => y / Math.max(...own.slice(0, index + 1).map((before) => before.y)));
+    return {
+      settings,
+      samples,
+      figures: [
+        ...own.map(({ x, y }) => ({
+          key: `throughput_${x}_processes`,
+          says: `throughput of ${x} worker process${x === 1 ? "" : "es"}`,
+          value: y,
+          unit: "jobs/s",
+        })),
+        {
+          key: "processes_kept_min",
+          says: "throughput as processes are added / best of fewer",
+          value: Math.min(...kept),
+          unit: "×",
+          target: atLeast(0.9),
+        },
+      ],
+      plots: [
+        {
+          name: "throughput-by-processes",
+          title: "Throughput by worker processes, jobs that do nothing",
+          x: { says: "worker processes" },
+          y: { says: "jobs/s" },
+          lines: [
+            { says: "Threadmill", points: own },
+            { says: "graphile-worker, fast settings", points: line("graphile") },
+          ],
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,67 @@
+import { Database } from "#db";
+import { claim, completeMany, createQueue, enqueueMany } from "#queue";
+import { vacuum } from "./contents.ts";
+import type { Stage } from "./benchmark.ts";
+
+const BATCH = 100;
+const LEASE_MS = 30_000;
+const MOST = 10_000;
+const LONG_MS = 60_000;
+
+/** A database whose jobs are claimed and completed a hundred at a time, by one connection and no worker. */
+export interface ClaimRoom {
+  db: Database;
+  url: string;
+  /** Adds ordinary jobs, so that there are as many to claim. */
+  add: (count: number) => Promise<void>;
+  /** Jobs a second of claiming and completing so many. */
+  run: (count: number) => Promise<number>;
+  close: () => Promise<void>;
+}
+
+export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
+  const { url, drop } = await stage.room("threadmill");
+  const filler = new Database({ url, maxConnections: 1 });
+  const db = new Database({ url, maxConnections: 1, avoidTableScans: true });
+  await createQueue(filler.sql, "default");
+  return {
+    db: filler,
+    url,
+    async add(count) {
+      for (let left = count; left > 0; left -= MOST) {
+        const jobs = Array.from({ length: Math.min(left, MOST) }, () => ({ ...JOB }));
+        await filler.transaction(async (tx) => enqueueMany(tx, jobs), LONG_MS);
+      }
+      await vacuum(filler);
+    },
+    async run(count) {
+      await stage.settle();
+      const start = performance.now();
+      for (let done = 0; done < count; done += BATCH) await claimAndComplete(db);
+      return (count / (performance.now() - start)) * 1_000;
+    },
+    async close() {
+      await Promise.all([filler.close(), db.close()]);
+      await drop();
+    },
+  };
+}
+
+const JOB = { ownerId: "local", jobType: "bench", payload: {} };
+
+async function claimAndComplete(db: Database): Promise<void> {
+  const { jobs } = await db.call(
+    async (sql) => claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS }),
+    LONG_MS,
+  );
+  if (jobs.length !== BATCH) throw new Error(`${jobs.length} jobs were claimed instead of ${BATCH}`);
+  const left = await db.call(
+    async (sql) =>
+      completeMany(
+        sql,
+        jobs.map((job) => ({ claim: job, result: null })),
+      ),
+    LONG_MS,
+  );
+  if (left.length > 0) throw new Error(`${left.length} jobs could not be completed`);
+}

@@ -1,0 +1,60 @@
+import type { Database } from "#db";
+
+/** How long filling a table may take, in milliseconds. */
+export const FILL_LIMIT_MS = 600_000;
+
+/** What a jobs table may be full of, as the columns that differ. */
+export const CONTENTS = {
+  finished: "'completed', null, 0, null, now(), now()",
+  scheduled: "'queued', 'time', 9, null, null, now() + interval '30 days'",
+  queued: "'queued', null, 0, null, null, now()",
+} as const;
+export type Content = keyof typeof CONTENTS;
+
+/** Puts rows into the jobs table in one statement, which gives all of them one timestamp. */
+export async function addRows(db: Database, content: Content, count: number): Promise<void> {
+  await db.call(
+    async (sql) =>
+      sql.unsafe(`
+        insert into jobs (id, owner_id, job_type, payload, status, hold, priority, thread_id, completed_at, run_at)
+        select gen_random_uuid(), 'local', 'bench', '{}', ${CONTENTS[content]} from generate_series(1, ${count})`),
+    FILL_LIMIT_MS,
+  );
+}
+
+/** Puts jobs in line behind the heads of threads, which run elsewhere. */
+export async function addLines(db: Database, threads: number, count: number): Promise<void> {
+  await db.call(
+    async (sql) =>
+      sql.unsafe(`
+        with thread as (select n, gen_random_uuid() as id from generate_series(0, ${threads - 1}) as n),
+        heads as (
+          insert into jobs (id, owner_id, job_type, payload, status, thread_id, attempt, worker_id, last_worker_id, lease_expires_at, claimed_at)
+          select gen_random_uuid(), 'local', 'bench', '{}', 'running', id, 1, 'other', 'other', now() + interval '1 day', now() from thread
+        )
+        insert into jobs (id, owner_id, job_type, payload, status, hold, thread_id)
+        select gen_random_uuid(), 'local', 'bench', '{}', 'queued', 'thread', thread.id
+        from generate_series(1, ${count}) as line join thread on thread.n = line % ${threads}`),
+    FILL_LIMIT_MS,
+  );
+}
+
+/** Puts ready jobs of so many owners and priorities into the table, mixed at random. */
+export async function addMixed(
+  db: Database,
+  { count, owners, priorities }: { count: number; owners: number; priorities: number },
+): Promise<void> {
+  await db.call(
+    async (sql) => sql`
+      insert into jobs (id, owner_id, job_type, payload, priority)
+      select gen_random_uuid(), 'owner-' || (random() * ${owners - 1}::int)::int, 'bench', '{}',
+        (random() * ${priorities - 1}::int)::int
+      from generate_series(1, ${count})`,
+    FILL_LIMIT_MS,
+  );
+}
+
+/** Lets the planner and the visibility map know what the table holds, as autovacuum would in time. */
+export async function vacuum(db: Database): Promise<void> {
+  await db.call(async (sql) => sql`vacuum analyze jobs`, FILL_LIMIT_MS);
+}

@@ -1,0 +1,23 @@
+import type { Benchmark } from "./benchmark.ts";
+import { bulkEnqueue } from "./benchmarks/bulk-enqueue.ts";
+import { claimCost } from "./benchmarks/claim-cost.ts";
+import { fairness } from "./benchmarks/fairness.ts";
+import { heldSnapshot } from "./benchmarks/held-snapshot.ts";
+import { latencyUnderLoad } from "./benchmarks/latency-under-load.ts";
+import { processes } from "./benchmarks/processes.ts";
+import { single } from "./benchmarks/single.ts";
+import { startLatency } from "./benchmarks/start-latency.ts";
+import { throughput } from "./benchmarks/throughput.ts";
+
+/** All benchmarks, in the order in which they run. */
+export const BENCHMARKS: readonly Benchmark[] = [
+  throughput,
+  single,
+  startLatency,
+  latencyUnderLoad,
+  bulkEnqueue,
+  claimCost,
+  heldSnapshot,
+  fairness,
+  processes,
+];

@@ -1,0 +1,59 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Outcome } from "./benchmark.ts";
+import { draw } from "./plot.ts";
+import { verdict } from "./report.ts";
+
+const PEERS = ["graphile-worker", "pg-boss", "fastify", "@langchain/langgraph"];
+const GIGABYTE = 1024 ** 3;
+
+/** In the folder of the sources; this module runs from `dist/bench`. */
+const pathOf = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
+
+function versionOf(name: string): string {
+  const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** Writes `results.json`, with the machine and every sample, and the plots; returns the files' names. */
+export function writeResults(
+  outcomes: ReadonlyMap<string, Outcome>,
+  run: { postgres: string; quick: boolean; seconds: number },
+): string[] {
+  const { postgres, quick, seconds } = run;
+  const figures = [...outcomes.values()].flatMap((outcome) => outcome.figures);
+  const results = {
+    measuredAt: new Date().toISOString(),
+    quick,
+    seconds,
+    machine: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, ramGb: Math.round(totalmem() / GIGABYTE) },
+    versions: {
+      node: process.versions.node,
+      postgres,
+      ...Object.fromEntries(PEERS.map((name) => [name, versionOf(name)])),
+    },
+    ratios: Object.fromEntries(figures.map(({ key, value }) => [key, round(value)])),
+    targets: Object.fromEntries(
+      figures.flatMap((figure) =>
+        figure.target ? [[figure.key, { ...figure.target, verdict: verdict(figure) }]] : [],
+      ),
+    ),
+    benchmarks: Object.fromEntries(
+      [...outcomes].map(([name, { settings, samples }]) => [name, { settings, samples: roundAll(samples) }]),
+    ),
+  };
+  mkdirSync(pathOf("plots"), { recursive: true });
+  writeFileSync(pathOf("results.json"), `${JSON.stringify(results, null, 1)}\n`);
+  const plots = [...outcomes.values()].flatMap((outcome) => outcome.plots ?? []);
+  for (const plot of plots) writeFileSync(pathOf(`plots/${plot.name}.svg`), draw(plot));
+  return ["bench/results.json", ...plots.map((plot) => `bench/plots/${plot.name}.svg`)];
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function roundAll(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, part: unknown) => (typeof part === "number" ? round(part) : part)));
+}

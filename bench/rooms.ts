@@ -1,0 +1,64 @@
+import postgres from "postgres";
+import { migrateCheckpoints } from "#checkpoint";
+import { migrate } from "#db";
+import { SYSTEMS } from "./benchmark.ts";
+import type { Room, SystemName } from "./benchmark.ts";
+import { migrateGraphile } from "./systems/graphile.ts";
+import { migratePgBoss } from "./systems/pg-boss.ts";
+
+const MIGRATIONS: Record<SystemName, (url: string) => Promise<unknown>> = {
+  threadmill: async (url) => migrate({ url, also: migrateCheckpoints }),
+  graphile: migrateGraphile,
+  pgboss: migratePgBoss,
+};
+
+/** The databases of a run: one template for each system, and copies of them for the measurements. */
+export class Rooms {
+  readonly #url: string;
+  readonly #sql: postgres.Sql;
+  #made = 0;
+
+  /** `url` is that of any database of the server, whose user may create others. */
+  constructor(url: string) {
+    this.#url = url;
+    this.#sql = postgres(url, { max: 1, onnotice: () => undefined });
+  }
+
+  /** Makes the templates. */
+  async prepare(): Promise<void> {
+    for (const system of SYSTEMS) {
+      await this.#sql`create database ${this.#sql(`template_${system}`)}`;
+      await MIGRATIONS[system](this.#urlOf(`template_${system}`));
+    }
+  }
+
+  async make(system: SystemName): Promise<Room> {
+    const name = `bench_${(this.#made += 1)}`;
+    await this.#sql`create database ${this.#sql(name)} template ${this.#sql(`template_${system}`)}`;
+    return {
+      url: this.#urlOf(name),
+      drop: async () => void (await this.#sql`drop database ${this.#sql(name)} with (force)`),
+    };
+  }
+
+  /** Writes out what the server still holds back, so that no measurement pays for what was done before it. */
+  async settle(): Promise<void> {
+    await this.#sql`checkpoint`;
+  }
+
+  /** The server's version, as it says it. */
+  async version(): Promise<string> {
+    const [row] = await this.#sql<{ server_version: string }[]>`show server_version`;
+    return row?.server_version ?? "unknown";
+  }
+
+  async close(): Promise<void> {
+    await this.#sql.end();
+  }
+
+  #urlOf(database: string): string {
+    const url = new URL(this.#url);
+    url.pathname = `/${database}`;
+    return url.href;
+  }
+}

@@ -1,0 +1,98 @@
+import { hostname } from "node:os";
+import { pino } from "pino";
+import { z } from "zod";
+import { Database, listen } from "#db";
+import { createQueue, enqueue, enqueueMany, pauseQueue, READY_CHANNEL } from "#queue";
+import { defineJob, Worker } from "#worker";
+import type { System, WorkOptions } from "./system.ts";
+
+const FILL_BATCH = 10_000;
+const LONG_MS = 60_000;
+const JOB = { ownerId: "local", jobType: "bench", payload: {} };
+
+/** A worker as the product's own `main.ts` makes it, with one job type that does nothing. */
+export function makeWorker(
+  options: { db: Database; url: string; concurrency: number },
+  run: WorkOptions["onRun"],
+): Worker {
+  const { db, url, concurrency } = options;
+  return new Worker({
+    db,
+    connection: { url, prepare: true },
+    log: pino({ level: "silent" }),
+    handlers: [
+      defineJob({
+        type: JOB.jobType,
+        payload: z.unknown(),
+        // oxlint-disable-next-line typescript/require-await -- the work is none
+        run: async ({ payload }) => run(payload),
+      }),
+    ],
+    identity: { workerId: `bench-${process.pid}-${(made += 1)}`, host: hostname(), pid: process.pid, version: "bench" },
+    concurrency,
+    leaseMs: 30_000,
+    heartbeatMs: 10_000,
+    poll: { minMs: 250, maxMs: 30_000 },
+    retry: { baseMs: 1_000, capMs: 600_000 },
+    defaultTimeoutMs: 1_800_000,
+    retention: { completedMs: 2_592_000_000, failedMs: 7_776_000_000 },
+  });
+}
+let made = 0;
+
+/** Threadmill on a migrated database. */
+export async function openThreadmill(url: string): Promise<System> {
+  const db = new Database({ url, maxConnections: 10 });
+  await createQueue(db.sql, "default");
+  return {
+    async fill(count) {
+      for (let left = count; left > 0; left -= FILL_BATCH)
+        await db.transaction(async (tx) => enqueueMany(tx, copies(Math.min(left, FILL_BATCH))), LONG_MS);
+      await db.call(async (sql) => sql`vacuum analyze jobs`, LONG_MS);
+    },
+    async enqueue(payload) {
+      await db.transaction(async (tx) => enqueue(tx, { ...JOB, payload }));
+    },
+    async enqueueMany(count) {
+      await db.transaction(async (tx) => enqueueMany(tx, copies(count)), LONG_MS);
+    },
+    work: async (options) => work(db, url, options),
+    async busy() {
+      const [row] = await db.sql<{ busy: boolean }[]>`
+        select exists (select 1 from jobs where status = 'queued' and hold is null)
+          or exists (select 1 from jobs where status = 'running') as busy`;
+      return row?.busy ?? true;
+    },
+    close: async () => db.close(),
+  };
+}
+
+function copies(count: number) {
+  return Array.from({ length: count }, () => JOB);
+}
+
+/**
+ * One worker; where every job is to have statements of its own, as many workers of one job each: a worker that has one
+ * place claims one and completes it before it claims the next. Those start on a paused queue, so that they start as one.
+ */
+async function work(own: Database, url: string, { mode, inFlight, onRun }: WorkOptions) {
+  const count = mode === "single" ? inFlight : 1;
+  const db = new Database({
+    url,
+    maxConnections: Math.min(inFlight + 2, 20),
+    avoidTableScans: true,
+    applicationName: "threadmill-worker",
+  });
+  const workers = Array.from({ length: count }, () => makeWorker({ db, url, concurrency: inFlight / count }, onRun));
+  if (count > 1) await pauseQueue(own.sql, "default", true);
+  const wake = () => workers.forEach((worker) => worker.wake());
+  await Promise.all(workers.map(async (worker) => worker.start()));
+  const listener = listen({ url, channel: READY_CHANNEL, onSignal: wake });
+  if (count > 1) await pauseQueue(own.sql, "default", false);
+  wake();
+  return async () => {
+    await Promise.all(workers.map(async (worker) => worker.stop(1_000)));
+    await listener.stop();
+    await db.close();
+  };
+}
