@@ -35,6 +35,8 @@ export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
 export { takeIdleThreads } from "./idle-threads.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";
+export { measureQueues } from "./measure-queues.ts";
+export type { FleetFigures } from "./measure-queues.ts";
 export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";
 export { prune, pruneWorkers } from "./prune.ts";
