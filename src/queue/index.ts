@@ -44,6 +44,8 @@ export { takeIdleThreads } from "./idle-threads.ts";
 export { countJobs, listJobs } from "./list-jobs.ts";
 export { park } from "./park.ts";
 export type { NewInterrupt } from "./park.ts";
+export { measureQueues } from "./measure-queues.ts";
+export type { FleetFigures } from "./measure-queues.ts";
 export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";
 export { prune, pruneWorkers } from "./prune.ts";

@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
 import type { WorkerRow } from "#shared/contracts";
 import { iso } from "./job-view.ts";
@@ -23,6 +24,11 @@ export async function reportWorker(sql: Executor, worker: WorkerReport): Promise
 const ALIVE_WITHIN_MS = 60_000;
 const LISTED = 200;
 
+/** The condition on a row of `workers` that its process lives, as far as one can tell. */
+export function isAlive(sql: Executor): PendingQuery<Row[]> {
+  return sql`(state <> 'stopped' and heartbeat_at > clock_timestamp() - make_interval(secs => ${ALIVE_WITHIN_MS / 1000}::float8))`;
+}
+
 /** The workers that were lately seen, newest heartbeat first; one is alive whose heartbeat is under a minute old. */
 export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
   const rows = await sql<
@@ -39,7 +45,7 @@ export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
       heartbeat_at: string;
     }[]
   >`
-    select *, state <> 'stopped' and heartbeat_at > clock_timestamp() - make_interval(secs => ${ALIVE_WITHIN_MS / 1000}::float8) as alive
+    select *, ${isAlive(sql)} as alive
     from workers order by heartbeat_at desc limit ${LISTED}`;
   return rows.map((row) => ({
     workerId: row.id,

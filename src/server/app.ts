@@ -11,6 +11,7 @@ import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { JobCounter } from "./job-counter.ts";
 import { JobFeeds } from "./job-feeds.ts";
+import { addMetrics } from "./metrics.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
@@ -48,6 +49,7 @@ export async function buildApp({
   const counter = new JobCounter(db);
   app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
+  addMetrics(app, { db, feeds });
   app.addHook("onSend", async (_request, reply) => {
     void reply
       .header("x-content-type-options", "nosniff")

@@ -21,9 +21,15 @@ export interface FollowOptions {
 export class JobFeeds {
   readonly #db: Database;
   readonly #feeds = new Map<string, JobFeed>();
+  #readers = 0;
 
   constructor(db: Database) {
     this.#db = db;
+  }
+
+  /** How many follow a log at the moment. */
+  get readers(): number {
+    return this.#readers;
   }
 
   /** Tells the readers of a job that its log has grown; without an id, that any may have. */
@@ -41,6 +47,7 @@ export class JobFeeds {
       this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after: from, limit: PAGE_EVENTS }));
     let last = after;
     let feed: JobFeed | undefined;
+    this.#readers += 1;
     try {
       // The first page comes from the database, which also says whether the job is the owner's.
       for (let page = await read(last); ; page = await feed.next(last, signal)) {
@@ -53,6 +60,7 @@ export class JobFeeds {
         feed ??= this.#join(jobId, last, read);
       }
     } finally {
+      this.#readers -= 1;
       if (feed) this.#leave(jobId, feed);
     }
   }
