@@ -22,7 +22,7 @@ export async function listDeadLetters(
       ${filter.failedAfter ? sql`and completed_at >= ${filter.failedAfter}::text::timestamptz` : sql``}
       ${filter.failedBefore ? sql`and completed_at < ${filter.failedBefore}::text::timestamptz` : sql``}
       ${filter.cursor ? sql`and seq < ${filter.cursor}::bigint` : sql``}
-    order by seq desc limit ${limit + 1}`;
+    order by jobs.seq desc limit ${limit + 1}`;
   const page = rows.slice(0, limit);
   return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
 }

@@ -27,7 +27,7 @@ export async function listJobs(
               or error_message ilike ${pattern} or payload::text ilike ${pattern})`
           : sql``
       }
-    order by seq desc limit ${limit + 1}`;
+    order by jobs.seq desc limit ${limit + 1}`;
   const page = rows.slice(0, limit);
   return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
 }
