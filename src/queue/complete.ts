@@ -50,8 +50,9 @@ export async function completeMany<T extends Completion>(sql: Executor, completi
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
       ${alone.map(({ claim }) => claim.workerId)}::text[], ${alone.map(({ result }) => JSON.stringify(result ?? null))}::text[])
       as done (id, attempt, worker_id, result)
+    -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
     where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = done.worker_id
-      and jobs.status = 'running' and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
+      and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
     returning jobs.id, jobs.attempt, jobs.event_seq`;
   for (const row of rows) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
   const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
