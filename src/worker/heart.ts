@@ -18,7 +18,7 @@ export type WorkerState = "active" | "draining" | "stopped";
 /** What the worker tells the thread. */
 export type ToHeart =
   | { type: "hold"; claims: HeldClaim[] }
-  | { type: "drop"; key: string }
+  | { type: "drop"; keys: string[] }
   | { type: "state"; state: WorkerState }
   | { type: "stop" };
 
@@ -48,6 +48,7 @@ const LONGEST_RESTART_MS = 5_000;
 export class Heart {
   readonly #options: HeartOptions;
   readonly #held = new Map<string, HeldClaim>();
+  readonly #dropped: string[] = [];
   #thread: Thread;
   readonly #ready: Promise<void>;
   #markReady: () => void = () => undefined;
@@ -83,7 +84,10 @@ export class Heart {
 
   /** Leaves a lease alone, because its attempt has ended. */
   drop(key: string): void {
-    if (this.#held.delete(key)) this.#send({ type: "drop", key });
+    if (!this.#held.delete(key)) return;
+    // Jobs end by the hundred: those of one turn of the event loop share a message.
+    if (this.#dropped.length === 0) setImmediate(() => this.#send({ type: "drop", keys: this.#dropped.splice(0) }));
+    this.#dropped.push(key);
   }
 
   /** Shows the worker's state in the registry at once. */

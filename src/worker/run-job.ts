@@ -3,9 +3,8 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
-import type { Usage } from "#shared/usage";
 import { wrapHandler } from "./define-job.ts";
-import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
+import type { JobHandler, Middleware, RunContext, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import {
   CancelledError,
@@ -19,10 +18,14 @@ import {
 import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
 import { Purse } from "./purse.ts";
+import type { RunStop } from "./run-stop.ts";
 
 export interface RunOptions {
   db: Database;
-  log: Logger;
+  /** The log that carries the job, made when it is first asked for. */
+  log: () => Logger;
+  /** Whether what goes well is logged. */
+  logs: boolean;
   handlers: ReadonlyMap<string, JobHandler>;
   middleware?: readonly Middleware[];
   finisher: Finisher;
@@ -30,7 +33,7 @@ export interface RunOptions {
   defaultTimeoutMs: number;
   leaseMs: number;
   /** Aborted with LeaseLostError, CancelledError or ShutdownError as the reason. */
-  stop: AbortController;
+  stop: RunStop;
   /** Aborted when the worker wants to leave. */
   drain: AbortSignal;
 }
@@ -45,8 +48,8 @@ export async function runJob(job: ClaimedJob, options: RunOptions): Promise<void
     );
     await settle(job, outcome, options);
   } catch (error) {
-    if (error instanceof LeaseLostError) log.warn("lease lost: nothing was written for this attempt");
-    else log.error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
+    if (error instanceof LeaseLostError) log().warn("lease lost: nothing was written for this attempt");
+    else log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
   }
 }
 
@@ -61,48 +64,76 @@ export function timeoutOf(
 }
 
 async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult> {
-  const { db, log, handlers, middleware = [], stop } = options;
+  const { log, handlers, middleware = [], stop } = options;
   const handler = handlers.get(job.jobType);
   if (!handler) {
     const known = [...handlers.keys()].join(", ");
     throw new PermanentError(`Unknown job type ${JSON.stringify(job.jobType)}: this worker runs ${known}`);
   }
   const timeoutMs = timeoutOf(job, options);
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-  const signal = AbortSignal.any([stop.signal, timeout.signal]);
-  const events = new EventWriter({ db, job, log, onLost: (error) => stop.abort(error) });
-  const purse = new Purse({ db, job, events, onExceeded: (error) => stop.abort(error) });
-  const context = {
+  const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
+  const teller = new Teller(job, options);
+  const context: RunContext<unknown> = {
     job,
     payload: job.payload,
-    signal,
+    get signal() {
+      return stop.signal;
+    },
     drain: options.drain,
-    log,
-    progress: (step: string, detail?: string) => events.report({ step, ...(detail !== undefined && { detail }) }),
-    emit: (type: string, data: unknown) => events.add(type, data),
-    spend: (usage: Usage) => purse.spend(usage),
+    get log() {
+      return log();
+    },
+    progress: (step, detail) => teller.events.report({ step, ...(detail !== undefined && { detail }) }),
+    emit: (type, data) => teller.events.add(type, data),
+    spend: (usage) => teller.purse.spend(usage),
   };
   try {
-    await purse.open();
-    signal.throwIfAborted();
+    if (job.budget !== null) await teller.purse.open();
     faultPoint("before running");
-    const run = wrapHandler(handler, middleware);
-    return await Promise.race([run(context), aborted(signal)]);
+    if (stop.reason) throw stop.reason;
+    return await stop.race(wrapHandler(handler, middleware)(context));
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
-    throw signal.aborted ? signal.reason : error;
+    throw stop.reason ?? error;
   } finally {
     clearTimeout(timer);
-    await events.close();
+    await teller.close();
   }
 }
 
-/** Never resolves; rejects with the signal's reason, so that a handler which ignores its signal does not hold the slot. */
-async function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
+/** What a run tells of itself; made only once it does. */
+class Teller {
+  readonly #job: ClaimedJob;
+  readonly #options: RunOptions;
+  #events: EventWriter | undefined;
+  #purse: Purse | undefined;
+  #closed = false;
+
+  constructor(job: ClaimedJob, options: RunOptions) {
+    this.#job = job;
+    this.#options = options;
+  }
+
+  get events(): EventWriter {
+    if (!this.#events) {
+      const { db, log, stop } = this.#options;
+      this.#events = new EventWriter({ db, job: this.#job, log: log(), onLost: (error) => stop.abort(error) });
+      if (this.#closed) void this.#events.close();
+    }
+    return this.#events;
+  }
+
+  get purse(): Purse {
+    const { db, stop } = this.#options;
+    this.#purse ??= new Purse({ db, job: this.#job, events: this.events, onExceeded: (error) => stop.abort(error) });
+    return this.#purse;
+  }
+
+  /** Writes what is left to tell; what a handler that goes on tells after this is dropped. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#events?.close();
+  }
 }
 
 async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): Promise<void> {
@@ -128,7 +159,7 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
     }
   }
   faultPoint("completed");
-  log.info("job completed");
+  if (options.logs) log().info("job completed");
   return undefined;
 }
 
@@ -141,20 +172,20 @@ async function settleError(
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
     await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    return log.info("job released");
+    return log().info("job released");
   }
   if (error instanceof SnoozeError) {
     await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    return log.info({ delayMs: error.delayMs }, "job snoozed");
+    return log().info({ delayMs: error.delayMs }, "job snoozed");
   }
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
-    return log.info("job cancelled");
+    return log().info("job cancelled");
   }
   if (error instanceof WaitError) {
     const status = await write((tx) => park(tx, job, error.questions));
     faultPoint("parked");
-    return log.info({ status, questions: error.questions.length }, "job waits for a person");
+    return log().info({ status, questions: error.questions.length }, "job waits for a person");
   }
   const described = describeError(error);
   faultPoint("before failing");
@@ -168,11 +199,12 @@ async function settleError(
     }),
   );
   faultPoint("failed");
-  stop.abort(error);
+  // What the handler left running stops as well.
+  stop.abort(error instanceof Error ? error : new Error(described.message));
   const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
     status
   ];
-  return log.warn({ err: described }, said);
+  return log().warn({ err: described }, said);
 }
 
 const RESEND_MS = 500;

@@ -5,6 +5,7 @@ import type { ClaimedJob, Database } from "#queue";
 import { wrapHandler } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { Finisher } from "./finisher.ts";
+import { RunStop } from "./run-stop.ts";
 import { runJob } from "./run-job.ts";
 
 export interface DrainOptions {
@@ -16,6 +17,7 @@ export interface DrainOptions {
 }
 
 const LEASE_MS = 60_000;
+const silent = pino({ level: "silent" });
 
 /**
  * For tests: runs every job that is ready, and those that become ready by it, one after another in this process;
@@ -35,14 +37,15 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     ran.push(job);
     await runJob(job, {
       db,
-      log: pino({ level: "silent" }),
+      log: () => silent,
+      logs: false,
       handlers: new Map(handlers.map((handler) => [handler.type, handler])),
       middleware,
       finisher: new Finisher(db),
       retry: { baseMs: 0, capMs: 0 },
       defaultTimeoutMs: LEASE_MS,
       leaseMs: LEASE_MS,
-      stop: new AbortController(),
+      stop: new RunStop(),
       drain: new AbortController().signal,
     });
   }

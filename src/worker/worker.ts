@@ -12,6 +12,7 @@ import { Keeper } from "./keeper.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
+import { RunStop } from "./run-stop.ts";
 import { Waker } from "./waker.ts";
 
 export interface WorkerOptions {
@@ -36,7 +37,7 @@ export interface WorkerOptions {
 
 interface Run {
   job: ClaimedJob;
-  stop: AbortController;
+  stop: RunStop;
   ended: Promise<void>;
 }
 
@@ -172,20 +173,24 @@ export class Worker {
 
   #launch(jobs: readonly ClaimedJob[]): void {
     const { identity, leaseMs, defaultTimeoutMs } = this.#options;
+    const logs = this.#options.log.isLevelEnabled("info");
     const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
     this.#heart?.hold(jobs.map((job) => ({ ...job, maxAgeMs: timeoutOf(job, timeouts) + leaseMs })));
     for (const job of jobs) {
       const key = claimKey(job);
-      const stop = new AbortController();
+      const stop = new RunStop();
       const { jobId, threadId, attempt, jobType } = job;
-      const log = this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType });
-      log.info("job started");
+      let own: Logger | undefined;
+      const log = () =>
+        (own ??= this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType }));
+      if (logs) log().info("job started");
       const ended = runJob(job, {
         ...this.#options,
         handlers: this.#handlers,
         finisher: this.#finisher,
         drain: this.#draining.signal,
         log,
+        logs,
         stop,
       }).finally(() => {
         this.#runs.delete(key);

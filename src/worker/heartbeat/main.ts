@@ -23,7 +23,7 @@ const say = (message: FromHeart) => port.postMessage(message);
 
 port.on("message", (message: ToHeart) => {
   if (message.type === "hold") for (const claim of message.claims) held.set(claimKey(claim), claim);
-  if (message.type === "drop") held.delete(message.key);
+  if (message.type === "drop") for (const key of message.keys) held.delete(key);
   if (message.type === "state") life.state = message.state;
   if (message.type === "stop") life.stopping = true;
   if (message.type === "state" || message.type === "stop") waker.wake();
