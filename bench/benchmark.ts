@@ -35,8 +35,10 @@ export interface Stage {
   quick: boolean;
   /** Makes a new database with the system's own tables in it. */
   room: (system: SystemName) => Promise<Room>;
-  /** Has the server write out what it holds back, so that a measurement does not pay for what was before it. */
+  /** Waits until the server has done what it was asked and written it out: no measurement pays for what was before it. */
   settle: () => Promise<void>;
+  /** The server's own log. */
+  log: string;
   say: (line: string) => void;
 }
 

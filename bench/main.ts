@@ -44,6 +44,7 @@ const stage: Stage = {
   quick: values.quick,
   room: async (system) => rooms.make(system),
   settle: async () => rooms.settle(),
+  log: join(dataDir, "postgres.log"),
   say,
 };
 await rooms.prepare();

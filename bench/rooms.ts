@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import postgres from "postgres";
 import { migrateCheckpoints } from "#checkpoint";
 import { migrate } from "#db";
@@ -11,6 +12,8 @@ const MIGRATIONS: Record<SystemName, (url: string) => Promise<unknown>> = {
   graphile: migrateGraphile,
   pgboss: migratePgBoss,
 };
+
+const LOOK_EVERY_MS = 20;
 
 /** The databases of a run: one template for each system, and copies of them for the measurements. */
 export class Rooms {
@@ -41,8 +44,9 @@ export class Rooms {
     };
   }
 
-  /** Writes out what the server still holds back, so that no measurement pays for what was done before it. */
+  /** Waits for what others still ask of the server and has it write out what it holds back. */
   async settle(): Promise<void> {
+    while (await this.#busy()) await wait(LOOK_EVERY_MS);
     await this.#sql`checkpoint`;
   }
 
@@ -54,6 +58,12 @@ export class Rooms {
 
   async close(): Promise<void> {
     await this.#sql.end();
+  }
+
+  async #busy(): Promise<boolean> {
+    const rows = await this.#sql`
+      select 1 from pg_stat_activity where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()`;
+    return rows.length > 0;
   }
 
   #urlOf(database: string): string {

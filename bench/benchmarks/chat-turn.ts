@@ -1,0 +1,64 @@
+import { atMost } from "../benchmark.ts";
+import type { Benchmark } from "../benchmark.ts";
+import { Child } from "../child.ts";
+import { startProduct } from "../product.ts";
+import { inTurn } from "../rounds.ts";
+import { median, percentile } from "../statistics.ts";
+
+const WARM_UP = 50;
+
+/**
+ * A chat turn from submitting it to reading its reply, through the product's own worker, against calling the same graph
+ * with its checkpoints in memory; the offline engine answers.
+ */
+export const chatTurn: Benchmark = {
+  name: "chat-turn",
+  async run(stage) {
+    const settings = { turns: stage.quick ? 200 : 1_000, inFlight: 10, rounds: stage.quick ? 2 : 3 };
+    const { rounds, ...load } = settings;
+    const { url, drop } = await stage.room("threadmill");
+    const worker = await startProduct("worker", { DATABASE_URL: url, WORKER_CONCURRENCY: String(load.inFlight) });
+    const child = new Child("chat-child", { url });
+    try {
+      await child.call("submit", { ...load, turns: WARM_UP });
+      await child.call("call", { ...load, turns: WARM_UP });
+      const samples = await inTurn(
+        {
+          threadmill: async () => child.call<number[]>("submit", load),
+          direct: async () => child.call<number[]>("call", load),
+        },
+        rounds,
+        (name, times) =>
+          stage.say(`  ${name}: p50 ${median(times).toFixed(1)} ms, p99 ${percentile(times, 0.99).toFixed(1)} ms`),
+      );
+      const p50 = (name: keyof typeof samples) => median(samples[name].map(median));
+      const p99 = (name: keyof typeof samples) => median(samples[name].map((times) => percentile(times, 0.99)));
+      return {
+        settings,
+        samples,
+        figures: [
+          { key: "chat_p50_ms", says: "chat turn p50, Threadmill", value: p50("threadmill"), unit: "ms" },
+          { key: "chat_direct_p50_ms", says: "chat turn p50, graph called directly", value: p50("direct"), unit: "ms" },
+          {
+            key: "chat_overhead_p50_ms",
+            says: "chat turn p50, more than direct",
+            value: p50("threadmill") - p50("direct"),
+            unit: "ms",
+            target: atMost(10),
+          },
+          {
+            key: "chat_overhead_p99_ms",
+            says: "chat turn p99, more than direct",
+            value: p99("threadmill") - p99("direct"),
+            unit: "ms",
+            target: atMost(25),
+          },
+        ],
+      };
+    } finally {
+      await child.stop();
+      await worker.stop();
+      await drop();
+    }
+  },
+};

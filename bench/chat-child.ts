@@ -1,0 +1,70 @@
+import { MemorySaver } from "@langchain/langgraph";
+import { v7 as uuidv7 } from "uuid";
+import { Database, listen } from "#db";
+import { buildMlWorkflow } from "#graph";
+import { EVENTS_CHANNEL, getJobStatus, submitTurn } from "#queue";
+import { givenSettings, serve } from "./serve.ts";
+
+/*
+ * A process that takes chat turns: through Threadmill, as an application which submits and waits for the reply, or by
+ * calling the same graph itself. Both return each turn's milliseconds.
+ */
+interface Load {
+  turns: number;
+  inFlight: number;
+}
+
+const OWNER_ID = "local";
+const CONTENT = "Design a recommender for an online shop with 2 million users, 50 ms per request and daily training";
+
+const { url } = givenSettings() as { url: string };
+const db = new Database({ url, maxConnections: 10 });
+const heard = new Set<string>();
+const waiting = new Map<string, () => void>();
+const hear = (jobId: string) => (waiting.has(jobId) ? waiting.get(jobId)?.() : heard.add(jobId));
+const listener = listen({ url, channel: EVENTS_CHANNEL, onSignal: (jobId) => jobId !== undefined && hear(jobId) });
+
+async function submitAndWait(): Promise<void> {
+  const { jobId } = await db.transaction(async (tx) => submitTurn(tx, { ownerId: OWNER_ID, content: CONTENT }));
+  for (;;) {
+    // What was told between the look and the wait must not be waited for.
+    if (!heard.delete(jobId)) await new Promise<void>((resolve) => waiting.set(jobId, resolve));
+    waiting.delete(jobId);
+    const { status, reply, error } = await db.call(async (sql) => getJobStatus(sql, { ownerId: OWNER_ID, jobId }));
+    if (status === "completed" && reply !== null) return;
+    if (status === "failed") throw new Error(error ?? "the turn failed");
+  }
+}
+
+async function callGraph(): Promise<void> {
+  const graph = buildMlWorkflow({ checkpointer: new MemorySaver(), model: null });
+  const input = { threadId: uuidv7(), messageId: uuidv7(), content: CONTENT, history: [] };
+  // A listener for events makes the graph stream what it streams in a worker.
+  await graph.runTurn(input, { runId: uuidv7(), signal: new AbortController().signal, onEvent: () => undefined });
+}
+
+async function timed(turn: () => Promise<void>, { turns, inFlight }: Load): Promise<number[]> {
+  const times: number[] = [];
+  let left = turns;
+  const loop = async () => {
+    while ((left -= 1) >= 0) {
+      const start = performance.now();
+      await turn();
+      times.push(performance.now() - start);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, loop));
+  return times;
+}
+
+serve(
+  {
+    ready: () => true,
+    submit: async (load: Load) => timed(submitAndWait, load),
+    call: async (load: Load) => timed(callGraph, load),
+  },
+  async () => {
+    await listener.stop();
+    await db.close();
+  },
+);
