@@ -7,12 +7,14 @@ import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
+import type { Health } from "#shared/rest";
 import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { JobCounter } from "./job-counter.ts";
 import { JobFeeds } from "./job-feeds.ts";
 import { addMetrics } from "./metrics.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
+import { addOpenApi } from "./openapi.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
 import { appRouter } from "./router.ts";
@@ -84,13 +86,14 @@ export async function buildApp({
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   addRest(app, { db, ownerId: OWNER_ID, callers });
   addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
+  addOpenApi(app);
   addHealth(app, db);
   await addPage(app);
   return app;
 }
 
 function addHealth(app: FastifyInstance, db: Database): void {
-  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/healthz", async () => ({ status: "ok" }) satisfies Health);
   app.get("/readyz", async (_request, reply) => {
     const ready = await db
       .call(async (sql) => sql`select 1 from jobs limit 0`, 2_000)
@@ -98,11 +101,11 @@ function addHealth(app: FastifyInstance, db: Database): void {
         () => true,
         () => false,
       );
-    if (ready) return { status: "ready" };
+    if (ready) return { status: "ready" } satisfies Health;
     return reply
       .code(503)
       .header("retry-after", RETRY_AFTER_SECONDS)
-      .send({ status: "not ready", detail: "The database is away or not migrated" });
+      .send({ status: "not ready", detail: "The database is away or not migrated" } satisfies Health);
   });
 }
 

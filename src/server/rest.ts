@@ -4,6 +4,8 @@ import type { Database } from "#queue";
 import { chatRequestSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
+import { toSnakeCase } from "#shared/rest";
+import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
 import type { Callers } from "./callers.ts";
 import { describeFaults } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
@@ -14,7 +16,7 @@ interface RestOptions {
   callers: Callers;
 }
 
-const NOT_FOUND = { detail: "Job not found" };
+const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
 export function addRest(app: FastifyInstance, { db, ownerId, callers }: RestOptions): void {
@@ -37,7 +39,8 @@ export function addRest(app: FastifyInstance, { db, ownerId, callers }: RestOpti
     const { jobId, threadId } = await submit(body, request);
     const job = await waitForEnd({ db, ownerId, jobId, signal: callers.whenGone(reply) });
     if (job.status === "completed") {
-      return { messages: [...body.messages, { role: "assistant", content: job.reply ?? "" }], thread_id: threadId };
+      const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
+      return { messages, thread_id: threadId } satisfies ChatReply;
     }
     const detail =
       job.status === "failed" || job.status === "cancelled"
@@ -45,20 +48,21 @@ export function addRest(app: FastifyInstance, { db, ownerId, callers }: RestOpti
         : "The job has not ended yet: ask for its status";
     return reply
       .code(job.completedAt === null ? 504 : 500)
-      .send({ detail, job_id: jobId, thread_id: threadId, status: job.status });
+      .send({ detail, job_id: jobId, thread_id: threadId, status: job.status } satisfies ChatWithoutReply);
   });
 
   app.post("/api/chat/async", async (request, reply) => {
     const body = parseBody(request, reply);
     if (!body) return reply;
     const job = await submit(body, request);
-    return { decision_set_id: job.decisionSetId, thread_id: job.threadId, job_id: job.jobId, status: job.status };
+    const { decisionSetId, threadId, jobId, status } = job;
+    return { decision_set_id: decisionSetId, thread_id: threadId, job_id: jobId, status } satisfies ChatSubmitted;
   });
 
   app.get<{ Params: { job_id: string } }>("/api/jobs/:job_id/status", async (request, reply) => {
     const jobId = idSchema("job_id").safeParse(request.params.job_id);
-    if (!jobId.success) return reply.code(404).send({ ...NOT_FOUND, reason: "job_id must be a UUID" });
-    return toSnakeCase(await db.call((sql) => getJobStatus(sql, { ownerId, jobId: jobId.data })));
+    if (!jobId.success) return reply.code(404).send(NOT_FOUND);
+    return inSnakeCase(await db.call((sql) => getJobStatus(sql, { ownerId, jobId: jobId.data })));
   });
 }
 
@@ -73,11 +77,6 @@ function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | 
   return undefined;
 }
 
-function toSnakeCase(job: JobStatusView): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(job).map(([key, value]) => [
-      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value,
-    ]),
-  );
+function inSnakeCase(job: JobStatusView): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(job).map(([key, value]) => [toSnakeCase(key), value]));
 }

@@ -46,10 +46,12 @@ export const submitInputSchema = z.object({
 });
 export type SubmitInput = z.infer<typeof submitInputSchema>;
 
+const uuid = z.string().meta({ format: "uuid" });
+
 export const submittedSchema = z.object({
-  jobId: z.string(),
-  threadId: z.string(),
-  decisionSetId: z.string(),
+  jobId: uuid,
+  threadId: uuid,
+  decisionSetId: uuid,
   status: z.enum(JOB_STATUSES),
 });
 /** What a submitter gets once its message and job are committed. */
@@ -58,35 +60,30 @@ export type Submitted = z.infer<typeof submittedSchema>;
 export const jobIdInputSchema = z.object({ jobId: idSchema("jobId") });
 export const threadIdInputSchema = z.object({ threadId: idSchema("threadId") });
 
-const timestamp = z.string();
+const timestamp = z.string().meta({ format: "date-time" });
 
 export const jobStatusSchema = z.object({
-  jobId: z.string(),
+  jobId: uuid,
   jobType: z.string(),
   status: z.enum(JOB_STATUSES),
-  threadId: z.string().nullable(),
-  decisionSetId: z.string().nullable(),
-  priority: z.number(),
-  /** How many times the job was claimed; 0 before the first. */
-  attempt: z.number(),
-  retryCount: z.number(),
-  maxRetries: z.number(),
-  /** The message of the last failure; null when nothing has failed. */
-  error: z.string().nullable(),
-  /** What the handler last reported of its progress; null before it did. */
-  progress: z.object({ step: z.string(), detail: z.string().optional() }).nullable(),
-  /** The first of `interrupts`; null when the job asks nothing. */
-  interrupt: interruptSchema.nullable(),
-  /** What the job asks and nobody has answered, oldest first. */
-  interrupts: z.array(interruptSchema),
-  /** What all attempts have used of models; null when nothing. */
-  usage: usageSchema.nullable(),
-  /** The assistant's message as Markdown; null until the job has completed. */
-  reply: z.string().nullable(),
+  threadId: uuid.nullable(),
+  decisionSetId: uuid.nullable(),
+  priority: z.int(),
+  attempt: z.int().describe("How many times the job was claimed; 0 before the first."),
+  retryCount: z.int(),
+  maxRetries: z.int(),
+  error: z.string().nullable().describe("The message of the last failure; null when nothing has failed."),
+  progress: z
+    .object({ step: z.string(), detail: z.string().optional() })
+    .nullable()
+    .describe("What the handler last reported of its progress; null before it did."),
+  interrupt: interruptSchema.nullable().describe("The first of `interrupts`; null when the job asks nothing."),
+  interrupts: z.array(interruptSchema).describe("What the job asks and nobody has answered, oldest first."),
+  usage: usageSchema.nullable().describe("What all attempts have used of models; null when nothing."),
+  reply: z.string().nullable().describe("The assistant's message as Markdown; null until the job has completed."),
   workerId: z.string().nullable(),
   leaseExpiresAt: timestamp.nullable(),
-  /** When the job may run at the earliest. */
-  runAt: timestamp,
+  runAt: timestamp.describe("When the job may run at the earliest."),
   createdAt: timestamp,
   startedAt: timestamp.nullable(),
   completedAt: timestamp.nullable(),
@@ -142,7 +139,15 @@ export const attemptSchema = z.object({
 });
 export type Attempt = z.infer<typeof attemptSchema>;
 
-export type JobEvent = { seq: number; attempt: number; type: string; data: unknown; createdAt: string };
+export const jobEventSchema = z.object({
+  seq: z.int(),
+  attempt: z.int(),
+  type: z.string(),
+  data: z.unknown(),
+  createdAt: timestamp,
+});
+/** One event of a job's log. */
+export type JobEvent = z.infer<typeof jobEventSchema>;
 
 /** The number of the last event that a reader has, as text or number; 0, which is before the first, unless given. */
 export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
@@ -255,8 +260,9 @@ export const chatRequestSchema = z.object({
     )
     .min(1, "messages must not be empty")
     .max(1000, "messages must have at most 1000 entries")
-    .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" }),
-  thread_id: idSchema("thread_id").nullish(),
+    .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" })
+    .describe("The last is the user's turn; what stands before it seeds a thread that is new."),
+  thread_id: idSchema("thread_id").nullish().describe("One that does not exist yet starts a thread with it."),
 });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 

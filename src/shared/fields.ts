@@ -20,6 +20,7 @@ export const idSchema = (name: string) => z.guid(`${name} must be a UUID`).trans
 
 /** One chat message's text: 1 to 32,000 characters, not only white space. */
 export const contentSchema = storable("content")
+  .describe("Not only white space.")
   .max(MAX_CONTENT_CHARS, `content must have at most ${MAX_CONTENT_CHARS.toLocaleString("en-US")} characters`)
   .refine((text) => text.trim().length > 0, { message: "content must not be empty" });
 

@@ -4,15 +4,15 @@ import { idSchema, shortText } from "./fields.ts";
 
 /** A question that a job puts to a person. */
 export const interruptSchema = z.object({
-  /** What `chat.answer` takes as `interruptId`. */
-  id: z.string(),
+  id: z.string().describe("What `chat.answer` takes as `interruptId`."),
   kind: z.string(),
-  /** What the graph asks. */
-  value: z.unknown(),
-  /** The JSON Schema that an answer must fit; null takes any JSON value. */
-  schema: z.unknown(),
-  /** Until when it may be answered; null for ever. */
-  deadlineAt: z.string().nullable(),
+  value: z.unknown().describe("What the graph asks."),
+  schema: z.unknown().describe("The JSON Schema that an answer must fit; null takes any JSON value."),
+  deadlineAt: z
+    .string()
+    .meta({ format: "date-time" })
+    .nullable()
+    .describe("Until when it may be answered; null for ever."),
 });
 export type Interrupt = z.infer<typeof interruptSchema>;
 

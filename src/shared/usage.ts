@@ -12,9 +12,8 @@ export type Budget = z.infer<typeof budgetSchema>;
 
 /** What a run has used of models. */
 export const usageSchema = z.object({
-  inputTokens: z.number(),
-  outputTokens: z.number(),
-  /** US dollars; null where the worker knows no price. */
-  costUsd: z.number().nullable(),
+  inputTokens: z.int(),
+  outputTokens: z.int(),
+  costUsd: z.number().nullable().describe("US dollars; null where the worker knows no price."),
 });
 export type Usage = z.infer<typeof usageSchema>;

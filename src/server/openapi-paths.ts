@@ -1,0 +1,177 @@
+import { lastEventIdSchema } from "#shared/contracts";
+import { idSchema } from "#shared/fields";
+import { answer, faultsOf, json, RETRY_AFTER } from "./openapi-answers.ts";
+import { refTo, toJson } from "./openapi-schemas.ts";
+
+const JOB_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c01";
+const THREAD_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c02";
+const DECISION_SET_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c03";
+const ASKED = { role: "user", content: "Detect card fraud within 50 ms" };
+const SUBMITTED_AT = "2026-01-31T08:00:00.000Z";
+const EVENT = {
+  seq: 7,
+  attempt: 1,
+  type: "token",
+  data: { text: "A gradient-boosted ", step: "reply" },
+  createdAt: SUBMITTED_AT,
+};
+
+const STATUS_EXAMPLE = {
+  job_id: JOB_ID,
+  job_type: "ml_workflow",
+  status: "running",
+  thread_id: THREAD_ID,
+  decision_set_id: DECISION_SET_ID,
+  priority: 0,
+  attempt: 1,
+  retry_count: 0,
+  max_retries: 3,
+  error: null,
+  progress: { step: "plan" },
+  interrupt: null,
+  interrupts: [],
+  usage: null,
+  reply: null,
+  worker_id: "host-4711-a1b2c3",
+  lease_expires_at: "2026-01-31T08:00:30.000Z",
+  run_at: SUBMITTED_AT,
+  created_at: SUBMITTED_AT,
+  started_at: SUBMITTED_AT,
+  completed_at: null,
+};
+
+type Paths = Record<string, { get?: object; post?: object }>;
+
+/** `POST /api/chat` and its sibling that does not wait. */
+export function chatPaths(): Paths {
+  const requestBody = {
+    required: true,
+    content: json("ChatRequest", { messages: [ASKED] }),
+  };
+  const refused = faultsOf("MalformedBody", "Forbidden", "NotFound", "TooLarge", "NotJson", "Unprocessable");
+  return {
+    "/api/chat": {
+      post: {
+        operationId: "chat",
+        tags: ["chat"],
+        summary: "Submits a message and waits for the reply, five minutes at the most",
+        description:
+          "The message and its job are stored before the wait begins: when it is cut short, the job goes on.",
+        requestBody,
+        responses: {
+          200: answer("The conversation with the reply as its last message", "ChatReply", {
+            messages: [ASKED, { role: "assistant", content: "## Card fraud detection\n…" }],
+            thread_id: THREAD_ID,
+          }),
+          ...refused,
+          500: {
+            description: "The job failed or was cancelled, or the server made an error",
+            content: { "application/json": { schema: { anyOf: [refTo("ChatWithoutReply"), refTo("Fault")] } } },
+          },
+          ...faultsOf("Unavailable"),
+          504: answer("The job has not ended yet: ask for its status", "ChatWithoutReply", {
+            detail: "The job has not ended yet: ask for its status",
+            job_id: JOB_ID,
+            thread_id: THREAD_ID,
+            status: "running",
+          }),
+        },
+      },
+    },
+    "/api/chat/async": {
+      post: {
+        operationId: "submitChat",
+        tags: ["chat"],
+        summary: "Submits a message; answers once it and its job are stored",
+        requestBody,
+        responses: {
+          200: answer("The job that will answer the message", "ChatSubmitted", {
+            decision_set_id: DECISION_SET_ID,
+            thread_id: THREAD_ID,
+            job_id: JOB_ID,
+            status: "queued",
+          }),
+          ...refused,
+          ...faultsOf("Internal", "Unavailable"),
+        },
+      },
+    },
+  };
+}
+
+/** Where a job stands, and its events. */
+export function jobPaths(): Paths {
+  const jobId = { name: "job_id", in: "path", required: true, schema: toJson(idSchema("job_id")), example: JOB_ID };
+  const after = { schema: toJson(lastEventIdSchema), description: "The number of the last event that the reader has." };
+  return {
+    "/api/jobs/{job_id}/status": {
+      get: {
+        operationId: "getJobStatus",
+        tags: ["jobs"],
+        summary: "Where a job stands",
+        parameters: [jobId],
+        responses: {
+          200: answer("The job", "JobStatus", STATUS_EXAMPLE),
+          ...faultsOf("Forbidden", "NotFound", "Internal", "Unavailable"),
+        },
+      },
+    },
+    "/api/jobs/{job_id}/events": {
+      get: {
+        operationId: "followJob",
+        tags: ["jobs"],
+        summary: "A job's events as they come, from the one after the last that the reader has to the closing one",
+        description:
+          "Server-sent events: `id` is the event's number, `event` its type, and `data` a `JobEvent` as JSON. The stream ends after the closing event; a reader that was cut off asks again with `Last-Event-ID`.",
+        parameters: [
+          jobId,
+          { name: "Last-Event-ID", in: "header", ...after },
+          { name: "last_event_id", in: "query", ...after, description: `${after.description} The header wins.` },
+        ],
+        responses: {
+          200: {
+            description: "The events",
+            content: {
+              "text/event-stream": {
+                schema: { type: "string", description: "Its `data` are of the schema `JobEvent`." },
+                example: `id: ${EVENT.seq}\nevent: ${EVENT.type}\ndata: ${JSON.stringify(EVENT)}\n\n`,
+              },
+            },
+          },
+          ...faultsOf("Forbidden", "NotFound", "Unprocessable", "Internal", "Unavailable"),
+        },
+      },
+    },
+  };
+}
+
+/** For those who run the server. */
+export function operationPaths(): Paths {
+  const operation = (operationId: string, summary: string, responses: Record<string, unknown>) => ({
+    get: { operationId, tags: ["operations"], summary, responses: { ...responses, ...faultsOf("Forbidden") } },
+  });
+  return {
+    "/api/openapi.json": operation("getOpenApi", "This document", {
+      200: { description: "OpenAPI 3.1", content: { "application/json": { schema: { type: "object" } } } },
+    }),
+    "/healthz": operation("getHealth", "Whether the process lives", {
+      200: answer("It does", "Health", { status: "ok" }),
+    }),
+    "/readyz": operation("getReadiness", "Whether the process can serve", {
+      200: answer("It can", "Health", { status: "ready" }),
+      503: {
+        ...answer("The database is away or not migrated", "Health", {
+          status: "not ready",
+          detail: "The database is away or not migrated",
+        }),
+        headers: RETRY_AFTER,
+      },
+    }),
+    "/metrics": operation("getMetrics", "Figures in Prometheus's text format", {
+      200: {
+        description: "Without those of the database when that is away",
+        content: { "text/plain": { schema: { type: "string" }, example: "threadmill_database_up 1\n" } },
+      },
+    }),
+  };
+}
