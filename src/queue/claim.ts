@@ -170,7 +170,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       returning jobs.*, picked.turn
     )
     select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn
+      payload::text as payload, attempt, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -185,7 +185,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     undefined,
   );
   return {
-    jobs: found.map(toClaimedJob),
+    jobs: found.map((row) => toClaimedJob(row, workerId)),
     more: rows[0]?.more ?? false,
     lastOwner: last?.owner_id ?? options.afterOwner,
   };
@@ -203,7 +203,6 @@ interface ClaimRow {
   priority: number;
   payload: string;
   attempt: number;
-  worker_id: string;
   retry_count: number;
   max_retries: number;
   timeout_ms: number | null;
@@ -213,11 +212,11 @@ interface ClaimRow {
   turn: string;
 }
 
-function toClaimedJob(row: ClaimRow): ClaimedJob {
+function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
   return {
     jobId: row.id,
     attempt: row.attempt,
-    workerId: row.worker_id,
+    workerId,
     threadId: row.thread_id,
     limitKey: row.limit_key,
     ownerId: row.owner_id,

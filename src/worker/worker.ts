@@ -1,8 +1,9 @@
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
@@ -12,6 +13,7 @@ import { Keeper } from "./keeper.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
+import type { RunEnvironment } from "./run-job.ts";
 import { RunStop } from "./run-stop.ts";
 import { Waker } from "./waker.ts";
 
@@ -44,10 +46,12 @@ interface Run {
 /** Claims and runs jobs until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #handlers: ReadonlyMap<string, JobHandler>;
-  readonly #finisher: Finisher;
+  readonly #environment: RunEnvironment;
   readonly #keeper: Keeper;
+  /** Every attempt that this worker holds a lease for. */
   readonly #runs = new Map<string, Run>();
+  /** How many of them have a handler that runs; the others are being settled. */
+  #busy = 0;
   readonly #claiming = new Waker();
   readonly #keeping = new Waker();
   #heart: Heart | undefined;
@@ -59,11 +63,20 @@ export class Worker {
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
-    const { db, log, retention, retry } = options;
+    const { db, log, retention, retry, defaultTimeoutMs, leaseMs } = options;
     this.#options = options;
-    this.#handlers = new Map(options.handlers.map((handler) => [handler.type, handler]));
-    this.#finisher = new Finisher(db);
-    const policyOf = (jobType: string) => ({ ...retry, ...this.#handlers.get(jobType)?.retry });
+    const handlers = wrapHandlers(options.handlers, options.middleware);
+    this.#environment = {
+      db,
+      logs: log.isLevelEnabled("info"),
+      handlers,
+      finisher: new Finisher(db),
+      retry,
+      defaultTimeoutMs,
+      leaseMs,
+      drain: this.#draining.signal,
+    };
+    const policyOf = (jobType: string) => ({ ...retry, ...handlers.get(jobType)?.retry });
     this.#keeper = new Keeper({ db, log, retention, policyOf, forgetThreads: options.forgetThreads });
   }
 
@@ -72,6 +85,7 @@ export class Worker {
     const { connection, leaseMs, heartbeatMs, identity, concurrency, log } = this.#options;
     this.#heart = new Heart({
       settings: { ...connection, leaseMs, heartbeatMs, report: { ...identity, concurrency } },
+      mostClaims: 2 * concurrency,
       log,
       onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),
       onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
@@ -127,8 +141,11 @@ export class Worker {
 
   async #claimLoop(): Promise<void> {
     while (!this.#stopping) {
+      // The handlers that end in one turn of the event loop free their places together.
+      await turn();
+      if (this.#stopping) return;
       const seen = this.#claiming.count;
-      const free = this.#options.concurrency - this.#runs.size;
+      const free = this.#freePlaces();
       try {
         if (free > 0 && (await this.#claim(free))) continue;
       } catch (error) {
@@ -138,6 +155,15 @@ export class Worker {
       // A free slot or a notice ends the wait; for what neither tells of, the keeper looks.
       if (!this.#stopping) await this.#claiming.wait(LONGEST_WAIT_MS, seen);
     }
+  }
+
+  /**
+   * How many jobs may be claimed. A job whose handler has ended leaves its place while its end is being written, so that
+   * claims and completions run side by side; bounded, for each of them holds a lease.
+   */
+  #freePlaces(): number {
+    const { concurrency } = this.#options;
+    return Math.min(concurrency - this.#busy, 2 * concurrency - this.#runs.size);
   }
 
   /** Claims and starts jobs; true when more may be had at once. */
@@ -172,33 +198,37 @@ export class Worker {
   }
 
   #launch(jobs: readonly ClaimedJob[]): void {
-    const { identity, leaseMs, defaultTimeoutMs } = this.#options;
-    const logs = this.#options.log.isLevelEnabled("info");
-    const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
-    this.#heart?.hold(jobs.map((job) => ({ ...job, maxAgeMs: timeoutOf(job, timeouts) + leaseMs })));
-    for (const job of jobs) {
-      const key = claimKey(job);
-      const stop = new RunStop();
-      const { jobId, threadId, attempt, jobType } = job;
-      let own: Logger | undefined;
-      const log = () =>
-        (own ??= this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType }));
-      if (logs) log().info("job started");
-      const ended = runJob(job, {
-        ...this.#options,
-        handlers: this.#handlers,
-        finisher: this.#finisher,
-        drain: this.#draining.signal,
-        log,
-        logs,
-        stop,
-      }).finally(() => {
-        this.#runs.delete(key);
-        this.#heart?.drop(key);
-        this.#claiming.wake();
-      });
-      this.#runs.set(key, { job, stop, ended });
+    const { leaseMs } = this.#environment;
+    const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
+    // All of them before any handler runs, for the first may keep the event loop busy.
+    for (const { job, key } of claims) {
+      const { jobId, attempt } = job;
+      this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
     }
+    for (const { job, key } of claims) {
+      const stop = new RunStop();
+      this.#busy += 1;
+      this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop }) });
+    }
+  }
+
+  async #run(job: ClaimedJob, { key, stop }: { key: string; stop: RunStop }): Promise<void> {
+    const log = this.#logOf(job);
+    if (this.#environment.logs) log().info("job started");
+    const onRan = () => {
+      this.#busy -= 1;
+      this.#claiming.wake();
+    };
+    await runJob({ job, stop, log, onRan }, this.#environment);
+    this.#runs.delete(key);
+    this.#heart?.drop(key);
+    this.#claiming.wake();
+  }
+
+  #logOf({ jobId, threadId, attempt, jobType }: ClaimedJob): () => Logger {
+    const { log, identity } = this.#options;
+    let own: Logger | undefined;
+    return () => (own ??= log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType }));
   }
 
   async #keepLoop(): Promise<void> {
