@@ -5,14 +5,19 @@ import type { Outcome } from "./benchmark.ts";
 import { draw } from "./plot.ts";
 import { verdict } from "./report.ts";
 
-const PEERS = ["graphile-worker", "pg-boss", "fastify", "@langchain/langgraph"];
+const PACKAGES = [
+  ["bench/peers", "graphile-worker"],
+  ["bench/peers", "pg-boss"],
+  [".", "fastify"],
+  [".", "@langchain/langgraph"],
+] as const;
 const GIGABYTE = 1024 ** 3;
 
 /** In the folder of the sources; this module runs from `dist/bench`. */
 const pathOf = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
 
-function versionOf(name: string): string {
-  const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+function versionOf(folder: string, name: string): string {
+  const file = new URL(`../../${folder}/node_modules/${name}/package.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
@@ -31,7 +36,7 @@ export function writeResults(
     versions: {
       node: process.versions.node,
       postgres,
-      ...Object.fromEntries(PEERS.map((name) => [name, versionOf(name)])),
+      ...Object.fromEntries(PACKAGES.map(([folder, name]) => [name, versionOf(folder, name)])),
     },
     ratios: Object.fromEntries(figures.map(({ key, value }) => [key, round(value)])),
     targets: Object.fromEntries(

@@ -1,12 +1,24 @@
-// `npm run bench`: builds what is stale, bundles the benchmarks beside the product, and runs them on what is shipped.
+// `npm run bench`: builds what is stale, installs the peers, bundles the benchmarks beside the product, and runs them on
+// what is shipped.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = spawnSync(process.execPath, [join(root, "src/launch/run.mjs"), "build"], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
+const peers = join(root, "bench/peers");
+const record = join(peers, "node_modules/.package-lock.json");
+const wanted = Object.entries(JSON.parse(readFileSync(join(peers, "package-lock.json"), "utf8")).packages);
+const found = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")).packages : {};
+if (!wanted.every(([path, { version }]) => path === "" || found[path]?.version === version)) {
+  if (spawnSync("npm", ["ci"], { cwd: peers, stdio: ["ignore", 2, 2] }).status !== 0) process.exit(1);
+}
+// The bundles find the peers' packages first, and Threadmill's own beyond them.
+mkdirSync(join(root, "dist/bench"), { recursive: true });
+rmSync(join(root, "dist/bench/node_modules"), { force: true });
+symlinkSync(join(peers, "node_modules"), join(root, "dist/bench/node_modules"));
 const { build } = await import("esbuild");
 const children = readdirSync(join(root, "bench")).filter((file) => file.endsWith("-child.ts"));
 await build({

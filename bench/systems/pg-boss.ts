@@ -1,4 +1,4 @@
-import PgBoss from "pg-boss";
+import { PgBoss } from "pg-boss";
 import postgres from "postgres";
 import type { System, WorkOptions } from "./system.ts";
 
@@ -19,7 +19,11 @@ export async function migratePgBoss(url: string): Promise<void> {
 export async function openPgBoss(url: string): Promise<System> {
   const sql = postgres(url, { max: 2, onnotice: () => undefined });
   const boss = await open(url, 10);
-  const insert = async (count: number) => boss.insert(Array.from({ length: count }, () => ({ name: QUEUE, data: {} })));
+  const insert = async (count: number) =>
+    boss.insert(
+      QUEUE,
+      Array.from({ length: count }, () => ({ data: {} })),
+    );
   return {
     async fill(count) {
       for (let left = count; left > 0; left -= FILL_BATCH) await insert(Math.min(left, FILL_BATCH));
@@ -28,7 +32,9 @@ export async function openPgBoss(url: string): Promise<System> {
     async enqueue(payload) {
       await boss.send(QUEUE, payload);
     },
-    enqueueMany: insert,
+    async enqueueMany(count) {
+      await insert(count);
+    },
     work: async (options) => work(url, options),
     async busy() {
       const [row] = await sql<
