@@ -1,5 +1,6 @@
 import { Database } from "#db";
 import { claim, completeMany, createQueue, enqueueMany } from "#queue";
+import type { Line } from "#queue";
 import { vacuum } from "./contents.ts";
 import type { Stage } from "./benchmark.ts";
 
@@ -37,7 +38,8 @@ export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
     async run(count) {
       await stage.settle();
       const start = performance.now();
-      for (let done = 0; done < count; done += BATCH) await claimAndComplete(db);
+      let line: Line | undefined;
+      for (let done = 0; done < count; done += BATCH) line = await claimAndComplete(db, line);
       return (count / (performance.now() - start)) * 1_000;
     },
     async close() {
@@ -49,9 +51,10 @@ export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
 
 const JOB = { ownerId: "local", jobType: "bench", payload: {} };
 
-async function claimAndComplete(db: Database): Promise<void> {
-  const { jobs } = await db.call(
-    async (sql) => claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS }),
+/** As a worker does: with what the claim before saw. */
+async function claimAndComplete(db: Database, seen: Line | undefined): Promise<Line | undefined> {
+  const { jobs, line } = await db.call(
+    async (sql) => claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS, line: seen }),
     LONG_MS,
   );
   if (jobs.length !== BATCH) throw new Error(`${jobs.length} jobs were claimed instead of ${BATCH}`);
@@ -64,4 +67,5 @@ async function claimAndComplete(db: Database): Promise<void> {
     LONG_MS,
   );
   if (left.length > 0) throw new Error(`${left.length} jobs could not be completed`);
+  return line;
 }

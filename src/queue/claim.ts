@@ -1,6 +1,10 @@
 import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
 import type { Budget } from "#shared/usage";
+import { claimLine } from "./claim-line.ts";
+import type { Line } from "./claim-line.ts";
+import { claimedColumns, takePicked, toClaimedJob } from "./claim-rows.ts";
+import type { ClaimRow } from "./claim-rows.ts";
 
 /** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
 export interface Claim {
@@ -39,6 +43,8 @@ export interface ClaimOptions {
   leaseMs: number;
   /** The owner that was served last, so that the next takes its turn; what `lastOwner` of the claim before said. */
   afterOwner?: string | undefined;
+  /** The only line there was; what `line` of the claim before said. */
+  line?: Line | undefined;
 }
 
 export interface Claimed {
@@ -48,6 +54,8 @@ export interface Claimed {
   more: boolean;
   /** Hand it to the next claim; the one before's where nothing was claimed. */
   lastOwner: string | undefined;
+  /** The line that all ready jobs stand in but those of lower priority; undefined where there are several. Hand it on too. */
+  line: Line | undefined;
 }
 
 /**
@@ -56,7 +64,16 @@ export interface Claimed {
  * Safe to send again: a claim whose answer was lost is found by `releaseOrphans`, or by `reap` when its lease expires.
  */
 export async function claim(sql: Executor, options: ClaimOptions): Promise<Claimed> {
-  const claimed: Claimed = { jobs: [], more: true, lastOwner: options.afterOwner };
+  const claimed: Claimed = { jobs: [], more: true, lastOwner: options.afterOwner, line: undefined };
+  if (options.line) {
+    const { jobs, more } = await claimLine(sql, options, options.line);
+    claimed.jobs.push(...jobs);
+    claimed.more = more;
+    if (jobs.length > 0) {
+      claimed.line = options.line;
+      claimed.lastOwner = options.line.ownerId;
+    }
+  }
   while (claimed.more && claimed.jobs.length < options.limit) {
     const limit = options.limit - claimed.jobs.length;
     const queues = sql`select name from queues where not paused and limits ->> 'concurrency' is null`;
@@ -65,6 +82,7 @@ export async function claim(sql: Executor, options: ClaimOptions): Promise<Claim
     claimed.jobs.push(...level.jobs);
     claimed.more = level.more;
     claimed.lastOwner = level.lastOwner;
+    claimed.line = level.line;
     if (level.jobs.length === 0) break;
   }
   return claimed;
@@ -75,7 +93,7 @@ export async function claim(sql: Executor, options: ClaimOptions): Promise<Claim
  * ends, so that two workers cannot both take the last place.
  */
 export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claimed> {
-  const claimed: Claimed = { jobs: [], more: false, lastOwner: options.afterOwner };
+  const claimed: Claimed = { jobs: [], more: false, lastOwner: options.afterOwner, line: undefined };
   const queues = await tx<{ name: string; places: number }[]>`
     select name, (limits ->> 'concurrency')::int as places from queues
     where not paused and limits ->> 'concurrency' is not null
@@ -98,9 +116,9 @@ export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claim
 /** Takes jobs of the highest priority that the given queues have ready. */
 // oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
 async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
-  const { workerId, limit, leaseMs, afterOwner = "" } = options;
+  const { workerId, limit, afterOwner = "" } = options;
   const ready = sql`status = 'queued' and hold is null`;
-  const rows = await sql<ClaimRow[]>`
+  const rows = await sql<LevelRow[]>`
     with recursive heads as materialized (
       select open.name as queue, head.priority from (${queues}) as open
       -- Every look into jobs is the start of one ordered index scan: what is finished, held or running is not in the index.
@@ -156,31 +174,19 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       ) as ready
       order by owners.turn
       limit ${limit}
-    ), claimed as (
-      update jobs set
-        status = 'running',
-        attempt = jobs.attempt + 1,
-        worker_id = ${workerId},
-        last_worker_id = ${workerId},
-        lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
-        claimed_at = clock_timestamp(),
-        usage = null,
-        started_at = coalesce(jobs.started_at, clock_timestamp())
-      from picked where jobs.id = picked.id
-      returning jobs.*, picked.turn
-    )
-    select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn
+    ), claimed as (${takePicked(sql, options)})
+    select more.more, more.sole, ${claimedColumns(sql)}
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
           select 1 from jobs where queue = top.queue and ${ready} and priority < top.priority order by priority desc limit 1
         ) as lower
-      ) or (select count(*) from picked) = ${limit} as more
+      ) or (select count(*) from picked) = ${limit} as more,
+        (select count(*) from owners) = 1 and (select count(*) from heads) = 1 as sole
     ) as more left join claimed on true
     order by claimed.seq`;
   const found = rows.filter((row) => row.id !== null);
-  const last = found.reduce<ClaimRow | undefined>(
+  const last = found.reduce<LevelRow | undefined>(
     (kept, row) => (kept && Number(kept.turn) >= Number(row.turn) ? kept : row),
     undefined,
   );
@@ -188,48 +194,12 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     jobs: found.map((row) => toClaimedJob(row, workerId)),
     more: rows[0]?.more ?? false,
     lastOwner: last?.owner_id ?? options.afterOwner,
+    line: last && rows[0]?.sole ? { queue: last.queue, priority: last.priority, ownerId: last.owner_id } : undefined,
   };
 }
 
-interface ClaimRow {
+interface LevelRow extends ClaimRow {
   more: boolean;
-  id: string;
-  owner_id: string;
-  thread_id: string | null;
-  limit_key: string | null;
-  decision_set_id: string | null;
-  job_type: string;
-  queue: string;
-  priority: number;
-  payload: string;
-  attempt: number;
-  retry_count: number;
-  max_retries: number;
-  timeout_ms: number | null;
-  budget: Budget | null;
-  event_seq: number;
-  trace_context: string | null;
+  sole: boolean;
   turn: string;
-}
-
-function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
-  return {
-    jobId: row.id,
-    attempt: row.attempt,
-    workerId,
-    threadId: row.thread_id,
-    limitKey: row.limit_key,
-    ownerId: row.owner_id,
-    decisionSetId: row.decision_set_id,
-    jobType: row.job_type,
-    queue: row.queue,
-    priority: row.priority,
-    payload: JSON.parse(row.payload) as unknown,
-    retryCount: row.retry_count,
-    maxRetries: row.max_retries,
-    timeoutMs: row.timeout_ms,
-    budget: row.budget,
-    eventSeq: row.event_seq,
-    traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
-  };
 }

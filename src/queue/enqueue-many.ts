@@ -29,10 +29,6 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
   const unfinished = await lockDependencies(tx, entries);
   const limited = limitedKeys(entries);
   await lockBatch(tx, entries, limited);
-  const queues = [...new Set(entries.map((entry) => entry.queue))];
-  await tx`
-    insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
-    where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing`;
   const givenIds = jobs.some((job) => job.jobId !== undefined);
   const added = await insertJobs(tx, entries, { unfinished, givenIds });
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);

@@ -12,6 +12,7 @@ export { cancel, settleCancelled } from "./cancel.ts";
 export { changePriority } from "./change-priority.ts";
 export { claim, claimLimited } from "./claim.ts";
 export type { Claim, ClaimedJob } from "./claim.ts";
+export type { Line } from "./claim-line.ts";
 export { complete, completeMany } from "./complete.ts";
 export { listDeadLetters } from "./dead-letters.ts";
 export { enqueue } from "./enqueue.ts";

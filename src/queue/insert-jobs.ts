@@ -47,31 +47,36 @@ export interface Inserted {
   queues: string[];
 }
 
-/** Stores the jobs in one statement, in their order; those whose key or id is taken are left out. */
+/** Stores the jobs, and the queues that are new with them, in one statement, in their order; those whose key or id is taken are left out. */
 export async function insertJobs(
   tx: Tx,
   entries: readonly Entry[],
   { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
 ): Promise<Inserted> {
-  const rows = readRows(tx, entries, unfinished);
   const names = tx.unsafe(NAMES.join(", "));
-  const insert = (clause: PendingQuery<Row[]>) => tx`
-    insert into jobs (${names}, run_at, hold)
-    select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(tx)} end
-    from (
-      select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(tx, entries)} as behind
-      from (${rows}) as entry
-    ) as jobs
-    order by ord ${clause}`;
+  const queues = [...new Set(entries.map((entry) => entry.queue))];
+  const isPlain = !givenIds && !entries.some(isKeyed);
+  const adding = tx`
+    with named as (
+      insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
+      where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
+    ), added as (
+      insert into jobs (${names}, run_at, hold)
+      select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(tx)} end
+      from (
+        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(tx, entries)} as behind
+        from (${readRows(tx, entries, unfinished)}) as entry
+      ) as jobs
+      order by ord ${isPlain ? tx`` : tx`on conflict do nothing`}
+      returning id, queue, hold
+    )`;
   // Those held for a time wake the workers as well: one may be due before they would look again.
-  if (!givenIds && !entries.some(isKeyed)) {
-    const queues = await tx<{ queue: string }[]>`
-      with added as (${insert(tx`returning queue, hold`)})
-      select distinct queue from added where hold is null or hold = 'time'`;
-    return { ids: null, queues: queues.map((row) => row.queue) };
+  if (isPlain) {
+    const awaited = await tx<{ queue: string }[]>`
+      ${adding} select distinct queue from added where hold is null or hold = 'time'`;
+    return { ids: null, queues: awaited.map((row) => row.queue) };
   }
-  const added = await tx<{ id: string; queue: string; hold: string | null }[]>`
-    ${insert(tx`on conflict do nothing returning id, queue, hold`)}`;
+  const added = await tx<{ id: string; queue: string; hold: string | null }[]>`${adding} select * from added`;
   const awaited = added.filter((row) => row.hold === null || row.hold === "time");
   return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
 }

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { ClaimedJob, Database, Line, RetryPolicy, Tx } from "#queue";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -56,6 +56,7 @@ export class Worker {
   readonly #keeping = new Waker();
   #heart: Heart | undefined;
   #lastOwner: string | undefined;
+  #line: Line | undefined;
   #limited = false;
   #idleLooks = 0;
   #stopping = false;
@@ -169,10 +170,11 @@ export class Worker {
   /** Claims and starts jobs; true when more may be had at once. */
   async #claim(limit: number): Promise<boolean> {
     const { db, identity, leaseMs } = this.#options;
-    const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
-    const { jobs, more, lastOwner } = await db.call((sql) => claim(sql, options));
+    const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner, line: this.#line };
+    const { jobs, more, lastOwner, line } = await db.call((sql) => claim(sql, options));
     faultPoint("claimed");
     this.#lastOwner = lastOwner;
+    this.#line = line ?? (jobs.length === 0 ? this.#line : undefined);
     this.#launch(jobs);
     const left = limit - jobs.length;
     if (this.#limited && left > 0) {

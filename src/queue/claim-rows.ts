@@ -1,0 +1,68 @@
+import type { PendingQuery, Row } from "postgres";
+import type { Executor } from "#db";
+import type { Budget } from "#shared/usage";
+import type { ClaimedJob, ClaimOptions } from "./claim.ts";
+
+/** Gives the jobs of `picked`, a list of their ids and turns, to the worker. */
+export function takePicked(sql: Executor, { workerId, leaseMs }: ClaimOptions): PendingQuery<Row[]> {
+  return sql`
+    update jobs set
+      status = 'running',
+      attempt = jobs.attempt + 1,
+      worker_id = ${workerId},
+      last_worker_id = ${workerId},
+      lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
+      claimed_at = clock_timestamp(),
+      usage = null,
+      started_at = coalesce(jobs.started_at, clock_timestamp())
+    from picked where jobs.id = picked.id
+    returning jobs.*, picked.turn`;
+}
+
+/** What a claim reads of the jobs in `claimed`; JSON comes as text, for the driver's parsers are not ours to rely on. */
+export function claimedColumns(sql: Executor): PendingQuery<Row[]> {
+  return sql`claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
+    claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries,
+    claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn`;
+}
+
+export interface ClaimRow {
+  id: string;
+  owner_id: string;
+  thread_id: string | null;
+  limit_key: string | null;
+  decision_set_id: string | null;
+  job_type: string;
+  queue: string;
+  priority: number;
+  payload: string;
+  attempt: number;
+  retry_count: number;
+  max_retries: number;
+  timeout_ms: number | null;
+  budget: Budget | null;
+  event_seq: number;
+  trace_context: string | null;
+}
+
+export function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
+  return {
+    jobId: row.id,
+    attempt: row.attempt,
+    workerId,
+    threadId: row.thread_id,
+    limitKey: row.limit_key,
+    ownerId: row.owner_id,
+    decisionSetId: row.decision_set_id,
+    jobType: row.job_type,
+    queue: row.queue,
+    priority: row.priority,
+    payload: JSON.parse(row.payload) as unknown,
+    retryCount: row.retry_count,
+    maxRetries: row.max_retries,
+    timeoutMs: row.timeout_ms,
+    budget: row.budget,
+    eventSeq: row.event_seq,
+    traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
+  };
+}
