@@ -28,6 +28,8 @@ export interface ClaimedJob extends Claim {
   budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
+  /** How long it had been due when it was claimed, in milliseconds. */
+  waitedMs: number;
   /** W3C trace context of the submitter; null when there was none. */
   traceContext: Record<string, string> | null;
 }
@@ -170,7 +172,8 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       returning jobs.*, picked.turn
     )
     select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn
+      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn,
+      (extract(epoch from claimed.claimed_at - claimed.run_at) * 1000)::float8 as waited_ms
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -210,6 +213,7 @@ interface ClaimRow {
   budget: Budget | null;
   event_seq: number;
   trace_context: string | null;
+  waited_ms: number;
   turn: string;
 }
 
@@ -231,6 +235,7 @@ function toClaimedJob(row: ClaimRow): ClaimedJob {
     timeoutMs: row.timeout_ms,
     budget: row.budget,
     eventSeq: row.event_seq,
+    waitedMs: row.waited_ms,
     traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
   };
 }

@@ -175,6 +175,7 @@ async function claimOf(jobId: string) {
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
+    waitedMs: 0,
     traceContext: null,
   };
 }

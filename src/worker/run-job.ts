@@ -38,18 +38,34 @@ export interface RunOptions {
   drain: AbortSignal;
 }
 
+/** How an attempt ended. */
+export interface AttemptEnd {
+  /** As the job's history has it; `lease_lost` and `unsettled` where the attempt could write nothing. */
+  outcome: "completed" | "failed" | "timed_out" | "released" | "cancelled" | "waiting" | "lease_lost" | "unsettled";
+  /** What was thrown, where that was a failure. */
+  error?: unknown;
+  willRetry?: boolean;
+}
+
+const COMPLETED: AttemptEnd = { outcome: "completed" };
+const RELEASED: AttemptEnd = { outcome: "released" };
+const CANCELLED: AttemptEnd = { outcome: "cancelled" };
+const WAITING: AttemptEnd = { outcome: "waiting" };
+
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
-export async function runJob(job: ClaimedJob, options: RunOptions): Promise<void> {
+export async function runJob(job: ClaimedJob, options: RunOptions): Promise<AttemptEnd> {
   const { log } = options;
   try {
     const outcome = await execute(job, options).then(
       (result): Outcome => ({ result }),
       (error: unknown): Outcome => ({ error }),
     );
-    await settle(job, outcome, options);
+    return await settle(job, outcome, options);
   } catch (error) {
-    if (error instanceof LeaseLostError) log().warn("lease lost: nothing was written for this attempt");
+    const lost = error instanceof LeaseLostError;
+    if (lost) log().warn("lease lost: nothing was written for this attempt");
     else log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
+    return { outcome: lost ? "lease_lost" : "unsettled", error };
   }
 }
 
@@ -136,7 +152,7 @@ class Teller {
   }
 }
 
-async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): Promise<void> {
+async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): Promise<AttemptEnd> {
   const { db, log, leaseMs } = options;
   const write = async <T>(work: () => Promise<T>) => persist(work, leaseMs);
   if ("error" in outcome) return settleError(job, outcome.error, options);
@@ -160,34 +176,39 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
   }
   faultPoint("completed");
   if (options.logs) log().info("job completed");
-  return undefined;
+  return COMPLETED;
 }
 
 async function settleError(
   job: ClaimedJob,
   error: unknown,
   { db, log, retry, handlers, leaseMs, stop }: RunOptions,
-): Promise<void> {
+): Promise<AttemptEnd> {
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
     await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    return log().info("job released");
+    log().info("job released");
+    return RELEASED;
   }
   if (error instanceof SnoozeError) {
     await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    return log().info({ delayMs: error.delayMs }, "job snoozed");
+    log().info({ delayMs: error.delayMs }, "job snoozed");
+    return RELEASED;
   }
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
-    return log().info("job cancelled");
+    log().info("job cancelled");
+    return CANCELLED;
   }
   if (error instanceof WaitError) {
     const status = await write((tx) => park(tx, job, error.questions));
     faultPoint("parked");
-    return log().info({ status, questions: error.questions.length }, "job waits for a person");
+    log().info({ status, questions: error.questions.length }, "job waits for a person");
+    return WAITING;
   }
   const described = describeError(error);
+  const outcome = error instanceof JobTimeoutError ? "timed_out" : "failed";
   faultPoint("before failing");
   const status = await write((tx) =>
     fail(tx, job, {
@@ -195,7 +216,7 @@ async function settleError(
       retry: { ...retry, ...handlers.get(job.jobType)?.retry },
       permanent: error instanceof PermanentError,
       delayMs: error instanceof RetryAfterError ? error.delayMs : undefined,
-      outcome: error instanceof JobTimeoutError ? "timed_out" : "failed",
+      outcome,
     }),
   );
   faultPoint("failed");
@@ -204,7 +225,8 @@ async function settleError(
   const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
     status
   ];
-  return log().warn({ err: described }, said);
+  log().warn({ err: described }, said);
+  return status === "cancelled" ? CANCELLED : { outcome, error, willRetry: status === "queued" };
 }
 
 const RESEND_MS = 500;

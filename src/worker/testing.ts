@@ -86,6 +86,7 @@ export async function runInline(
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
+    waitedMs: 0,
     traceContext: null,
     ...options.job,
   };

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { Tracer } from "#tracing";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
@@ -12,7 +13,9 @@ import { Keeper } from "./keeper.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
+import type { RunOptions } from "./run-job.ts";
 import { RunStop } from "./run-stop.ts";
+import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
 
 export interface WorkerOptions {
@@ -22,6 +25,8 @@ export interface WorkerOptions {
   log: Logger;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
+  /** What attempts are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
   identity: { workerId: string; host: string; pid: number; version: string };
   concurrency: number;
   leaseMs: number;
@@ -38,7 +43,7 @@ export interface WorkerOptions {
 interface Run {
   job: ClaimedJob;
   stop: RunStop;
-  ended: Promise<void>;
+  ended: Promise<unknown>;
 }
 
 /** Claims and runs jobs until it is stopped. */
@@ -143,15 +148,16 @@ export class Worker {
   /** Claims and starts jobs; true when more may be had at once. */
   async #claim(limit: number): Promise<boolean> {
     const { db, identity, leaseMs } = this.#options;
+    const sentMs = Date.now();
     const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
     const { jobs, more, lastOwner } = await db.call((sql) => claim(sql, options));
     faultPoint("claimed");
     this.#lastOwner = lastOwner;
-    this.#launch(jobs);
+    this.#launch(jobs, sentMs);
     const left = limit - jobs.length;
     if (this.#limited && left > 0) {
       const limited = await db.transaction((tx) => claimLimited(tx, { ...options, limit: left }));
-      this.#launch(limited.jobs);
+      this.#launch(limited.jobs, sentMs);
       this.#limited = limited.jobs.length > 0;
       jobs.push(...limited.jobs);
     }
@@ -171,8 +177,9 @@ export class Worker {
     if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  #launch(jobs: readonly ClaimedJob[]): void {
-    const { identity, leaseMs, defaultTimeoutMs } = this.#options;
+  /** `claimSentMs`: when the claim of them was sent, in milliseconds since 1970. */
+  #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
+    const { identity, leaseMs, defaultTimeoutMs, tracer } = this.#options;
     const logs = this.#options.log.isLevelEnabled("info");
     const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
     this.#heart?.hold(jobs.map((job) => ({ ...job, maxAgeMs: timeoutOf(job, timeouts) + leaseMs })));
@@ -180,11 +187,13 @@ export class Worker {
       const key = claimKey(job);
       const stop = new RunStop();
       const { jobId, threadId, attempt, jobType } = job;
+      const span = tracer && openAttempt(tracer, job, claimSentMs);
+      const trace = span && { traceId: span.traceId };
       let own: Logger | undefined;
       const log = () =>
-        (own ??= this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType }));
+        (own ??= this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType, ...trace }));
       if (logs) log().info("job started");
-      const ended = runJob(job, {
+      const options: RunOptions = {
         ...this.#options,
         handlers: this.#handlers,
         finisher: this.#finisher,
@@ -192,7 +201,9 @@ export class Worker {
         log,
         logs,
         stop,
-      }).finally(() => {
+      };
+      const run = span ? followAttempt(span, async () => runJob(job, options)) : runJob(job, options);
+      const ended = run.finally(() => {
         this.#runs.delete(key);
         this.#heart?.drop(key);
         this.#claiming.wake();
