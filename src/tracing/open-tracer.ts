@@ -26,11 +26,9 @@ export interface OpenTracerOptions {
   describe: (error: unknown) => { name: string; message: string; stack?: string | null };
   /** Told once when spans cannot be sent, and once when they can be again. */
   log: { warn: (fields: object, text: string) => void; info: (fields: object, text: string) => void };
-  /** How long one batch may take, in milliseconds; 10,000 unless given. */
+  /** How long one batch may take, in milliseconds; what OpenTelemetry's own setting says, or 10,000, unless given. */
   exportTimeoutMs?: number;
 }
-
-const EXPORT_TIMEOUT_MS = 10_000;
 
 /** Begins to trace; undefined where no endpoint is set. OpenTelemetry's SDK is loaded only where one is. */
 export async function openTracer(options: OpenTracerOptions): Promise<Tracer | undefined> {
@@ -40,14 +38,11 @@ export async function openTracer(options: OpenTracerOptions): Promise<Tracer | u
   return startTracer(options, await openExporter(endpoint, options));
 }
 
-async function openExporter(
-  endpoint: string,
-  { settings, exportTimeoutMs = EXPORT_TIMEOUT_MS }: OpenTracerOptions,
-): Promise<SpanExporter> {
+async function openExporter(endpoint: string, { settings, exportTimeoutMs }: OpenTracerOptions): Promise<SpanExporter> {
   const config = {
     url: new URL("v1/traces", endpoint.endsWith("/") ? endpoint : `${endpoint}/`).href,
     headers: settings.OTEL_EXPORTER_OTLP_HEADERS ?? {},
-    timeoutMillis: exportTimeoutMs,
+    ...(exportTimeoutMs !== undefined && { timeoutMillis: exportTimeoutMs }),
   };
   const { OTLPTraceExporter } =
     settings.OTEL_EXPORTER_OTLP_PROTOCOL === "http/json"
