@@ -1,6 +1,5 @@
 import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
 import type { CallbackManager } from "@langchain/core/callbacks/manager";
-import { isGraphBubbleUp } from "@langchain/langgraph";
 import type { Tracer } from "#tracing";
 import { DrainedError } from "./errors.ts";
 import { SpanHandler } from "./span-handler.ts";
@@ -21,7 +20,7 @@ export async function traceRun(
     span.set({ "threadmill.graph.outcome": ending.waits ? "waiting" : "finished" });
     return ending;
   } catch (error) {
-    if (error instanceof DrainedError || isGraphBubbleUp(error)) span.set({ "threadmill.graph.outcome": "drained" });
+    if (error instanceof DrainedError) span.set({ "threadmill.graph.outcome": "drained" });
     else span.fail(error);
     throw error;
   } finally {

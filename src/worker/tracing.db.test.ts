@@ -141,8 +141,9 @@ test("a retry is part of the same trace and runs only what is left; what failed 
 });
 
 test("a run that waits for a person failed nowhere, and goes on in the same trace", async () => {
+  const ask = tool(() => String(interrupt("Well?")), { name: "ask_person", schema: z.object({}) });
   const asks = new StateGraph(MessagesAnnotation)
-    .addNode("ask", () => ({ messages: [new AIMessage(String(interrupt("Well?")))] }))
+    .addNode("ask", async () => ({ messages: [new AIMessage(await ask.invoke({}))] }))
     .addEdge(START, "ask");
   await start(graphOf("asks", asks));
   const { jobId } = await submit("graph:asks");
@@ -150,7 +151,7 @@ test("a run that waits for a person failed nowhere, and goes on in the same trac
   await turns.db.transaction(async (tx) => answer(tx, { ownerId, jobId, interruptId: question?.id, answers: "yes" }));
   await turns.reaches(jobId, "completed");
   const spans = await told();
-  const attempt = { "job run graph:asks": ["claim", { graph: ["node ask"] }] };
+  const attempt = { "job run graph:asks": ["claim", { graph: [{ "node ask": ["execute_tool ask_person"] }] }] };
   expect(toTree(spans)).toEqual([attempt, attempt]);
   expect(new Set(spans.map((span) => span.traceId))).toEqual(new Set([TRACE_ID]));
   expect(spans.filter((span) => span.status.code === 2)).toEqual([]);
