@@ -9,10 +9,14 @@ const ARRAY_OIDS = {
 } as const;
 
 function toLiteral(items: readonly (string | number | null)[]): string {
-  const quoted = items.map((item) =>
-    item === null ? "null" : `"${String(item).replaceAll(/[\\"]/g, String.raw`\$&`)}"`,
-  );
-  return `{${quoted.join(",")}}`;
+  return `{${items.map(toElement).join(",")}}`;
+}
+
+function toElement(item: string | number | null): string {
+  if (item === null) return "null";
+  if (typeof item === "number") return String(item);
+  const plain = !item.includes('"') && !item.includes("\\");
+  return plain ? `"${item}"` : `"${item.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
 }
 
 /**

@@ -19,13 +19,22 @@ export interface DatabaseOptions {
   /** False where the URL is a transaction-mode pooler. */
   prepare?: boolean;
   /**
-   * True for a worker's pool: its statements are made to live on indexes, and a plan that was chosen while the table was
-   * small must not stay when it has grown. Without effect behind a pooler, whose connections are not ours to set.
+   * True for a worker's pool: its statements are made to live on ordered indexes, and a plan that was chosen while the
+   * table was small must not stay when it has grown. Without effect behind a pooler, whose connections are not ours to set.
    */
   avoidTableScans?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
 }
+
+/** Planner settings under which a statement walks an index in order and looks rows up one by one, wherever it can. */
+export const INDEXED_PLANS = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_sort: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+} as const;
 
 const DEFAULT_DEADLINE_MS = 5_000;
 const MAX_TRIES = 4;
@@ -121,7 +130,7 @@ function openPool(options: DatabaseOptions): postgres.Sql {
     onnotice: () => undefined,
     connection: {
       application_name: options.applicationName ?? "threadmill",
-      ...(options.avoidTableScans && options.prepare !== false && { enable_seqscan: "off" }),
+      ...(options.avoidTableScans && options.prepare !== false && INDEXED_PLANS),
     },
   });
 }

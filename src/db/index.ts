@@ -2,7 +2,7 @@
  * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault
  * of the connection means; it must never know a job's rules. Invariant: no call outlives its deadline.
  */
-export { Database } from "./client.ts";
+export { Database, INDEXED_PLANS } from "./client.ts";
 export type { Executor, Tx } from "./client.ts";
 export { DatabaseSetupError, DatabaseUnavailableError } from "./errors.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";

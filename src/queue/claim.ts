@@ -28,8 +28,8 @@ export interface ClaimedJob extends Claim {
   budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
-  /** How long it had been due when it was claimed, in milliseconds. */
-  waitedMs: number;
+  /** How long it had been due when it was claimed, in milliseconds; null for a job without a trace context. */
+  waitedMs: number | null;
   /** W3C trace context of the submitter; null when there was none. */
   traceContext: Record<string, string> | null;
 }
@@ -172,8 +172,8 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       returning jobs.*, picked.turn
     )
     select more.more, claimed.id, owner_id, thread_id, limit_key, decision_set_id, job_type, claimed.queue, claimed.priority,
-      payload::text as payload, attempt, worker_id, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn,
-      (extract(epoch from claimed.claimed_at - claimed.run_at) * 1000)::float8 as waited_ms
+      payload::text as payload, attempt, retry_count, max_retries, timeout_ms, budget, event_seq, trace_context::text as trace_context, turn,
+      case when trace_context is not null then extract(epoch from claimed.claimed_at - claimed.run_at) * 1000 end::float8 as waited_ms
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -188,7 +188,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
     undefined,
   );
   return {
-    jobs: found.map(toClaimedJob),
+    jobs: found.map((row) => toClaimedJob(row, workerId)),
     more: rows[0]?.more ?? false,
     lastOwner: last?.owner_id ?? options.afterOwner,
   };
@@ -206,22 +206,21 @@ interface ClaimRow {
   priority: number;
   payload: string;
   attempt: number;
-  worker_id: string;
   retry_count: number;
   max_retries: number;
   timeout_ms: number | null;
   budget: Budget | null;
   event_seq: number;
   trace_context: string | null;
-  waited_ms: number;
+  waited_ms: number | null;
   turn: string;
 }
 
-function toClaimedJob(row: ClaimRow): ClaimedJob {
+function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
   return {
     jobId: row.id,
     attempt: row.attempt,
-    workerId: row.worker_id,
+    workerId,
     threadId: row.thread_id,
     limitKey: row.limit_key,
     ownerId: row.owner_id,

@@ -31,7 +31,7 @@ export async function complete(tx: Tx, claim: Claim, result: unknown = null): Pr
   return true;
 }
 
-/** A job that has run, with what it returned. */
+/** A job that has run, with what it returned; those that end together are one worker's. */
 export interface Completion {
   claim: Claim;
   result: unknown;
@@ -43,18 +43,23 @@ export interface Completion {
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
   const alone = completions.filter(({ claim }) => claim.threadId === null && claim.limitKey === null);
-  if (alone.length === 0) return [...completions];
+  const [first] = alone;
+  if (!first) return [...completions];
+  const { workerId } = first.claim;
+  const results = alone.map(({ result }) => JSON.stringify(result ?? null));
+  // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
+  const same = results.every((result) => result === results[0]) ? (results[0] ?? null) : null;
   const rows = await sql<{ id: string; attempt: number; event_seq: number }[]>`
-    update jobs set status = 'completed', result = done.result::jsonb, error_message = null, worker_id = null,
-      lease_expires_at = null, completed_at = clock_timestamp()
+    update jobs set status = 'completed', result = coalesce(${same}::text, done.result)::jsonb, error_message = null,
+      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
-      ${alone.map(({ claim }) => claim.workerId)}::text[], ${alone.map(({ result }) => JSON.stringify(result ?? null))}::text[])
-      as done (id, attempt, worker_id, result)
+      ${same === null ? results : []}::text[]) as done (id, attempt, result)
     -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
-    where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = done.worker_id
+    where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
     returning jobs.id, jobs.attempt, jobs.event_seq`;
   for (const row of rows) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
+  if (rows.length === completions.length) return [];
   const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
 }

@@ -1,14 +1,14 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
-import { DEFAULT_MAX_RETRIES, DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
+import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
 import { admit } from "./admit.ts";
 import { checkJobs } from "./check-job.ts";
 import { lockDependencies, recordDependencies } from "./dependencies.ts";
 import type { EnqueuedJob, NewJob } from "./enqueue.ts";
 import { InvalidJobError } from "./errors.ts";
+import { insertJobs } from "./insert-jobs.ts";
 import { lockAll } from "./locks.ts";
-import { nextHold } from "./ready.ts";
+import { newId } from "./new-id.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
     throw new InvalidJobError(`jobs must be at most ${MAX_BATCH_JOBS}: split the batch`);
   const entries = jobs.map((job) => ({
     ...job,
-    jobId: job.jobId?.toLowerCase() ?? uuidv7(),
+    jobId: job.jobId?.toLowerCase() ?? newId(),
     queue: job.queue ?? DEFAULT_QUEUE,
   }));
   checkJobs(entries);
@@ -33,21 +33,16 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
   await tx`
     insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
     where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing`;
-  const added = new Map((await insertJobs(tx, entries, unfinished)).map((row) => [row.id, row]));
-  await recordDependencies(
-    tx,
-    entries.filter((entry) => added.has(entry.jobId)),
-    unfinished,
-  );
+  const givenIds = jobs.some((job) => job.jobId !== undefined);
+  const added = await insertJobs(tx, entries, { unfinished, givenIds });
+  const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
+  await recordDependencies(tx, entries.filter(isAdded), unfinished);
   for (const key of limited) await admit(tx, key);
-  // Those held for a time wake the workers as well: one may be due before they would look again.
-  const wanted = [...added.values()].filter((row) => row.hold === null || row.hold === "time");
-  for (const queue of new Set(wanted.map((row) => row.queue))) {
-    await notifyReady(tx, queue);
-  }
-  const first = added.size === entries.length ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
+  for (const queue of added.queues) await notifyReady(tx, queue);
+  const isWhole = added.ids === null || added.ids.size === entries.length;
+  const first = isWhole ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
   return entries.map((entry, index) => {
-    if (added.has(entry.jobId)) {
+    if (isAdded(entry)) {
       const { jobId, threadId = null, decisionSetId = null } = entry;
       return { jobId, threadId, decisionSetId, status: "queued", created: true };
     }
@@ -82,65 +77,6 @@ async function lockBatch(tx: Tx, entries: readonly Entry[], limited: ReturnType<
   }
   await lockAll(tx, threads);
   await lockAll(tx, limits);
-}
-
-interface Added {
-  id: string;
-  queue: string;
-  hold: string | null;
-}
-
-async function insertJobs(tx: Tx, entries: readonly Entry[], unfinished: ReadonlySet<string>): Promise<Added[]> {
-  const rows = entries.map((entry, ord) => ({
-    ord,
-    id: entry.jobId,
-    owner_id: entry.ownerId,
-    decision_set_id: entry.decisionSetId,
-    thread_id: entry.threadId,
-    job_type: entry.jobType,
-    queue: entry.queue,
-    priority: entry.priority ?? 0,
-    payload: entry.payload,
-    max_retries: entry.maxRetries ?? DEFAULT_MAX_RETRIES,
-    idempotency_key: entry.idempotencyKey,
-    unique_key: entry.uniqueKey,
-    limit_key: entry.limitKey,
-    timeout_ms: entry.timeoutMs,
-    budget: entry.budget,
-    delay_ms: entry.delayMs ?? 0,
-    run_at: entry.runAt,
-    pending: new Set(entry.after?.filter((id) => unfinished.has(id))).size,
-    on_failure: entry.onDependencyFailure ?? "fail",
-    trace_context: entry.traceContext,
-    schedule_id: entry.scheduleId,
-    scheduled_for: entry.scheduledFor,
-  }));
-  return tx<Added[]>`
-    insert into jobs (id, owner_id, decision_set_id, thread_id, job_type, queue, priority, payload, max_retries, idempotency_key,
-      unique_key, limit_key, timeout_ms, budget, run_at, pending_dependencies, on_dependency_failure, trace_context, schedule_id,
-      scheduled_for, hold)
-    select id, owner_id, decision_set_id, thread_id, job_type, queue, priority, coalesce(payload, 'null'::jsonb), max_retries, idempotency_key,
-      unique_key, limit_key, timeout_ms, budget, run_at, pending_dependencies, on_failure, trace_context, schedule_id, scheduled_for,
-      case when behind then 'thread'::job_hold else ${nextHold(tx)} end
-    from (
-      select *, pending as pending_dependencies,
-        thread_id is not null and (
-          row_number() over (partition by thread_id order by ord) > 1
-          or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
-        ) as behind
-      from (
-        select ord, id, owner_id, decision_set_id, thread_id, job_type, queue, priority, payload, max_retries, idempotency_key,
-          unique_key, limit_key, timeout_ms, budget, pending, on_failure, trace_context, schedule_id, scheduled_for,
-          coalesce(run_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at
-        from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as entry (ord int, id uuid, owner_id text, decision_set_id uuid,
-          thread_id uuid, job_type text, queue text, priority int, payload jsonb, max_retries int, idempotency_key text,
-          unique_key text, limit_key text, timeout_ms int, budget jsonb, delay_ms float8, run_at timestamptz, pending int, on_failure text,
-          trace_context jsonb, schedule_id uuid, scheduled_for timestamptz)
-      ) as entry
-    ) as jobs
-    order by ord
-    on conflict do nothing
-    returning id, queue, hold`;
 }
 
 /** The jobs that the entries' keys had already, by the entry's place. */

@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
 import type { Claim } from "./claim.ts";
 import { addMessage } from "./submit-turn.ts";
 import type { NewMessage } from "./submit-turn.ts";
+import { newId } from "./new-id.ts";
 
 export interface TurnResult {
   decisionSetId: string;
@@ -29,7 +29,7 @@ export interface TurnResult {
  */
 export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promise<void> {
   const { decisionSetId, reply, checkpointId, version } = turn;
-  const id = uuidv7();
+  const id = newId();
   const [asked] = await tx<{ id: string }[]>`select id from messages where job_id = ${claim.jobId} and role = 'user'`;
   const parentId = asked?.id ?? null;
   const message = { id, role: "assistant", content: reply, checkpointId, decisionSetId, jobId: claim.jobId, parentId };

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Executor, Tx } from "#db";
 import type { NewSchedule, ScheduleRow } from "#shared/operations";
 import { DEFAULT_QUEUE } from "#shared/limits";
@@ -8,6 +7,7 @@ import type { EnqueuedJob } from "./enqueue.ts";
 import { InvalidScheduleError, ScheduleNotFoundError } from "./errors.ts";
 import { iso, isoOrNull } from "./job-view.ts";
 import { nextTick } from "./next-tick.ts";
+import { newId } from "./new-id.ts";
 
 export interface ScheduleKey {
   ownerId: string;
@@ -28,7 +28,7 @@ export async function saveSchedule(
   if (next === null) throw new InvalidScheduleError("cron never ticks: there is no such date");
   const [row] = await tx<ScheduleColumns[]>`
     insert into schedules (id, owner_id, name, cron, time_zone, job_type, queue, payload, priority, missed_runs, next_run_at)
-    values (${uuidv7()}, ${ownerId}, ${schedule.name}, ${schedule.cron.trim()}, ${timeZone}, ${schedule.jobType},
+    values (${newId()}, ${ownerId}, ${schedule.name}, ${schedule.cron.trim()}, ${timeZone}, ${schedule.jobType},
       ${schedule.queue ?? DEFAULT_QUEUE}, ${JSON.stringify(schedule.payload)}::text::jsonb, ${schedule.priority ?? 0},
       ${schedule.missedRuns ?? "skip"}, ${next}::text::timestamptz)
     on conflict (owner_id, name) do update set cron = excluded.cron, time_zone = excluded.time_zone, job_type = excluded.job_type,

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Tx } from "#db";
 import type { Budget } from "#shared/usage";
 import type { MessageRole, MultitaskStrategy, Submitted } from "#shared/contracts";
@@ -10,6 +9,7 @@ import { ThreadNotFoundError } from "./errors.ts";
 import { checkGraph, graphJobType } from "./graphs.ts";
 import { lockThread } from "./locks.ts";
 import { makeWay } from "./make-way.ts";
+import { newId } from "./new-id.ts";
 
 export interface NewTurn {
   ownerId: string;
@@ -44,20 +44,20 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   if (first?.threadId && first.decisionSetId) {
     return { jobId: first.jobId, threadId: first.threadId, decisionSetId: first.decisionSetId, status: first.status };
   }
-  const threadId = turn.threadId ?? uuidv7();
+  const threadId = turn.threadId ?? newId();
   await lockThread(tx, threadId);
   if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
   const decisionSet = await openThread(tx, { ...turn, threadId });
   const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
   const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
   const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
-  const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: uuidv7(), ...message })) : [];
+  const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: newId(), ...message })) : [];
   const place = await placeOf(tx, decisionSet.id, turn.parentId ?? forgotten);
   for (const message of history) {
     await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null, parentId: place.parentId });
     place.parentId = message.id;
   }
-  const messageId = uuidv7();
+  const messageId = newId();
   const job = await enqueue(tx, {
     ownerId: turn.ownerId,
     jobType,
@@ -99,7 +99,7 @@ interface OpenThread {
 async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<OpenThread> {
   const [row] = await tx<OpenThread[]>`
     insert into decision_sets (id, thread_id, owner_id, title, graph)
-    values (${uuidv7()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${turn.graph ?? null})
+    values (${newId()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${turn.graph ?? null})
     on conflict (thread_id) do update set updated_at = clock_timestamp(), graph = coalesce(excluded.graph, decision_sets.graph)
       where decision_sets.owner_id = excluded.owner_id
     returning id, graph, xmax = 0 as created`;

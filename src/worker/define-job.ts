@@ -78,7 +78,8 @@ export function defineJob<Payload>({
     async run(context) {
       const parsed = schema.safeParse(context.payload);
       if (!parsed.success) throw new PermanentError(misfit(type, parsed.error));
-      return (await run({ ...context, payload: parsed.data })) ?? {};
+      // Not copied: what the context makes when it is asked for would be made for every run.
+      return (await run(Object.assign(context, { payload: parsed.data }))) ?? {};
     },
   };
 }
@@ -96,10 +97,17 @@ function misfit(type: string, error: z.ZodError): string {
 /** Something to do around every run, such as tracing or a check; call `next` to go on, and return or throw its outcome. */
 export type Middleware = (context: RunContext<unknown>, next: () => Promise<RunResult>) => Promise<RunResult>;
 
-/** The handler with the middleware around it, the first outermost. */
-export function wrapHandler(handler: JobHandler, middleware: readonly Middleware[]): JobHandler["run"] {
+/** The handlers by their types, with the middleware around each, the first outermost. */
+export function wrapHandlers(
+  handlers: readonly JobHandler[],
+  middleware: readonly Middleware[] = [],
+): ReadonlyMap<string, JobHandler> {
+  return new Map(handlers.map((handler) => [handler.type, { ...handler, run: wrap(handler, middleware) }]));
+}
+
+function wrap(handler: JobHandler, middleware: readonly Middleware[]): JobHandler["run"] {
   return middleware.reduceRight<JobHandler["run"]>(
     (inner, around) => (context) => around(context, async () => inner(context)),
-    handler.run,
+    (context) => handler.run(context),
   );
 }

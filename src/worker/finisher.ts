@@ -28,12 +28,14 @@ export class Finisher {
   async finish({ claim, result }: Pick<Waiting, "claim" | "result">): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ claim, result, resolve, reject });
-      if (!this.#writing) void this.#write();
+      if (this.#writing) return;
+      this.#writing = true;
+      // Those that end in the same turn of the event loop share the first statement as well.
+      setImmediate(() => void this.#write());
     });
   }
 
   async #write(): Promise<void> {
-    this.#writing = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST);
       try {

@@ -1,7 +1,7 @@
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
-import { claimKey } from "#queue";
 import type { HeldClaim } from "#queue";
+import { ClaimLedger } from "./heartbeat/claim-ledger.ts";
 import { openThread } from "./open-thread.ts";
 
 /** What the thread is told at its start. */
@@ -11,16 +11,14 @@ export interface HeartSettings {
   leaseMs: number;
   heartbeatMs: number;
   report: { workerId: string; host: string; pid: number; version: string; concurrency: number };
+  /** The memory of the ledger of claims. */
+  claims: SharedArrayBuffer;
 }
 
 export type WorkerState = "active" | "draining" | "stopped";
 
-/** What the worker tells the thread. */
-export type ToHeart =
-  | { type: "hold"; claims: HeldClaim[] }
-  | { type: "drop"; keys: string[] }
-  | { type: "state"; state: WorkerState }
-  | { type: "stop" };
+/** What the worker tells the thread; the claims lie in the ledger. */
+export type ToHeart = { type: "state"; state: WorkerState } | { type: "stop" };
 
 /** What the thread tells the worker. */
 export type FromHeart =
@@ -30,7 +28,9 @@ export type FromHeart =
   | { type: "stopped" };
 
 export interface HeartOptions {
-  settings: HeartSettings;
+  settings: Omit<HeartSettings, "claims">;
+  /** The most claims that are held at once. */
+  mostClaims: number;
   log: Logger;
   /** Called with the keys of claims whose lease is lost for good. */
   onLost: (keys: readonly string[]) => void;
@@ -47,8 +47,9 @@ const LONGEST_RESTART_MS = 5_000;
  */
 export class Heart {
   readonly #options: HeartOptions;
-  readonly #held = new Map<string, HeldClaim>();
-  readonly #dropped: string[] = [];
+  readonly #ledger: ClaimLedger;
+  /** Where each claim stands in the ledger, by its key. */
+  readonly #held = new Map<string, number>();
   #thread: Thread;
   readonly #ready: Promise<void>;
   #markReady: () => void = () => undefined;
@@ -58,6 +59,7 @@ export class Heart {
 
   constructor(options: HeartOptions) {
     this.#options = options;
+    this.#ledger = new ClaimLedger(options.settings.report.workerId, options.mostClaims);
     this.#ready = new Promise((resolve) => {
       this.#markReady = resolve;
     });
@@ -69,25 +71,17 @@ export class Heart {
     return this.#ready;
   }
 
-  /** Extends these leases from now on. */
-  hold(claims: readonly HeldClaim[]): void {
-    if (claims.length === 0) return;
-    const plain = claims.map(({ jobId, attempt, workerId, maxAgeMs }) => ({
-      jobId,
-      attempt,
-      workerId,
-      ...(maxAgeMs !== undefined && { maxAgeMs }),
-    }));
-    for (const claim of plain) this.#held.set(claimKey(claim), claim);
-    this.#send({ type: "hold", claims: plain });
+  /** Extends a lease from now on, until the claim is `maxAgeMs` old. */
+  hold(key: string, claim: Required<Omit<HeldClaim, "workerId">>): void {
+    this.#held.set(key, this.#ledger.add(claim));
   }
 
   /** Leaves a lease alone, because its attempt has ended. */
   drop(key: string): void {
-    if (!this.#held.delete(key)) return;
-    // Jobs end by the hundred: those of one turn of the event loop share a message.
-    if (this.#dropped.length === 0) setImmediate(() => this.#send({ type: "drop", keys: this.#dropped.splice(0) }));
-    this.#dropped.push(key);
+    const place = this.#held.get(key);
+    if (place === undefined) return;
+    this.#held.delete(key);
+    this.#ledger.remove(place);
   }
 
   /** Shows the worker's state in the registry at once. */
@@ -113,7 +107,6 @@ export class Heart {
     if (this.#stopping) return;
     this.#thread = this.#open();
     this.#send({ type: "state", state: this.#state });
-    this.#send({ type: "hold", claims: [...this.#held.values()] });
   }
 
   #send(message: ToHeart): void {
@@ -123,7 +116,7 @@ export class Heart {
 
   #open(): Thread {
     const { settings, log } = this.#options;
-    const thread = openThread("heartbeat/main", settings);
+    const thread = openThread("heartbeat/main", { ...settings, claims: this.#ledger.memory } satisfies HeartSettings);
     thread.on("message", (message: FromHeart) => this.#hear(message));
     thread.on("error", (error) => log.error({ err: { message: error.message } }, "the heartbeat thread failed"));
     thread.on("exit", () => {
@@ -143,7 +136,7 @@ export class Heart {
     } else if (message.type === "beat") {
       this.#restartMs = FIRST_RESTART_MS;
       // A run that ended while the statement was under way is no longer held: its lease is not lost, it is done.
-      const lost = message.lost.filter((key) => this.#held.delete(key));
+      const lost = message.lost.filter((key) => this.#held.has(key));
       if (lost.length > 0) onLost(lost);
       if (message.cancelled.length > 0) onCancelled(message.cancelled);
     }

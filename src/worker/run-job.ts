@@ -3,8 +3,7 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
-import { wrapHandler } from "./define-job.ts";
-import type { JobHandler, Middleware, RunContext, RunResult } from "./define-job.ts";
+import type { JobHandler, RunContext, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import {
   CancelledError,
@@ -20,22 +19,29 @@ import type { Finisher } from "./finisher.ts";
 import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
 
-export interface RunOptions {
+/** What all runs of a worker have in common. */
+export interface RunEnvironment {
   db: Database;
-  /** The log that carries the job, made when it is first asked for. */
-  log: () => Logger;
   /** Whether what goes well is logged. */
   logs: boolean;
+  /** By job type, with their middleware around them. */
   handlers: ReadonlyMap<string, JobHandler>;
-  middleware?: readonly Middleware[];
   finisher: Finisher;
   retry: RetryPolicy;
   defaultTimeoutMs: number;
   leaseMs: number;
-  /** Aborted with LeaseLostError, CancelledError or ShutdownError as the reason. */
-  stop: RunStop;
   /** Aborted when the worker wants to leave. */
   drain: AbortSignal;
+}
+
+export interface Run {
+  job: ClaimedJob;
+  /** Told to stop with LeaseLostError, CancelledError or ShutdownError as the reason. */
+  stop: RunStop;
+  /** The log that carries the job, made when it is first asked for. */
+  log: () => Logger;
+  /** Called when the handler has ended and only the writing of how is left. */
+  onRan: () => void;
 }
 
 /** How an attempt ended. */
@@ -53,18 +59,20 @@ const CANCELLED: AttemptEnd = { outcome: "cancelled" };
 const WAITING: AttemptEnd = { outcome: "waiting" };
 
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
-export async function runJob(job: ClaimedJob, options: RunOptions): Promise<AttemptEnd> {
-  const { log } = options;
+export async function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
   try {
-    const outcome = await execute(job, options).then(
-      (result): Outcome => ({ result }),
-      (error: unknown): Outcome => ({ error }),
-    );
-    return await settle(job, outcome, options);
+    let outcome: Outcome;
+    try {
+      outcome = { result: await execute(run, environment) };
+    } catch (error) {
+      outcome = { error };
+    }
+    run.onRan();
+    return await settle(run, outcome, environment);
   } catch (error) {
     const lost = error instanceof LeaseLostError;
-    if (lost) log().warn("lease lost: nothing was written for this attempt");
-    else log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
+    if (lost) run.log().warn("lease lost: nothing was written for this attempt");
+    else run.log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
     return { outcome: lost ? "lease_lost" : "unsettled", error };
   }
 }
@@ -74,28 +82,28 @@ type Outcome = { result: RunResult } | { error: unknown };
 /** The longest a run of the job may take, in milliseconds: its own, its type's or the worker's timeout. */
 export function timeoutOf(
   job: ClaimedJob,
-  { handlers, defaultTimeoutMs }: Pick<RunOptions, "handlers" | "defaultTimeoutMs">,
+  { handlers, defaultTimeoutMs }: Pick<RunEnvironment, "handlers" | "defaultTimeoutMs">,
 ): number {
   return job.timeoutMs ?? handlers.get(job.jobType)?.timeoutMs ?? defaultTimeoutMs;
 }
 
-async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult> {
-  const { log, handlers, middleware = [], stop } = options;
-  const handler = handlers.get(job.jobType);
+async function execute(run: Run, environment: RunEnvironment): Promise<RunResult> {
+  const { job, stop, log } = run;
+  const handler = environment.handlers.get(job.jobType);
   if (!handler) {
-    const known = [...handlers.keys()].join(", ");
+    const known = [...environment.handlers.keys()].join(", ");
     throw new PermanentError(`Unknown job type ${JSON.stringify(job.jobType)}: this worker runs ${known}`);
   }
-  const timeoutMs = timeoutOf(job, options);
+  const timeoutMs = timeoutOf(job, environment);
   const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-  const teller = new Teller(job, options);
+  const teller = new Teller(run, environment);
   const context: RunContext<unknown> = {
     job,
     payload: job.payload,
     get signal() {
       return stop.signal;
     },
-    drain: options.drain,
+    drain: environment.drain,
     get log() {
       return log();
     },
@@ -107,7 +115,7 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
     if (job.budget !== null) await teller.purse.open();
     faultPoint("before running");
     if (stop.reason) throw stop.reason;
-    return await stop.race(wrapHandler(handler, middleware)(context));
+    return await stop.race(handler.run(context));
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw stop.reason ?? error;
@@ -119,29 +127,29 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
 
 /** What a run tells of itself; made only once it does. */
 class Teller {
-  readonly #job: ClaimedJob;
-  readonly #options: RunOptions;
+  readonly #run: Run;
+  readonly #db: Database;
   #events: EventWriter | undefined;
   #purse: Purse | undefined;
   #closed = false;
 
-  constructor(job: ClaimedJob, options: RunOptions) {
-    this.#job = job;
-    this.#options = options;
+  constructor(run: Run, { db }: RunEnvironment) {
+    this.#run = run;
+    this.#db = db;
   }
 
   get events(): EventWriter {
     if (!this.#events) {
-      const { db, log, stop } = this.#options;
-      this.#events = new EventWriter({ db, job: this.#job, log: log(), onLost: (error) => stop.abort(error) });
+      const { job, log, stop } = this.#run;
+      this.#events = new EventWriter({ db: this.#db, job, log: log(), onLost: (error) => stop.abort(error) });
       if (this.#closed) void this.#events.close();
     }
     return this.#events;
   }
 
   get purse(): Purse {
-    const { db, stop } = this.#options;
-    this.#purse ??= new Purse({ db, job: this.#job, events: this.events, onExceeded: (error) => stop.abort(error) });
+    const { job, stop } = this.#run;
+    this.#purse ??= new Purse({ db: this.#db, job, events: this.events, onExceeded: (error) => stop.abort(error) });
     return this.#purse;
   }
 
@@ -152,37 +160,39 @@ class Teller {
   }
 }
 
-async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): Promise<AttemptEnd> {
-  const { db, log, leaseMs } = options;
-  const write = async <T>(work: () => Promise<T>) => persist(work, leaseMs);
-  if ("error" in outcome) return settleError(job, outcome.error, options);
+async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): Promise<AttemptEnd> {
+  if ("error" in outcome) return settleError(run, outcome.error, environment);
+  const { job, log } = run;
+  const { db, leaseMs, finisher, logs } = environment;
   const { result, effects } = outcome.result;
   if (effects === undefined) {
-    await write(async () => options.finisher.finish({ claim: job, result: result ?? null }));
+    await persist(async () => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
   } else {
     try {
-      await write(async () =>
-        db.transaction(async (tx) => {
-          faultPoint("before completing");
-          if (await complete(tx, job, result)) await effects(tx, job);
-          faultPoint("before the completion commits");
-        }),
+      await persist(
+        async () =>
+          db.transaction(async (tx) => {
+            faultPoint("before completing");
+            if (await complete(tx, job, result)) await effects(tx, job);
+            faultPoint("before the completion commits");
+          }),
+        leaseMs,
       );
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
       // The effects could not be written, so nothing was: that is a failed attempt as any other.
-      return settleError(job, error, options);
+      return settleError(run, error, environment);
     }
   }
   faultPoint("completed");
-  if (options.logs) log().info("job completed");
+  if (logs) log().info("job completed");
   return COMPLETED;
 }
 
 async function settleError(
-  job: ClaimedJob,
+  { job, log, stop }: Run,
   error: unknown,
-  { db, log, retry, handlers, leaseMs, stop }: RunOptions,
+  { db, retry, handlers, leaseMs }: RunEnvironment,
 ): Promise<AttemptEnd> {
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;

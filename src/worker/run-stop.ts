@@ -35,13 +35,9 @@ export class RunStop {
       work.catch(() => undefined);
       throw this.#reason;
     }
-    const stopped = new Promise<never>((_resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       this.#tell = reject;
+      work.then(resolve, reject);
     });
-    try {
-      return await Promise.race([work, stopped]);
-    } finally {
-      this.#tell = undefined;
-    }
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { claim, claimLimited, promote } from "#queue";
 import type { ClaimedJob, Database } from "#queue";
-import { wrapHandler } from "./define-job.ts";
+import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { Finisher } from "./finisher.ts";
 import { RunStop } from "./run-stop.ts";
@@ -26,6 +26,16 @@ const silent = pino({ level: "silent" });
  */
 export async function drain({ db, handlers, middleware = [], most = 1_000 }: DrainOptions): Promise<ClaimedJob[]> {
   const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
+  const environment = {
+    db,
+    logs: false,
+    handlers: wrapHandlers(handlers, middleware),
+    finisher: new Finisher(db),
+    retry: { baseMs: 0, capMs: 0 },
+    defaultTimeoutMs: LEASE_MS,
+    leaseMs: LEASE_MS,
+    drain: new AbortController().signal,
+  };
   const ran: ClaimedJob[] = [];
   for (;;) {
     await db.transaction(promote);
@@ -35,19 +45,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     if (!job) return ran;
     if (ran.length === most) throw new Error(`More than ${most} jobs were ready: does one make another for ever?`);
     ran.push(job);
-    await runJob(job, {
-      db,
-      log: () => silent,
-      logs: false,
-      handlers: new Map(handlers.map((handler) => [handler.type, handler])),
-      middleware,
-      finisher: new Finisher(db),
-      retry: { baseMs: 0, capMs: 0 },
-      defaultTimeoutMs: LEASE_MS,
-      leaseMs: LEASE_MS,
-      stop: new RunStop(),
-      drain: new AbortController().signal,
-    });
+    await runJob({ job, stop: new RunStop(), log: () => silent, onRan: () => undefined }, environment);
   }
 }
 
@@ -86,14 +84,12 @@ export async function runInline(
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
-    waitedMs: 0,
+    waitedMs: null,
     traceContext: null,
     ...options.job,
   };
-  return wrapHandler(
-    handler,
-    options.middleware ?? [],
-  )({
+  const wrapped = wrapHandlers([handler], options.middleware).get(handler.type) ?? handler;
+  return wrapped.run({
     job,
     payload,
     signal: options.signal ?? new AbortController().signal,

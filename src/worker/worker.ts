@@ -1,9 +1,10 @@
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
-import type { Tracer } from "#tracing";
+import type { Span, Tracer } from "#tracing";
+import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
@@ -13,7 +14,7 @@ import { Keeper } from "./keeper.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
-import type { RunOptions } from "./run-job.ts";
+import type { RunEnvironment } from "./run-job.ts";
 import { RunStop } from "./run-stop.ts";
 import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
@@ -43,16 +44,25 @@ export interface WorkerOptions {
 interface Run {
   job: ClaimedJob;
   stop: RunStop;
-  ended: Promise<unknown>;
+  ended: Promise<void>;
+}
+
+interface RunMeans {
+  key: string;
+  stop: RunStop;
+  /** What the attempt is told of in; absent where nothing is traced. */
+  span: Span | undefined;
 }
 
 /** Claims and runs jobs until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #handlers: ReadonlyMap<string, JobHandler>;
-  readonly #finisher: Finisher;
+  readonly #environment: RunEnvironment;
   readonly #keeper: Keeper;
+  /** Every attempt that this worker holds a lease for. */
   readonly #runs = new Map<string, Run>();
+  /** How many of them have a handler that runs; the others are being settled. */
+  #busy = 0;
   readonly #claiming = new Waker();
   readonly #keeping = new Waker();
   #heart: Heart | undefined;
@@ -64,11 +74,20 @@ export class Worker {
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
-    const { db, log, retention, retry } = options;
+    const { db, log, retention, retry, defaultTimeoutMs, leaseMs } = options;
     this.#options = options;
-    this.#handlers = new Map(options.handlers.map((handler) => [handler.type, handler]));
-    this.#finisher = new Finisher(db);
-    const policyOf = (jobType: string) => ({ ...retry, ...this.#handlers.get(jobType)?.retry });
+    const handlers = wrapHandlers(options.handlers, options.middleware);
+    this.#environment = {
+      db,
+      logs: log.isLevelEnabled("info"),
+      handlers,
+      finisher: new Finisher(db),
+      retry,
+      defaultTimeoutMs,
+      leaseMs,
+      drain: this.#draining.signal,
+    };
+    const policyOf = (jobType: string) => ({ ...retry, ...handlers.get(jobType)?.retry });
     this.#keeper = new Keeper({ db, log, retention, policyOf, forgetThreads: options.forgetThreads });
   }
 
@@ -77,6 +96,7 @@ export class Worker {
     const { connection, leaseMs, heartbeatMs, identity, concurrency, log } = this.#options;
     this.#heart = new Heart({
       settings: { ...connection, leaseMs, heartbeatMs, report: { ...identity, concurrency } },
+      mostClaims: 2 * concurrency,
       log,
       onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),
       onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
@@ -132,8 +152,11 @@ export class Worker {
 
   async #claimLoop(): Promise<void> {
     while (!this.#stopping) {
+      // The handlers that end in one turn of the event loop free their places together.
+      await turn();
+      if (this.#stopping) return;
       const seen = this.#claiming.count;
-      const free = this.#options.concurrency - this.#runs.size;
+      const free = this.#freePlaces();
       try {
         if (free > 0 && (await this.#claim(free))) continue;
       } catch (error) {
@@ -143,6 +166,15 @@ export class Worker {
       // A free slot or a notice ends the wait; for what neither tells of, the keeper looks.
       if (!this.#stopping) await this.#claiming.wait(LONGEST_WAIT_MS, seen);
     }
+  }
+
+  /**
+   * How many jobs may be claimed. A job whose handler has ended leaves its place while its end is being written, so that
+   * claims and completions run side by side; bounded, for each of them holds a lease.
+   */
+  #freePlaces(): number {
+    const { concurrency } = this.#options;
+    return Math.min(concurrency - this.#busy, 2 * concurrency - this.#runs.size);
   }
 
   /** Claims and starts jobs; true when more may be had at once. */
@@ -179,37 +211,41 @@ export class Worker {
 
   /** `claimSentMs`: when the claim of them was sent, in milliseconds since 1970. */
   #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
-    const { identity, leaseMs, defaultTimeoutMs, tracer } = this.#options;
-    const logs = this.#options.log.isLevelEnabled("info");
-    const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
-    this.#heart?.hold(jobs.map((job) => ({ ...job, maxAgeMs: timeoutOf(job, timeouts) + leaseMs })));
-    for (const job of jobs) {
-      const key = claimKey(job);
-      const stop = new RunStop();
-      const { jobId, threadId, attempt, jobType } = job;
-      const span = tracer && openAttempt(tracer, job, claimSentMs);
-      const trace = span && { traceId: span.traceId };
-      let own: Logger | undefined;
-      const log = () =>
-        (own ??= this.#options.log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType, ...trace }));
-      if (logs) log().info("job started");
-      const options: RunOptions = {
-        ...this.#options,
-        handlers: this.#handlers,
-        finisher: this.#finisher,
-        drain: this.#draining.signal,
-        log,
-        logs,
-        stop,
-      };
-      const run = span ? followAttempt(span, async () => runJob(job, options)) : runJob(job, options);
-      const ended = run.finally(() => {
-        this.#runs.delete(key);
-        this.#heart?.drop(key);
-        this.#claiming.wake();
-      });
-      this.#runs.set(key, { job, stop, ended });
+    const { tracer } = this.#options;
+    const { leaseMs } = this.#environment;
+    const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
+    // All of them before any handler runs, for the first may keep the event loop busy.
+    for (const { job, key } of claims) {
+      const { jobId, attempt } = job;
+      this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
     }
+    for (const { job, key } of claims) {
+      const stop = new RunStop();
+      this.#busy += 1;
+      const span = tracer && openAttempt(tracer, job, claimSentMs);
+      this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
+    }
+  }
+
+  async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {
+    const log = this.#logOf(job, span);
+    if (this.#environment.logs) log().info("job started");
+    const onRan = () => {
+      this.#busy -= 1;
+      this.#claiming.wake();
+    };
+    const run = { job, stop, log, onRan };
+    await (span ? followAttempt(span, async () => runJob(run, this.#environment)) : runJob(run, this.#environment));
+    this.#runs.delete(key);
+    this.#heart?.drop(key);
+    this.#claiming.wake();
+  }
+
+  #logOf({ jobId, threadId, attempt, jobType }: ClaimedJob, span: Span | undefined): () => Logger {
+    const { log, identity } = this.#options;
+    const trace = span && { traceId: span.traceId };
+    let own: Logger | undefined;
+    return () => (own ??= log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType, ...trace }));
   }
 
   async #keepLoop(): Promise<void> {

@@ -74,11 +74,11 @@ export const jobs = pgTable(
     index("idx_jobs_thread_line")
       .on(table.threadId, table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} = 'thread'`),
-    // One head per thread: two jobs of a thread can never be ready or running at once.
+    // One head per thread: two jobs of a thread can never be ready or running at once. Jobs of no thread stay out of it.
     uniqueIndex("uq_jobs_thread_head")
       .on(table.threadId)
       .where(
-        sql`${table.status} in ('running', 'waiting') or (${table.status} = 'queued' and ${table.hold} is distinct from 'thread')`,
+        sql`${table.threadId} is not null and (${table.status} in ('running', 'waiting') or (${table.status} = 'queued' and ${table.hold} is distinct from 'thread'))`,
       ),
     uniqueIndex("uq_jobs_idempotency_key")
       .on(table.ownerId, table.idempotencyKey)

@@ -1,10 +1,10 @@
-/** The heartbeat's thread: extends the leases of the claims it is told of, and renews the worker's registry entry. */
+/** The heartbeat's thread: extends the leases of the claims in the ledger, and renews the worker's registry entry. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
 import { claimKey, heartbeat, reportWorker } from "#queue";
-import type { HeldClaim } from "#queue";
 import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "../heart.ts";
 import { Waker } from "../waker.ts";
+import { ClaimLedger } from "./claim-ledger.ts";
 
 if (parentPort === null) throw new Error("the heartbeat thread runs within a worker");
 const port = parentPort;
@@ -15,29 +15,26 @@ const db = new Database({
   maxConnections: 1,
   applicationName: "threadmill-heartbeat",
 });
-const held = new Map<string, HeldClaim>();
+const ledger = new ClaimLedger(settings.report.workerId, settings.claims);
 const waker = new Waker();
 const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
 
 const say = (message: FromHeart) => port.postMessage(message);
 
 port.on("message", (message: ToHeart) => {
-  if (message.type === "hold") for (const claim of message.claims) held.set(claimKey(claim), claim);
-  if (message.type === "drop") for (const key of message.keys) held.delete(key);
   if (message.type === "state") life.state = message.state;
   if (message.type === "stop") life.stopping = true;
-  if (message.type === "state" || message.type === "stop") waker.wake();
+  waker.wake();
 });
 
 say({ type: "ready" });
 
 async function beat(): Promise<void> {
-  const claims = [...held.values()];
+  const claims = ledger.read();
   const { kept, cancelled } = await db.call((sql) => heartbeat(sql, claims, settings.leaseMs));
   const lost = claims.map(claimKey).filter((key) => !kept.has(key));
-  for (const key of lost) held.delete(key);
   say({ type: "beat", lost, cancelled: [...cancelled] });
-  await db.call((sql) => reportWorker(sql, { ...settings.report, running: held.size, state: life.state }));
+  await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: life.state }));
 }
 
 while (!life.stopping) {

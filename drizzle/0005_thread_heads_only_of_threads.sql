@@ -1,0 +1,2 @@
+DROP INDEX "uq_jobs_thread_head";--> statement-breakpoint
+CREATE UNIQUE INDEX "uq_jobs_thread_head" ON "jobs" USING btree ("thread_id") WHERE "jobs"."thread_id" is not null and ("jobs"."status" in ('running', 'waiting') or ("jobs"."status" = 'queued' and "jobs"."hold" is distinct from 'thread'));

@@ -1,0 +1,122 @@
+import type { PendingQuery, Row } from "postgres";
+import type { Tx } from "#db";
+import { DEFAULT_MAX_RETRIES } from "#shared/limits";
+import type { Entry } from "./enqueue-many.ts";
+import { nextHold } from "./ready.ts";
+
+/** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
+interface Column {
+  name: string;
+  type: "uuid" | "text" | "int" | "float8" | "jsonb" | "timestamptz";
+  of: (entry: Entry, unfinished: ReadonlySet<string>) => string | number | null | undefined;
+}
+
+const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
+const COLUMNS: readonly Column[] = [
+  { name: "id", type: "uuid", of: (entry) => entry.jobId },
+  { name: "owner_id", type: "text", of: (entry) => entry.ownerId },
+  { name: "decision_set_id", type: "uuid", of: (entry) => entry.decisionSetId },
+  { name: "thread_id", type: "uuid", of: (entry) => entry.threadId },
+  { name: "job_type", type: "text", of: (entry) => entry.jobType },
+  { name: "queue", type: "text", of: (entry) => entry.queue },
+  { name: "priority", type: "int", of: (entry) => entry.priority ?? 0 },
+  { name: "payload", type: "jsonb", of: (entry) => JSON.stringify(entry.payload) },
+  { name: "max_retries", type: "int", of: (entry) => entry.maxRetries ?? DEFAULT_MAX_RETRIES },
+  { name: "idempotency_key", type: "text", of: (entry) => entry.idempotencyKey },
+  { name: "unique_key", type: "text", of: (entry) => entry.uniqueKey },
+  { name: "limit_key", type: "text", of: (entry) => entry.limitKey },
+  { name: "timeout_ms", type: "int", of: (entry) => entry.timeoutMs },
+  { name: "budget", type: "jsonb", of: (entry) => json(entry.budget) },
+  { name: "delay_ms", type: "float8", of: (entry) => entry.delayMs ?? 0 },
+  { name: "due_at", type: "timestamptz", of: (entry) => entry.runAt },
+  {
+    name: "pending_dependencies",
+    type: "int",
+    of: ({ after }, unfinished) => (after ? new Set(after.filter((id) => unfinished.has(id))).size : 0),
+  },
+  { name: "on_dependency_failure", type: "text", of: (entry) => entry.onDependencyFailure ?? "fail" },
+  { name: "trace_context", type: "jsonb", of: (entry) => json(entry.traceContext) },
+  { name: "schedule_id", type: "uuid", of: (entry) => entry.scheduleId },
+  { name: "scheduled_for", type: "timestamptz", of: (entry) => entry.scheduledFor },
+];
+
+export interface Inserted {
+  /** The ids of the jobs that were stored; null where all were. */
+  ids: ReadonlySet<string> | null;
+  /** The queues that have got jobs which a worker may have to look at. */
+  queues: string[];
+}
+
+/** Stores the jobs in one statement, in their order; those whose key or id is taken are left out. */
+export async function insertJobs(
+  tx: Tx,
+  entries: readonly Entry[],
+  { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
+): Promise<Inserted> {
+  const rows = readRows(tx, entries, unfinished);
+  const names = tx.unsafe(NAMES.join(", "));
+  const insert = (clause: PendingQuery<Row[]>) => tx`
+    insert into jobs (${names}, run_at, hold)
+    select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(tx)} end
+    from (
+      select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(tx, entries)} as behind
+      from (${rows}) as entry
+    ) as jobs
+    order by ord ${clause}`;
+  // Those held for a time wake the workers as well: one may be due before they would look again.
+  if (!givenIds && !entries.some(isKeyed)) {
+    const queues = await tx<{ queue: string }[]>`
+      with added as (${insert(tx`returning queue, hold`)})
+      select distinct queue from added where hold is null or hold = 'time'`;
+    return { ids: null, queues: queues.map((row) => row.queue) };
+  }
+  const added = await tx<{ id: string; queue: string; hold: string | null }[]>`
+    ${insert(tx`on conflict do nothing returning id, queue, hold`)}`;
+  const awaited = added.filter((row) => row.hold === null || row.hold === "time");
+  return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
+}
+
+/** The columns of `jobs` that are taken from the rows as they are. */
+const NAMES = COLUMNS.map((column) => column.name).filter((name) => name !== "delay_ms" && name !== "due_at");
+
+function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
+  return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
+}
+
+/** Whether a job stands behind another of its thread, stored or in the batch. */
+function behind(tx: Tx, entries: readonly Entry[]): PendingQuery<Row[]> {
+  if (entries.every((entry) => (entry.threadId ?? null) === null)) return tx`false`;
+  return tx`thread_id is not null and (
+    row_number() over (partition by thread_id order by ord) > 1
+    or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
+  )`;
+}
+
+interface Selected {
+  name: PendingQuery<Row[]>;
+  select: PendingQuery<Row[]>;
+  /** The array that the column's values come from; null where there is one value for all. */
+  list: PendingQuery<Row[]> | null;
+}
+
+/** The jobs as a query's rows. What is the same for all of them, which is most, is sent once: the rest as arrays. */
+function readRows(tx: Tx, entries: readonly Entry[], unfinished: ReadonlySet<string>): PendingQuery<Row[]> {
+  const raw = (text: string) => tx`${tx.unsafe(text)}`;
+  const columns = COLUMNS.map((column): Selected => {
+    const values = entries.map((entry) => column.of(entry, unfinished) ?? null);
+    const isList = column.name === "id" || values.some((value) => value !== values[0]);
+    const isText = column.type === "jsonb" || column.type === "timestamptz";
+    const sent = raw(isText ? "text" : column.type);
+    const list = values as (string | number)[];
+    const type = raw(column.type);
+    const name = raw(column.name);
+    return isList
+      ? { select: tx`${name}::${type}`, list: tx`${list}::${sent}[]`, name }
+      : { select: tx`${values[0] ?? null}::${sent}::${type} as ${name}`, list: null, name };
+  });
+  const lists = columns.flatMap(({ list, name }) => (list === null ? [] : [{ list, name }]));
+  const join = (parts: PendingQuery<Row[]>[]) => parts.reduce((joined, part) => tx`${joined}, ${part}`);
+  return tx`
+    select ord, ${join(columns.map((column) => column.select))}
+    from unnest(${join(lists.map((one) => one.list))}) with ordinality as list (${join(lists.map((one) => one.name))}, ord)`;
+}
