@@ -7,7 +7,7 @@ const resolve = {
   alias: [
     { find: /^#env$/, replacement: `${src}/env.ts` },
     { find: /^#shared\/(.*)$/, replacement: `${src}/shared/$1.ts` },
-    { find: /^#(db|queue|checkpoint|graph|worker|fault)$/, replacement: `${src}/$1/index.ts` },
+    { find: /^#(db|queue|checkpoint|graph|tracing|worker|fault)$/, replacement: `${src}/$1/index.ts` },
   ],
 };
 

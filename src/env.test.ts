@@ -48,6 +48,14 @@ test("good values are taken", () => {
   expect(loadEnv(source)).toMatchObject({ ...source, PORT: 65_535, WORKERS: 0 });
 });
 
+test("what is sent along with spans is read as pairs, the share of traces as a number", () => {
+  const source = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b==, other=c", OTEL_TRACES_SAMPLER_ARG: "0.25" };
+  expect(loadEnv(source)).toMatchObject({
+    OTEL_EXPORTER_OTLP_HEADERS: { "x-key": "a b==", other: "c" },
+    OTEL_TRACES_SAMPLER_ARG: 0.25,
+  });
+});
+
 test.each([
   ["HOST", "0.0.0.0", "must be 127.0.0.1, ::1 or localhost"],
   ["PORT", "0", "must be at least 1"],
@@ -75,6 +83,12 @@ test.each([
   ["OPENAI_BASE_URL", "nowhere", "must be a URL"],
   ["ANTHROPIC_BASE_URL", "nowhere", "must be a URL"],
   ["OLLAMA_BASE_URL", "nowhere", "must be a URL"],
+  ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "must be a URL such as http://127.0.0.1:4318"],
+  ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "must be http/protobuf or http/json"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", SECRET, "must be name=value"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", `key=%${SECRET}`, "must have values that are percent-encoded"],
+  ["OTEL_TRACES_SAMPLER", "some", "must be always_on, always_off or traceidratio"],
+  ["OTEL_TRACES_SAMPLER_ARG", "1.5", "must be a number from 0 to 1"],
   ["LOG_LEVEL", "loud", "must be fatal, error, warn"],
 ])("%s=%s is refused by name, with what it must be", (name, value, remedy) => {
   const message = faultOf({ [name]: value });
@@ -83,7 +97,16 @@ test.each([
 });
 
 test("no value of any variable is in the message, for some are secrets", () => {
-  const names = ["DATABASE_URL", "DATABASE_LISTEN_URL", "OPENAI_BASE_URL", "MODEL", "PORT", "HOST", "LOG_LEVEL"];
+  const names = [
+    "DATABASE_URL",
+    "DATABASE_LISTEN_URL",
+    "OPENAI_BASE_URL",
+    "MODEL",
+    "PORT",
+    "HOST",
+    "LOG_LEVEL",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+  ];
   const message = faultOf(Object.fromEntries(names.map((name) => [name, `${SECRET} x`])));
   for (const name of names) expect(message).toContain(name);
   expect(message).not.toContain(SECRET);

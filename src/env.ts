@@ -18,6 +18,20 @@ const postgresUrl = z.string().refine((value) => /^postgres(ql)?:\/\/./.test(val
   message: "must be a URL like postgres://user:password@host:5432/database",
 });
 
+/** `name=value` pairs with commas between; the values are percent-encoded, as the W3C's baggage is. */
+function readPairs(text: string, context: z.RefinementCtx<string>): Record<string, string> {
+  const pairs = text.split(",").map((pair) => {
+    const [name = "", ...value] = pair.trim().split("=");
+    return [name, value.join("=")] as const;
+  });
+  try {
+    return Object.fromEntries(pairs.map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch {
+    context.addIssue({ code: "custom", message: "must have values that are percent-encoded" });
+    return z.NEVER;
+  }
+}
+
 const settingsSchema = z.object({
   HOST: z
     .enum(
@@ -65,6 +79,40 @@ const settingsSchema = z.object({
   ANTHROPIC_API_KEY: z.string().optional(),
   ANTHROPIC_BASE_URL: z.url("must be a URL").optional(),
   OLLAMA_BASE_URL: z.url("must be a URL such as http://127.0.0.1:11434").optional(),
+  /** Where spans are sent, `/v1/traces` below it; unset, nothing is traced. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: "must be a URL such as http://127.0.0.1:4318" })
+    .optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(
+      ["http/protobuf", "http/json"],
+      "must be http/protobuf or http/json: spans are sent over HTTP, for which collectors mostly listen on port 4318",
+    )
+    .default("http/protobuf"),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .regex(/^[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$/, "must be name=value, several with commas between")
+    .transform(readPairs)
+    .optional(),
+  OTEL_SERVICE_NAME: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z
+    .enum(
+      [
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+      ],
+      "must be always_on, always_off or traceidratio, or one of them after parentbased_",
+    )
+    .default("parentbased_always_on"),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d+)?|1(\.0+)?)$/, "must be a number from 0 to 1")
+    .transform(Number)
+    .default(1),
   LOG_LEVEL: z
     .enum(
       ["fatal", "error", "warn", "info", "debug", "trace", "silent"],

@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { listen } from "#db";
 import type { Database } from "#db";
 import { READY_CHANNEL } from "#queue";
+import type { Tracer } from "#tracing";
 import type { JobHandler } from "../src/worker/define-job.ts";
 import { Worker } from "../src/worker/worker.ts";
 
@@ -17,6 +18,7 @@ export interface TestWorkerOptions {
   poll?: { minMs: number; maxMs: number };
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;
+  tracer?: Tracer;
   /** False runs it as behind a pooler, where LISTEN hears nothing. */
   listens?: boolean;
 }

@@ -7,9 +7,10 @@ import type { JobHandler } from "#worker";
 import { createTestDatabase } from "./database.ts";
 import { deferred } from "./deferred.ts";
 import { startWorker } from "./start-worker.ts";
-import type { TestWorker } from "./start-worker.ts";
+import type { TestWorker, TestWorkerOptions } from "./start-worker.ts";
 
 const OWNER_ID = "local";
+const OFTEN = { heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } };
 
 /** A database with workers that run chat turns on it. */
 export async function openTurns() {
@@ -28,8 +29,8 @@ export async function openTurns() {
     db,
     options,
     stopWorkers,
-    async startWorker(handlers: readonly JobHandler[]): Promise<TestWorker> {
-      const worker = await startWorker({ db, url, handlers, heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } });
+    async startWorker(handlers: readonly JobHandler[], more: Partial<TestWorkerOptions> = {}): Promise<TestWorker> {
+      const worker = await startWorker({ db, url, handlers, ...OFTEN, ...more });
       running.push(worker);
       return worker;
     },

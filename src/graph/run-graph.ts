@@ -1,6 +1,6 @@
 import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import { AIMessage, HumanMessage, SystemMessage } from "@langchain/core/messages";
-import type { BaseMessage, UsageMetadata } from "@langchain/core/messages";
+import type { BaseMessage } from "@langchain/core/messages";
 import type { LLMResult } from "@langchain/core/outputs";
 import { GraphDrained, RunControl } from "@langchain/langgraph";
 import type { Pregel } from "@langchain/langgraph";
@@ -8,6 +8,8 @@ import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { DrainedError, PermanentGraphError } from "./errors.ts";
 import { findStart, readQuestions } from "./find-start.ts";
 import { EVENT_MODES, readStream } from "./read-stream.ts";
+import { readUse } from "./read-use.ts";
+import { traceRun } from "./trace-run.ts";
 import type { Ending, ModelUse, PastMessage, TurnInput, TurnOptions } from "./turn.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- any graph, whatever its nodes and channels
@@ -26,10 +28,17 @@ export interface Runnable {
  * what it asks people.
  * @throws DrainedError when it was asked to drain: run it again elsewhere. Else what the graph's nodes throw.
  */
-export async function runGraph(
+export async function runGraph(runnable: Runnable, input: TurnInput, options: TurnOptions): Promise<Ending<unknown>> {
+  const meters = options.onUse ? [new Meter(options.onUse)] : [];
+  const { tracer } = options;
+  if (!tracer) return runTurn(runnable, input, { ...options, callbacks: meters });
+  return traceRun(tracer, async (spans) => runTurn(runnable, input, { ...options, callbacks: [...meters, spans] }));
+}
+
+async function runTurn(
   { graph, saver, toInput }: Runnable,
   input: TurnInput,
-  options: TurnOptions,
+  options: TurnOptions & { callbacks: BaseCallbackHandler[] },
 ): Promise<Ending<unknown>> {
   const { runId, signal, answers = new Map<string, unknown>(), branch, onEvent, onStep } = options;
   const { threadId } = input;
@@ -50,7 +59,7 @@ export async function runGraph(
       control,
       durability: "sync",
       streamMode: onEvent ? ["values", ...EVENT_MODES] : ["values", "updates"],
-      ...(options.onUse && { callbacks: [new Meter(options.onUse)] }),
+      ...(options.callbacks.length > 0 && { callbacks: options.callbacks }),
     });
     for await (const [mode, chunk] of stream as AsyncIterable<[string, unknown]>) {
       if (typeof chunk === "object" && chunk !== null && "__interrupt__" in chunk) stopped = true;
@@ -93,12 +102,8 @@ class Meter extends BaseCallbackHandler {
     this.#onUse = onUse;
   }
 
-  override handleLLMEnd({ generations }: LLMResult): void {
-    for (const generation of generations.flat()) {
-      const message = "message" in generation ? (generation.message as { usage_metadata?: UsageMetadata }) : undefined;
-      const used = message?.usage_metadata;
-      if (used) this.#onUse({ inputTokens: used.input_tokens, outputTokens: used.output_tokens });
-    }
+  override handleLLMEnd(result: LLMResult): void {
+    for (const use of readUse(result)) this.#onUse(use);
   }
 }
 

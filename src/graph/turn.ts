@@ -1,3 +1,5 @@
+import type { Tracer } from "#tracing";
+
 /** One message of a turn's past. */
 export interface PastMessage {
   id: string;
@@ -64,6 +66,8 @@ export interface TurnOptions {
   onEvent?: (event: TurnEvent) => void;
   /** Called when a model has answered. */
   onUse?: (use: ModelUse) => void;
+  /** What the run's parts are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
 }
 
 export interface Branch {

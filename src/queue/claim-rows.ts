@@ -23,7 +23,8 @@ export function takePicked(sql: Executor, { workerId, leaseMs }: ClaimOptions): 
 export function claimedColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
     claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries,
-    claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn`;
+    claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn,
+    case when claimed.trace_context is not null then extract(epoch from claimed.claimed_at - claimed.run_at) * 1000 end::float8 as waited_ms`;
 }
 
 export interface ClaimRow {
@@ -43,6 +44,7 @@ export interface ClaimRow {
   budget: Budget | null;
   event_seq: number;
   trace_context: string | null;
+  waited_ms: number | null;
 }
 
 export function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
@@ -63,6 +65,7 @@ export function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
     timeoutMs: row.timeout_ms,
     budget: row.budget,
     eventSeq: row.event_seq,
+    waitedMs: row.waited_ms,
     traceContext: row.trace_context === null ? null : (JSON.parse(row.trace_context) as Record<string, string>),
   };
 }

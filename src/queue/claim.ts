@@ -32,6 +32,8 @@ export interface ClaimedJob extends Claim {
   budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
+  /** How long it had been due when it was claimed, in milliseconds; null for a job without a trace context. */
+  waitedMs: number | null;
   /** W3C trace context of the submitter; null when there was none. */
   traceContext: Record<string, string> | null;
 }

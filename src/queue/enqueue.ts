@@ -36,7 +36,7 @@ export interface NewJob {
   /** What to do when one of them fails or is cancelled: fail as well (the default), or run anyway. */
   onDependencyFailure?: "fail" | "run" | undefined;
   /** W3C trace context of the submitter. */
-  traceContext?: Record<string, string> | undefined;
+  traceContext?: Readonly<Record<string, string>> | undefined;
   /** Of jobs that a schedule makes: the schedule and the tick. */
   scheduleId?: string | undefined;
   scheduledFor?: string | undefined;

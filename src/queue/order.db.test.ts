@@ -175,6 +175,7 @@ async function claimOf(jobId: string) {
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
+    waitedMs: null,
     traceContext: null,
   };
 }

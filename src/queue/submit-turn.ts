@@ -29,7 +29,7 @@ export interface NewTurn {
   /** The reply to branch after, or the user's message to branch in place of. */
   parentId?: string | undefined;
   budget?: Budget | undefined;
-  traceContext?: Record<string, string> | undefined;
+  traceContext?: Readonly<Record<string, string>> | undefined;
 }
 
 const TITLE_CHARS = 80;

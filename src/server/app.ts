@@ -8,6 +8,7 @@ import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
 import type { Health } from "#shared/rest";
+import type { Tracer } from "#tracing";
 import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { JobCounter } from "./job-counter.ts";
@@ -25,6 +26,8 @@ export interface AppOptions {
   /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
   feeds?: JobFeeds;
   logLevel: string;
+  /** What submits are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
   /** Where log lines go; standard output unless given. */
   logTo?: { write: (line: string) => void };
 }
@@ -37,6 +40,7 @@ const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.ur
 export async function buildApp({
   db,
   feeds = new JobFeeds(db),
+  tracer,
   logLevel,
   logTo,
 }: AppOptions): Promise<FastifyInstance> {
@@ -76,6 +80,8 @@ export async function buildApp({
         counter,
         ownerId: OWNER_ID,
         log: req.log,
+        tracer,
+        headers: req.headers,
         signal: callers.whenGone(res),
       }),
       responseMeta: ({ errors }) =>
@@ -84,7 +90,7 @@ export async function buildApp({
           : {},
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
-  addRest(app, { db, ownerId: OWNER_ID, callers });
+  addRest(app, { db, ownerId: OWNER_ID, callers, tracer });
   addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
   addOpenApi(app);
   addHealth(app, db);

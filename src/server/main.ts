@@ -1,9 +1,13 @@
+import { hostname } from "node:os";
+import type { FastifyInstance } from "fastify";
 import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { EVENTS_CHANNEL } from "#queue";
+import { openTracer } from "#tracing";
 import { buildApp } from "./app.ts";
 import { JobFeeds } from "./job-feeds.ts";
+import { mapError } from "./map-error.ts";
 
 const BAD_CONFIGURATION = 78;
 
@@ -24,19 +28,19 @@ async function main(settings: Settings): Promise<void> {
     channel: EVENTS_CHANNEL,
     onSignal: (jobId) => feeds.hear(jobId),
   });
-  const app = await buildApp({ db, feeds, logLevel: settings.LOG_LEVEL });
-  try {
-    await app.listen({ host: settings.HOST, port: settings.PORT });
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES")) {
-      const why = error.code === "EACCES" ? "may not be opened by this user" : "is in use";
-      throw new SettingsError(
-        `PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
+  const tracer = await openTracer({
+    settings,
+    serviceName: "threadmill-server",
+    instanceId: `${hostname()}-${process.pid}`,
+    // As callers are told: the text of unknown errors is for the log alone.
+    describe: (error) => ({ name: error instanceof Error ? error.name : "Error", message: mapError(error).message }),
+    log: {
+      warn: (fields, text) => app.log.warn(fields, text),
+      info: (fields, text) => app.log.info(fields, text),
+    },
+  });
+  const app = await buildApp({ db, feeds, tracer, logLevel: settings.LOG_LEVEL });
+  await listenOn(app, settings);
   process.send?.({ type: "ready" });
 
   let leaving = false;
@@ -50,6 +54,8 @@ async function main(settings: Settings): Promise<void> {
       await app.close();
       await listener.stop();
       await db.close();
+      clearTimeout(forced);
+      await tracer?.close();
       process.exit(0);
     })();
   };
@@ -57,6 +63,22 @@ async function main(settings: Settings): Promise<void> {
   process.on("SIGINT", () => leave("SIGINT"));
   // The launcher is gone: nobody is left to stop this process.
   process.on("disconnect", () => leave("disconnect"));
+}
+
+/** @throws SettingsError when the port is taken or not this user's to open. */
+async function listenOn(app: FastifyInstance, settings: Settings): Promise<void> {
+  try {
+    await app.listen({ host: settings.HOST, port: settings.PORT });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES")) {
+      const why = error.code === "EACCES" ? "may not be opened by this user" : "is in use";
+      throw new SettingsError(
+        `PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
 }
 
 try {

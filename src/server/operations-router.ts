@@ -34,6 +34,7 @@ import {
   scheduleIdInputSchema,
 } from "#shared/operations";
 import { mapError } from "./map-error.ts";
+import { traceSubmit } from "./trace-submit.ts";
 import { describeFaults, procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 
@@ -123,8 +124,10 @@ export const jobActions = {
 
 /** Makes a job that writes the thread as one document; the document is the job's result. */
 export const exportProcedure = procedure.input(exportPayloadSchema).mutation(async ({ ctx, input }) => {
-  const job = await ctx.db.transaction(async (tx) =>
-    enqueue(tx, { ownerId: ctx.ownerId, jobType: EXPORT_JOB_TYPE, payload: input }),
+  const job = await traceSubmit({ ...ctx, entry: "threads.export" }, async (traceContext) =>
+    ctx.db.transaction(async (tx) =>
+      enqueue(tx, { ownerId: ctx.ownerId, jobType: EXPORT_JOB_TYPE, payload: input, traceContext }),
+    ),
   );
   return { jobId: job.jobId };
 });

@@ -6,7 +6,9 @@ import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
 import { toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
+import type { Tracer } from "#tracing";
 import type { Callers } from "./callers.ts";
+import { traceSubmit } from "./trace-submit.ts";
 import { describeFaults } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
 
@@ -14,20 +16,24 @@ interface RestOptions {
   db: Database;
   ownerId: string;
   callers: Callers;
+  /** Absent where nothing is traced. */
+  tracer: Tracer | undefined;
 }
 
 const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
-export function addRest(app: FastifyInstance, { db, ownerId, callers }: RestOptions): void {
+export function addRest(app: FastifyInstance, { db, ownerId, callers, tracer }: RestOptions): void {
   const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
-    const submitted = await db.transaction((tx) =>
-      submitTurn(tx, {
-        ownerId,
-        content: body.messages.at(-1)?.content ?? "",
-        history: body.messages.slice(0, -1),
-        threadId: body.thread_id ?? undefined,
-      }),
+    const turn = {
+      ownerId,
+      content: body.messages.at(-1)?.content ?? "",
+      history: body.messages.slice(0, -1),
+      threadId: body.thread_id ?? undefined,
+    };
+    const entry = `${request.method} ${request.routeOptions.url ?? ""}`;
+    const submitted = await traceSubmit({ tracer, headers: request.headers, entry }, async (traceContext) =>
+      db.transaction((tx) => submitTurn(tx, { ...turn, traceContext })),
     );
     request.log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
     return submitted;

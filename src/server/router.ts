@@ -25,12 +25,15 @@ import {
 } from "#shared/contracts";
 import type { SubmitInput } from "#shared/contracts";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
+import { traceSubmit } from "./trace-submit.ts";
 import { procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
 
-async function submit({ db, ownerId, log }: Context, input: SubmitInput) {
-  const submitted = await db.transaction((tx) => submitTurn(tx, { ...input, ownerId }));
+async function submit({ db, ownerId, log, ...caller }: Context, input: SubmitInput, entry: string) {
+  const submitted = await traceSubmit({ ...caller, entry }, async (traceContext) =>
+    db.transaction((tx) => submitTurn(tx, { ...input, ownerId, traceContext })),
+  );
   log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
   return submitted;
 }
@@ -47,10 +50,10 @@ const listThreadsInputSchema = z
 
 const chat = router({
   /** Stores one message and its job; answers once both are committed. */
-  submit: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => submit(ctx, input)),
+  submit: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => submit(ctx, input, "chat.submit")),
   /** Submits and waits for the end, five minutes at the most. */
   send: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => {
-    const { jobId } = await submit(ctx, input);
+    const { jobId } = await submit(ctx, input, "chat.send");
     return waitForEnd({ ...ctx, jobId });
   }),
   /** Answers what a job asks; it goes on from there. */

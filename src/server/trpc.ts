@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { FastifyBaseLogger } from "fastify";
 import { ZodError } from "zod";
 import type { Database } from "#queue";
+import type { Tracer } from "#tracing";
 import type { JobCounter } from "./job-counter.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 import { mapError } from "./map-error.ts";
@@ -14,6 +16,9 @@ export interface Context {
   signal: AbortSignal;
   feeds: JobFeeds;
   counter: JobCounter;
+  /** Absent where nothing is traced. */
+  tracer: Tracer | undefined;
+  headers: IncomingHttpHeaders;
 }
 
 const PING_MS = 10_000;

@@ -12,6 +12,7 @@ import { loadGraphs, openModel } from "#graph";
 import type { ChatModel, LoadedGraph } from "#graph";
 import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL, registerGraphs } from "#queue";
 import type { Claim } from "#queue";
+import { openTracer } from "#tracing";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
 import { graphJob } from "./graph-job.ts";
@@ -30,6 +31,13 @@ async function main(settings: Settings): Promise<void> {
     throw new SettingsError(
       "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
     );
+  const tracer = await openTracer({
+    settings,
+    serviceName: "threadmill-worker",
+    instanceId: workerId,
+    describe: describeError,
+    log,
+  });
   const connection = { url, prepare: settings.DATABASE_PREPARE === "true" };
   const db = new Database({
     ...connection,
@@ -41,6 +49,7 @@ async function main(settings: Settings): Promise<void> {
     db,
     openSaver: (claim) => openSaver(db, claim),
     price: settings.MODEL_PRICE ?? null,
+    tracer,
   };
   const graphs = await offerGraphs(db, log, settings.LANGGRAPH_CONFIG);
   const worker = new Worker({
@@ -61,6 +70,7 @@ async function main(settings: Settings): Promise<void> {
     defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
     retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
     forgetThreads: pruneCheckpoints,
+    tracer,
   });
   await worker.start();
   const listeners = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);
@@ -69,7 +79,7 @@ async function main(settings: Settings): Promise<void> {
   leaveOnSignals(log, async () => {
     await worker.stop(settings.SHUTDOWN_GRACE_MS);
     await Promise.all(listeners.map(async (listener) => listener.stop()));
-    await db.close();
+    await Promise.all([db.close(), tracer?.close()]);
   });
 }
 

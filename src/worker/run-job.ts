@@ -44,8 +44,22 @@ export interface Run {
   onRan: () => void;
 }
 
+/** How an attempt ended. */
+export interface AttemptEnd {
+  /** As the job's history has it; `lease_lost` and `unsettled` where the attempt could write nothing. */
+  outcome: "completed" | "failed" | "timed_out" | "released" | "cancelled" | "waiting" | "lease_lost" | "unsettled";
+  /** What was thrown, where that was a failure. */
+  error?: unknown;
+  willRetry?: boolean;
+}
+
+const COMPLETED: AttemptEnd = { outcome: "completed" };
+const RELEASED: AttemptEnd = { outcome: "released" };
+const CANCELLED: AttemptEnd = { outcome: "cancelled" };
+const WAITING: AttemptEnd = { outcome: "waiting" };
+
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
-export async function runJob(run: Run, environment: RunEnvironment): Promise<void> {
+export async function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
   try {
     let outcome: Outcome;
     try {
@@ -54,10 +68,12 @@ export async function runJob(run: Run, environment: RunEnvironment): Promise<voi
       outcome = { error };
     }
     run.onRan();
-    await settle(run, outcome, environment);
+    return await settle(run, outcome, environment);
   } catch (error) {
-    if (error instanceof LeaseLostError) run.log().warn("lease lost: nothing was written for this attempt");
+    const lost = error instanceof LeaseLostError;
+    if (lost) run.log().warn("lease lost: nothing was written for this attempt");
     else run.log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
+    return { outcome: lost ? "lease_lost" : "unsettled", error };
   }
 }
 
@@ -144,7 +160,7 @@ class Teller {
   }
 }
 
-async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): Promise<void> {
+async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): Promise<AttemptEnd> {
   if ("error" in outcome) return settleError(run, outcome.error, environment);
   const { job, log } = run;
   const { db, leaseMs, finisher, logs } = environment;
@@ -170,34 +186,39 @@ async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): 
   }
   faultPoint("completed");
   if (logs) log().info("job completed");
-  return undefined;
+  return COMPLETED;
 }
 
 async function settleError(
   { job, log, stop }: Run,
   error: unknown,
   { db, retry, handlers, leaseMs }: RunEnvironment,
-): Promise<void> {
+): Promise<AttemptEnd> {
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
     await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    return log().info("job released");
+    log().info("job released");
+    return RELEASED;
   }
   if (error instanceof SnoozeError) {
     await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    return log().info({ delayMs: error.delayMs }, "job snoozed");
+    log().info({ delayMs: error.delayMs }, "job snoozed");
+    return RELEASED;
   }
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
-    return log().info("job cancelled");
+    log().info("job cancelled");
+    return CANCELLED;
   }
   if (error instanceof WaitError) {
     const status = await write((tx) => park(tx, job, error.questions));
     faultPoint("parked");
-    return log().info({ status, questions: error.questions.length }, "job waits for a person");
+    log().info({ status, questions: error.questions.length }, "job waits for a person");
+    return WAITING;
   }
   const described = describeError(error);
+  const outcome = error instanceof JobTimeoutError ? "timed_out" : "failed";
   faultPoint("before failing");
   const status = await write((tx) =>
     fail(tx, job, {
@@ -205,7 +226,7 @@ async function settleError(
       retry: { ...retry, ...handlers.get(job.jobType)?.retry },
       permanent: error instanceof PermanentError,
       delayMs: error instanceof RetryAfterError ? error.delayMs : undefined,
-      outcome: error instanceof JobTimeoutError ? "timed_out" : "failed",
+      outcome,
     }),
   );
   faultPoint("failed");
@@ -214,7 +235,8 @@ async function settleError(
   const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
     status
   ];
-  return log().warn({ err: described }, said);
+  log().warn({ err: described }, said);
+  return status === "cancelled" ? CANCELLED : { outcome, error, willRetry: status === "queued" };
 }
 
 const RESEND_MS = 500;

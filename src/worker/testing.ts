@@ -84,6 +84,7 @@ export async function runInline(
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
+    waitedMs: null,
     traceContext: null,
     ...options.job,
   };

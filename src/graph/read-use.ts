@@ -1,0 +1,12 @@
+import type { UsageMetadata } from "@langchain/core/messages";
+import type { LLMResult } from "@langchain/core/outputs";
+import type { ModelUse } from "./turn.ts";
+
+/** What a call of a model has used, for each of its answers that says so. */
+export function readUse({ generations }: LLMResult): ModelUse[] {
+  return generations.flat().flatMap((generation) => {
+    const message = "message" in generation ? (generation.message as { usage_metadata?: UsageMetadata }) : undefined;
+    const used = message?.usage_metadata;
+    return used ? [{ inputTokens: used.input_tokens, outputTokens: used.output_tokens }] : [];
+  });
+}

@@ -1,0 +1,138 @@
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Context, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { chooseSampler } from "./choose-sampler.ts";
+import { InnermostContextManager } from "./innermost-context.ts";
+import type { OpenTracerOptions } from "./open-tracer.ts";
+import type { Attributes, Span, SpanOptions, TraceContext, Tracer } from "./tracer.ts";
+import { WatchedExporter } from "./watched-exporter.ts";
+
+const CLOSE_MS = 2_000;
+const KINDS = {
+  internal: SpanKind.INTERNAL,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+  client: SpanKind.CLIENT,
+};
+const PROPAGATOR = new W3CTraceContextPropagator();
+const MAP_GETTER = {
+  keys: (carrier: TraceContext) => Object.keys(carrier),
+  get: (carrier: TraceContext, key: string) => carrier[key],
+};
+const MAP_SETTER = {
+  set: (carrier: Record<string, string>, key: string, value: string) => void (carrier[key] = value),
+};
+
+/** Begins to trace to the exporter, also what other code of the process tells OpenTelemetry. */
+export function startTracer(options: OpenTracerOptions, exporter: SpanExporter): Tracer {
+  const { settings, serviceName, instanceId, describe, log } = options;
+  const provider = new TracerProvider({
+    sampler: chooseSampler(settings),
+    resource: defaultResource()
+      .merge(resourceFromAttributes({ "service.name": serviceName, "service.instance.id": instanceId }))
+      .merge(detectResources({ detectors: [envDetector] }))
+      .merge(resourceFromAttributes(settings.OTEL_SERVICE_NAME ? { "service.name": settings.OTEL_SERVICE_NAME } : {})),
+    spanProcessors: [new BatchSpanProcessor({ exporter: new WatchedExporter(exporter, settings, log) })],
+  });
+  const manager = new InnermostContextManager();
+  // Where an agent has set OpenTelemetry up already, its spans and these still join, for both ask for the active one.
+  const undo = [
+    context.setGlobalContextManager(manager) && (() => context.disable()),
+    trace.setGlobalTracerProvider(provider) && (() => trace.disable()),
+    propagation.setGlobalPropagator(PROPAGATOR) && (() => propagation.disable()),
+  ].filter((step) => step !== false);
+  const tracer = provider.getTracer("threadmill");
+  return {
+    start: (name, spanOptions = {}) => startSpan({ tracer, manager, describe }, name, spanOptions),
+    async close() {
+      let timer: NodeJS.Timeout | undefined;
+      const over = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_MS);
+      });
+      // What could not be sent was told of by then.
+      await Promise.race([provider.shutdown().catch(() => undefined), over]);
+      clearTimeout(timer);
+      for (const step of undo) step();
+    },
+  };
+}
+
+interface Means extends Pick<OpenTracerOptions, "describe"> {
+  tracer: ApiTracer;
+  manager: InnermostContextManager;
+}
+
+function startSpan(means: Means, name: string, { kind = "internal", attributes = {}, parent, startMs }: SpanOptions) {
+  const span = means.tracer.startSpan(
+    name,
+    { kind: KINDS[kind], attributes: present(attributes), ...(startMs !== undefined && { startTime: startMs }) },
+    contextOf(parent),
+  );
+  return new OtlpSpan(means, span);
+}
+
+function contextOf(parent: SpanOptions["parent"]): Context {
+  if (parent === undefined) return context.active();
+  if (parent instanceof OtlpSpan) return parent.inner;
+  return PROPAGATOR.extract(context.active(), parent, MAP_GETTER);
+}
+
+class OtlpSpan implements Span {
+  /** The context of what is part of it. */
+  readonly inner: Context;
+  readonly #means: Means;
+  readonly #span: ApiSpan;
+
+  constructor(means: Means, span: ApiSpan) {
+    this.#means = means;
+    this.#span = span;
+    this.inner = trace.setSpan(ROOT_CONTEXT, span);
+  }
+
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  get context(): TraceContext {
+    const carrier: Record<string, string> = {};
+    PROPAGATOR.inject(this.inner, carrier, MAP_SETTER);
+    return carrier;
+  }
+
+  set(attributes: Attributes): void {
+    this.#span.setAttributes(present(attributes));
+  }
+
+  fail(error: unknown): void {
+    const { name, message, stack } = this.#means.describe(error);
+    this.#span.recordException({ name, message, ...(stack && { stack }) });
+    this.#span.setAttribute("error.type", name);
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
+  }
+
+  end(): void {
+    this.#span.end();
+  }
+
+  run<T>(work: () => T, innermost?: () => Span | undefined): T {
+    const own = trace.setSpan(context.active(), this.#span);
+    if (innermost) {
+      this.#means.manager.refine(own, () => {
+        const part = innermost();
+        return part instanceof OtlpSpan ? part.#span : undefined;
+      });
+    }
+    return context.with(own, work);
+  }
+}
+
+function present(attributes: Attributes): Record<string, string | number | boolean> {
+  return Object.fromEntries(
+    Object.entries(attributes).filter(
+      (entry): entry is [string, string | number | boolean] => entry[1] !== undefined && entry[1] !== null,
+    ),
+  );
+}

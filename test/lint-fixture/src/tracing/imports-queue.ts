@@ -1,0 +1,3 @@
+// violates: layers/cross-layer
+import { enqueue } from "#queue";
+export const add = enqueue;
