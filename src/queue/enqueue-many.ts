@@ -8,7 +8,7 @@ import { lockDependencies, recordDependencies } from "./dependencies.ts";
 import type { EnqueuedJob, NewJob } from "./enqueue.ts";
 import { InvalidJobError } from "./errors.ts";
 import { lockAll } from "./locks.ts";
-import { nextHold } from "./ready.ts";
+import { nextHold, readyHeadless } from "./ready.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
@@ -22,18 +22,27 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
     throw new InvalidJobError(`jobs must be at most ${MAX_BATCH_JOBS}: split the batch`);
   const entries = jobs.map((job) => ({
     ...job,
+    // As the database writes them: ids are compared, and name locks.
     jobId: job.jobId?.toLowerCase() ?? uuidv7(),
+    threadId: job.threadId?.toLowerCase(),
+    after: job.after?.map((id) => id.toLowerCase()),
     queue: job.queue ?? DEFAULT_QUEUE,
   }));
   checkJobs(entries);
-  const unfinished = await lockDependencies(tx, entries);
   const limited = limitedKeys(entries);
-  await lockBatch(tx, entries, limited);
+  const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
+  await lockBatch(tx, threads, limited);
+  const unfinished = await lockDependencies(tx, entries);
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   await tx`
     insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
     where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing`;
   const added = new Map((await insertJobs(tx, entries, unfinished)).map((row) => [row.id, row]));
+  if (added.size < entries.length) {
+    checkMissing(entries, added);
+    // One that was not added may have been taken for its thread's head.
+    for (const threadId of threads) await readyHeadless(tx, threadId);
+  }
   await recordDependencies(
     tx,
     entries.filter((entry) => added.has(entry.jobId)),
@@ -72,16 +81,28 @@ function limitedKeys(entries: readonly Entry[]) {
   ];
 }
 
-async function lockBatch(tx: Tx, entries: readonly Entry[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
-  const threads = [...new Set(entries.flatMap((entry) => (entry.threadId ? [`thread:${entry.threadId}`] : [])))];
+async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
   const limits = limited.map((key) => `limit:${key.queue}:${key.limitKey}`);
   if (threads.length + limits.length > MAX_BATCH_LOCKS) {
     throw new InvalidJobError(
       `jobs must have at most ${MAX_BATCH_LOCKS} different threadIds and limitKeys: split the batch`,
     );
   }
-  await lockAll(tx, threads);
+  await lockAll(
+    tx,
+    threads.map((id) => `thread:${id}`),
+  );
   await lockAll(tx, limits);
+}
+
+/** @throws InvalidJobError when a job of the batch waits for one that was not added, because its key has another. */
+function checkMissing(entries: readonly Entry[], added: ReadonlyMap<string, Added>): void {
+  const missing = new Set(entries.map((entry) => entry.jobId).filter((id) => !added.has(id)));
+  for (const entry of entries) {
+    const id = added.has(entry.jobId) ? entry.after?.find((one) => missing.has(one)) : undefined;
+    if (id !== undefined)
+      throw new InvalidJobError(`after names job ${id} of the batch, whose key has a job already: name that one`);
+  }
 }
 
 interface Added {
