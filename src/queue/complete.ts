@@ -1,4 +1,5 @@
 import type { Executor, Tx } from "#db";
+import { toStorableJson } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
 import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
@@ -11,13 +12,14 @@ import { notifyEvents } from "./wake.ts";
  * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
  * call ended it: write the effects then. False when an earlier call of this very attempt had, whose answer was lost:
  * its effects are there.
- * @throws LeaseLostError when the attempt no longer owns the job; let it roll the transaction back.
+ * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored as
+ * JSON; let it roll the transaction back.
  */
 export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
   const [ended] = await tx<{ has_dependents: boolean; event_seq: number }[]>`
-    update jobs set status = 'completed', result = ${JSON.stringify(result ?? null)}::text::jsonb, error_message = null,
+    update jobs set status = 'completed', result = ${toStorableJson("result", result ?? null)}::text::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     where ${holdsLease(tx, claim)}
     returning has_dependents, event_seq`;
@@ -39,16 +41,21 @@ export interface Completion {
 
 /**
  * Ends many jobs well in one statement: those of no thread, no limited key and no dependents, which nothing waits for.
- * Returns the claims it did not end, because they are of the others or have lost their lease: `complete` tells which.
+ * Returns the claims it did not end, because they are of the others, have lost their lease or have a result that cannot
+ * be stored: `complete` tells which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
-  const alone = completions.filter(({ claim }) => claim.threadId === null && claim.limitKey === null);
+  const alone = completions.flatMap(({ claim, result }) => {
+    if (claim.threadId !== null || claim.limitKey !== null) return [];
+    const json = tryJson(result ?? null);
+    return json === undefined ? [] : [{ claim, json }];
+  });
   if (alone.length === 0) return [...completions];
   const rows = await sql<{ id: string; attempt: number; event_seq: number }[]>`
     update jobs set status = 'completed', result = done.result::jsonb, error_message = null, worker_id = null,
       lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
-      ${alone.map(({ claim }) => claim.workerId)}::text[], ${alone.map(({ result }) => JSON.stringify(result ?? null))}::text[])
+      ${alone.map(({ claim }) => claim.workerId)}::text[], ${alone.map(({ json }) => json)}::text[])
       as done (id, attempt, worker_id, result)
     -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
     where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = done.worker_id
@@ -57,4 +64,12 @@ export async function completeMany<T extends Completion>(sql: Executor, completi
   for (const row of rows) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
   const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
+}
+
+function tryJson(result: unknown): string | undefined {
+  try {
+    return toStorableJson("result", result);
+  } catch {
+    return undefined;
+  }
 }

@@ -12,10 +12,12 @@ import {
   discard,
   fail,
   heartbeat,
+  InvalidJobError,
   JobConflictError,
   JobNotFoundError,
   LeaseLostError,
   listDeadLetters,
+  MAX_DELAY_MS,
   prune,
   READY_CHANNEL,
   readEvents,
@@ -242,6 +244,65 @@ test("a dead letter is queued again with all its retries, an edited payload, and
   ]);
   expect(attempts.map((one) => one.outcome)).toEqual(["failed", "failed", "completed"]);
   await expect(inTx(async (tx) => redrive(tx, key(jobId)))).rejects.toThrow(JobConflictError);
+});
+
+test.each<[number, string]>([
+  [Number.NaN, "the policy's"],
+  [Number.POSITIVE_INFINITY, "the policy's"],
+  [-5, "none"],
+  [1e300, "the longest"],
+])("a failure that asks for a delay of %d ms gets %s", async (delayMs, which) => {
+  await queue.add();
+  const job = await queue.takeOne();
+  await inTx(async (tx) => fail(tx, job, { error, retry: { baseMs: 60_000, capMs: 60_000 }, delayMs }));
+  const [row] = await queue.db.sql<{ ms: number }[]>`
+    select (extract(epoch from run_at - clock_timestamp()) * 1000)::float8 as ms from jobs`;
+  const [least, most] = {
+    "the policy's": [25_000, 60_000],
+    none: [-5_000, 0],
+    "the longest": [MAX_DELAY_MS - 5_000, MAX_DELAY_MS],
+  }[which] ?? [0, 0];
+  expect(row?.ms).toBeGreaterThanOrEqual(least ?? 0);
+  expect(row?.ms).toBeLessThanOrEqual(most ?? 0);
+});
+
+test("a result that cannot be stored is refused by name, and keeps none of the others from being stored", async () => {
+  await queue.addMany([{}, {}, {}]);
+  const [good, bad, fine] = await queue.take(3);
+  const left = await completeMany(queue.db.sql, [
+    { claim: good!, result: "\\u0000" },
+    { claim: bad!, result: { text: "a\u0000" } },
+    { claim: fine!, result: null },
+  ]);
+  expect(left.map(({ claim }) => claim.jobId)).toEqual([bad?.jobId]);
+  await expect(inTx(async (tx) => complete(tx, bad!, { text: "a\u0000" }))).rejects.toThrow(InvalidJobError);
+  expect(await queue.statusOf(bad?.jobId ?? "")).toBe("running");
+});
+
+test("of two jobs with one unique key that are queued again at once, one is", async () => {
+  for (let round = 0; round < 10; round += 1) {
+    await queue.clear();
+    const ids: string[] = [];
+    for (let one = 0; one < 2; one += 1) {
+      ids.push((await queue.add({ uniqueKey: "u", maxRetries: 0 })).jobId);
+      await queue.failOne(await queue.takeOne());
+    }
+    const done = await Promise.allSettled(ids.map(async (jobId) => inTx(async (tx) => redrive(tx, key(jobId)))));
+    expect(done.filter((one) => one.status === "fulfilled")).toHaveLength(1);
+    for (const one of done) if (one.status === "rejected") expect(one.reason).toBeInstanceOf(JobConflictError);
+  }
+});
+
+test("one job that cannot be taken back keeps none of the others waiting", async () => {
+  await queue.addMany([{}, {}, {}]);
+  const [stuck] = await queue.take(3, { leaseMs: 1 });
+  await queue.db
+    .sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 hour' where id = ${stuck?.jobId ?? ""}`;
+  // Its history has the attempt already, which no way of the product's leads to.
+  await queue.db.sql`
+    insert into job_attempts (job_id, attempt, worker_id, ended_at, outcome) values (${stuck?.jobId ?? ""}, 1, 'w', now(), 'failed')`;
+  await expect.poll(async () => reap(queue.db, () => retry).catch(String)).toContain("job_attempts");
+  expect(await queue.take(5)).toHaveLength(2);
 });
 
 test("a redrive does not make a second unfinished job of a unique key", async () => {

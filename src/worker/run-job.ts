@@ -46,7 +46,11 @@ export async function runJob(job: ClaimedJob, options: RunOptions): Promise<void
       (result): Outcome => ({ result }),
       (error: unknown): Outcome => ({ error }),
     );
-    await settle(job, outcome, options);
+    await settle(job, outcome, options).catch(async (error: unknown) => {
+      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
+      // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
+      await settleError(job, error, options);
+    });
   } catch (error) {
     if (error instanceof LeaseLostError) log().warn("lease lost: nothing was written for this attempt");
     else log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
@@ -144,19 +148,13 @@ async function settle(job: ClaimedJob, outcome: Outcome, options: RunOptions): P
   if (effects === undefined) {
     await write(async () => options.finisher.finish({ claim: job, result: result ?? null }));
   } else {
-    try {
-      await write(async () =>
-        db.transaction(async (tx) => {
-          faultPoint("before completing");
-          if (await complete(tx, job, result)) await effects(tx, job);
-          faultPoint("before the completion commits");
-        }),
-      );
-    } catch (error) {
-      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
-      // The effects could not be written, so nothing was: that is a failed attempt as any other.
-      return settleError(job, error, options);
-    }
+    await write(async () =>
+      db.transaction(async (tx) => {
+        faultPoint("before completing");
+        if (await complete(tx, job, result)) await effects(tx, job);
+        faultPoint("before the completion commits");
+      }),
+    );
   }
   faultPoint("completed");
   if (options.logs) log().info("job completed");
@@ -171,15 +169,18 @@ async function settleError(
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
-    await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    return log().info("job released");
+    const status = await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
+    faultPoint("released");
+    return log().info({ status }, "job released");
   }
   if (error instanceof SnoozeError) {
-    await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    return log().info({ delayMs: error.delayMs }, "job snoozed");
+    const status = await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
+    faultPoint("snoozed");
+    return log().info({ status, delayMs: error.delayMs }, "job snoozed");
   }
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
+    faultPoint("cancelled");
     return log().info("job cancelled");
   }
   if (error instanceof WaitError) {
