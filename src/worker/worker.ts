@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, DatabaseUnavailableError, LeaseLostError, releaseOrphans } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { Claimed, ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
@@ -52,7 +52,9 @@ export class Worker {
   readonly #keeping = new Waker();
   #heart: Heart | undefined;
   #lastOwner: string | undefined;
+  /** Whether queues with a limit may have ready jobs. */
   #limited = false;
+  #yielding = false;
   #idleLooks = 0;
   #stopping = false;
   readonly #draining = new AbortController();
@@ -142,21 +144,37 @@ export class Worker {
 
   /** Claims and starts jobs; true when more may be had at once. */
   async #claim(limit: number): Promise<boolean> {
-    const { db, identity, leaseMs } = this.#options;
-    const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
-    const { jobs, more, lastOwner } = await db.call((sql) => claim(sql, options));
-    faultPoint("claimed");
-    this.#lastOwner = lastOwner;
-    this.#launch(jobs);
-    const left = limit - jobs.length;
-    if (this.#limited && left > 0) {
-      const limited = await db.transaction((tx) => claimLimited(tx, { ...options, limit: left }));
-      this.#launch(limited.jobs);
-      this.#limited = limited.jobs.length > 0;
-      jobs.push(...limited.jobs);
+    const { db } = this.#options;
+    let left = limit;
+    if (this.#limited) {
+      // Where both have jobs of the same priority, they take turns: neither keeps the other waiting.
+      this.#yielding = !this.#yielding;
+      left -= await this.#claimLimited(left, this.#yielding ? "equal" : "lower");
     }
-    if (jobs.length > 0) this.#idleLooks = 0;
-    return jobs.length > 0 && jobs.length < limit && (more || this.#limited);
+    let more = false;
+    if (left > 0) {
+      const claimed = await db.call((sql) => claim(sql, this.#claimOptions(left)));
+      faultPoint("claimed");
+      left -= this.#launch(claimed);
+      ({ more } = claimed);
+    }
+    if (this.#limited && left > 0) left -= await this.#claimLimited(left);
+    if (left < limit) this.#idleLooks = 0;
+    return left < limit && left > 0 && (more || this.#limited);
+  }
+
+  /** Claims jobs of queues with a limit; remembers whether there may be more, now or once a place is free. */
+  async #claimLimited(limit: number, yields?: "lower" | "equal"): Promise<number> {
+    const options = { ...this.#claimOptions(limit), yields };
+    const claimed = await this.#options.db.transaction((tx) => claimLimited(tx, options));
+    faultPoint("claimed of a limit");
+    this.#limited = claimed.more;
+    return this.#launch(claimed);
+  }
+
+  #claimOptions(limit: number) {
+    const { identity, leaseMs } = this.#options;
+    return { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
   }
 
   async #recover(error: unknown): Promise<void> {
@@ -171,7 +189,9 @@ export class Worker {
     if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  #launch(jobs: readonly ClaimedJob[]): void {
+  /** Starts the jobs of a claim; returns how many. */
+  #launch({ jobs, lastOwner }: Claimed): number {
+    this.#lastOwner = lastOwner;
     const { identity, leaseMs, defaultTimeoutMs } = this.#options;
     const logs = this.#options.log.isLevelEnabled("info");
     const timeouts = { handlers: this.#handlers, defaultTimeoutMs };
@@ -199,6 +219,7 @@ export class Worker {
       });
       this.#runs.set(key, { job, stop, ended });
     }
+    return jobs.length;
   }
 
   async #keepLoop(): Promise<void> {
@@ -207,11 +228,10 @@ export class Worker {
       const seen = this.#keeping.count;
       let delayMs = pollDelayMs(this.#idleLooks, poll);
       try {
-        const { ready, limited, dueMs, leaseMs, admitMs, tickMs, answerMs } = await this.#keeper.tend();
+        const { ready, limited, nextMs } = await this.#keeper.tend();
         this.#limited ||= limited;
         if (ready || limited) this.#claiming.wake();
-        const waits = [dueMs, leaseMs, admitMs, tickMs, answerMs].filter((waitMs) => waitMs !== null);
-        delayMs = Math.max(Math.min(delayMs, ...waits), SHORTEST_WAIT_MS);
+        delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
       } catch (error) {
         log.error({ err: describeError(error) }, "looking for what is due failed; will try again");
       }
