@@ -260,6 +260,25 @@ test("an owner whose jobs are all of a paused type does not take the others' tur
   expect(owners).toEqual(["z", "a", "z", "z"]);
 });
 
+test("a paused type gives up its places under a limit, and waits for them again when it goes on", async () => {
+  await limit({ perKey: { concurrency: 1 } });
+  const [paused, other] = await queue.addMany([
+    { limitKey: "k", jobType: "paused" },
+    { limitKey: "k", jobType: "other" },
+  ]);
+  await pauseJobType(queue.db.sql, "paused", true);
+  await sweepPaused(queue.db.sql);
+  await letIn();
+  const job = await queue.takeOne();
+  expect(job.jobId).toBe(other?.jobId);
+  await pauseJobType(queue.db.sql, "paused", false);
+  await sweepPaused(queue.db.sql);
+  await letIn();
+  expect(await queue.take(5)).toEqual([]);
+  await queue.finish(job);
+  expect((await queue.takeOne()).jobId).toBe(paused?.jobId);
+});
+
 test("rate accounts of keys that nobody uses any more are forgotten", async () => {
   await limit({ perKey: { rate: { limit: 1, perMs: 1_000 } } });
   await fill(2, "waits");
