@@ -155,7 +155,11 @@ export class Keeper {
   /** Prunes a batch; where that was full, the next look goes on. */
   async #prune(): Promise<number> {
     const { db, log, retention } = this.#options;
-    const deleted = await db.call(async (sql) => prune(sql, retention, PRUNE_BATCH));
+    const deleted = await db.transaction(async (tx) => {
+      // In a table that has grown too large for it, it must not cost the worker its pool.
+      await tx`select set_config('statement_timeout', ${String(PRUNE_LIMIT_MS)}, true)`;
+      return prune(tx, retention, PRUNE_BATCH);
+    });
     if (deleted > 0) log.info({ deleted }, "old jobs pruned");
     const forgotten = await this.#forget();
     if (deleted < PRUNE_BATCH && forgotten < IDLE_BATCH) {
@@ -184,5 +188,6 @@ const IDLE_BATCH = 20;
 const MOST_ROUNDS = 20;
 const PRUNE_BATCH = 500;
 const PRUNE_EVERY_MS = 600_000;
+const PRUNE_LIMIT_MS = 3_000;
 /** How long a duty that failed is left alone. */
 const SHUN_MS = 5_000;
