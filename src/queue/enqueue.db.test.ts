@@ -186,6 +186,9 @@ test("a message sent twice at once, each time for a new thread, is one job in on
   );
   expect(new Set(submits.map((one) => `${one.jobId} ${one.threadId}`)).size).toBe(1);
   expect(await queue.db.sql`select 1 from decision_sets`).toHaveLength(1);
+  const stranger = { ownerId: "other", content: "hello", idempotencyKey: "k" };
+  const { jobId } = await queue.db.transaction(async (tx) => submitTurn(tx, stranger));
+  expect(submits.map((one) => one.jobId)).not.toContain(jobId);
 });
 
 test("in the caller's own transaction a job is there when that commits, with its notice, and not when it rolls back", async () => {

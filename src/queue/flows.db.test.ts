@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { listen } from "#db";
 import { deferred } from "../../test/deferred.ts";
 import { openQueue } from "../../test/queue.ts";
-import { cancel, EVENTS_CHANNEL, InvalidJobError, redrive, setQueueLimits } from "./index.ts";
+import { cancel, EVENTS_CHANNEL, InvalidJobError, JobConflictError, redrive, setQueueLimits } from "./index.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {
@@ -132,6 +132,20 @@ test("a job that is queued again while what it waits for ends is never left wait
     const job = await queue.takeOne();
     await Promise.all([again(id(2)), queue.finish(job)]);
     expect((await queue.take()).map((one) => one.jobId)).toEqual([id(2)]);
+  }
+});
+
+test("of two jobs with one unique key that are queued again at once, one is", async () => {
+  for (let round = 0; round < 10; round += 1) {
+    await queue.clear();
+    const ids: string[] = [];
+    for (let one = 0; one < 2; one += 1) {
+      ids.push((await queue.add({ uniqueKey: "u", maxRetries: 0 })).jobId);
+      await queue.failOne(await queue.takeOne());
+    }
+    const done = await Promise.allSettled(ids.map(async (jobId) => again(jobId)));
+    expect(done.filter((one) => one.status === "fulfilled")).toHaveLength(1);
+    for (const one of done) if (one.status === "rejected") expect(one.reason).toBeInstanceOf(JobConflictError);
   }
 });
 

@@ -54,14 +54,18 @@ const everything = async () => queue.db.sql`
     (select jsonb_agg(to_jsonb(a) order by a.job_id, a.attempt) from job_attempts a) as attempts,
     (select jsonb_agg(to_jsonb(e) order by e.job_id, e.seq) from job_events e) as events`;
 
-test.each(settles)(
-  "a zombie's %s changes nothing and is told, when its job was reaped and is run by another",
-  async (_name, settle) => {
+test.each(
+  settles.flatMap(([name, settle]) =>
+    ["another worker", "zombie"].map((worker): [string, string, (typeof settles)[number][1]] => [name, worker, settle]),
+  ),
+)(
+  "a zombie's %s changes nothing and is told, when its job was reaped and is run by %s",
+  async (_name, workerId, settle) => {
     await queue.add();
     const zombie = await queue.takeOne({ workerId: "zombie" });
     await queue.expire(zombie.jobId);
     await reap(queue.db, () => retry);
-    await queue.takeOne({ workerId: "other" });
+    await queue.takeOne({ workerId });
     const before = await everything();
     await expect(inTx(async (tx) => settle(tx, zombie))).rejects.toThrow(LeaseLostError);
     await expect(
@@ -100,6 +104,21 @@ test("a job is completed once: the second call says so, so that its effects are 
   const job = await queue.takeOne();
   expect(await inTx(async (tx) => complete(tx, job))).toBe(true);
   expect(await inTx(async (tx) => complete(tx, job))).toBe(false);
+});
+
+test("of many completions, those of another worker's claim or another attempt end nothing", async () => {
+  await queue.add();
+  const job = await queue.takeOne();
+  const claims = [
+    { ...job, workerId: "another" },
+    { ...job, attempt: job.attempt + 1 },
+  ];
+  const left = await completeMany(
+    queue.db.sql,
+    claims.map((claim) => ({ claim, result: null })),
+  );
+  expect(left).toHaveLength(2);
+  expect(await queue.statusOf(job.jobId)).toBe("running");
 });
 
 test("many are completed in one statement; those of threads, keys and dependents are left to complete", async () => {
@@ -277,20 +296,6 @@ test("a result that cannot be stored is refused by name, and keeps none of the o
   expect(left.map(({ claim }) => claim.jobId)).toEqual([bad?.jobId]);
   await expect(inTx(async (tx) => complete(tx, bad!, { text: "a\u0000" }))).rejects.toThrow(InvalidJobError);
   expect(await queue.statusOf(bad?.jobId ?? "")).toBe("running");
-});
-
-test("of two jobs with one unique key that are queued again at once, one is", async () => {
-  for (let round = 0; round < 10; round += 1) {
-    await queue.clear();
-    const ids: string[] = [];
-    for (let one = 0; one < 2; one += 1) {
-      ids.push((await queue.add({ uniqueKey: "u", maxRetries: 0 })).jobId);
-      await queue.failOne(await queue.takeOne());
-    }
-    const done = await Promise.allSettled(ids.map(async (jobId) => inTx(async (tx) => redrive(tx, key(jobId)))));
-    expect(done.filter((one) => one.status === "fulfilled")).toHaveLength(1);
-    for (const one of done) if (one.status === "rejected") expect(one.reason).toBeInstanceOf(JobConflictError);
-  }
 });
 
 test("one job that cannot be taken back keeps none of the others waiting", async () => {
