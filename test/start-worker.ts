@@ -21,6 +21,8 @@ export interface TestWorkerOptions {
   tracer?: Tracer;
   /** False runs it as behind a pooler, where LISTEN hears nothing. */
   listens?: boolean;
+  /** False where the URL is a pooler's. */
+  prepare?: boolean;
 }
 
 export interface TestWorker {
@@ -43,7 +45,7 @@ export async function startWorker(options: TestWorkerOptions): Promise<TestWorke
     defaultTimeoutMs: 60_000,
     retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
     ...options,
-    connection: { url: options.url, prepare: true },
+    connection: { url: options.url, prepare: options.prepare ?? true },
     log: pino({ level: "debug" }, { write: (line) => void lines.push(line) }),
     identity: { workerId, host: "test", pid: process.pid, version: "0.0.0" },
   };

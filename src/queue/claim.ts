@@ -80,7 +80,7 @@ export async function claim(sql: Executor, options: ClaimOptions): Promise<Claim
     const limit = options.limit - claimed.jobs.length;
     const queues = sql`select name from queues where not paused and limits ->> 'concurrency' is null`;
     // One statement takes from one priority: where that gave all it had, the next goes on below it.
-    const level = await claimLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, queues);
+    const level = await takeLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, queues);
     claimed.jobs.push(...level.jobs);
     claimed.more = level.more;
     claimed.lastOwner = level.lastOwner;
@@ -90,24 +90,35 @@ export async function claim(sql: Executor, options: ClaimOptions): Promise<Claim
   return claimed;
 }
 
+export interface LimitedClaimOptions extends ClaimOptions {
+  /**
+   * Leaves out the queues whose first job has a lower priority than what queues without a limit have ready (`lower`), or
+   * no higher one (`equal`), so that these get their turn; none unless given.
+   */
+  yields?: "lower" | "equal" | undefined;
+}
+
 /**
- * Takes jobs of the queues that have a limit of running jobs, within it. The queues stay locked until the transaction
- * ends, so that two workers cannot both take the last place.
+ * Takes jobs of the queues that have a limit of running jobs, within it; of the queue with the highest priority first.
+ * The queues stay locked until the transaction ends, so that two workers cannot both take the last place. `more` is true
+ * as well where ready jobs wait for the place of a running one.
  */
-export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claimed> {
+export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimOptions): Promise<Claimed> {
   const claimed: Claimed = { jobs: [], more: false, lastOwner: options.afterOwner, line: undefined };
-  const queues = await tx<{ name: string; places: number }[]>`
-    select name, (limits ->> 'concurrency')::int as places from queues
-    where not paused and limits ->> 'concurrency' is not null
-      and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
-    order by name for update`;
-  for (const { name, places } of queues) {
+  for (const { name, places, priority, rival } of await lockLimitedQueues(tx)) {
+    const behind = rival !== null && (priority < rival || (priority === rival && yields === "equal"));
+    if (yields !== undefined && behind) {
+      claimed.more = true;
+      continue;
+    }
     // A statement of its own: counted under the lock, with what was committed before it.
     const [running] = await tx<{ count: number }[]>`
       select count(*)::int as count from jobs where status = 'running' and queue = ${name}`;
     const limit = Math.min(places - (running?.count ?? 0), options.limit - claimed.jobs.length);
+    claimed.more ||= limit < 1;
     if (limit < 1) continue;
-    const { jobs, lastOwner, more } = await claimLevel(tx, { ...options, limit }, tx`select ${name}::text as name`);
+    const queue = tx`select ${name}::text as name`;
+    const { jobs, lastOwner, more } = await takeLevel(tx, { ...options, limit, afterOwner: claimed.lastOwner }, queue);
     claimed.jobs.push(...jobs);
     claimed.lastOwner = lastOwner;
     claimed.more ||= more;
@@ -115,9 +126,56 @@ export async function claimLimited(tx: Tx, options: ClaimOptions): Promise<Claim
   return claimed;
 }
 
+interface LimitedQueue {
+  name: string;
+  places: number;
+  /** The highest priority that it has ready. */
+  priority: number;
+  /** The highest priority that the queues without a limit have ready; null when nothing is. */
+  rival: number | null;
+}
+
+/** Locks the limited queues that have ready jobs, in one order for all; by priority, those of the same one by lot. */
+async function lockLimitedQueues(tx: Tx): Promise<LimitedQueue[]> {
+  const head = (queue: PendingQuery<Row[]>) => tx`
+    select priority from jobs where queue = ${queue} and status = 'queued' and hold is null order by priority desc limit 1`;
+  const queues = await tx<(LimitedQueue & { lot: number })[]>`
+    select name, (limits ->> 'concurrency')::int as places, head.priority, rival.priority as rival, random() as lot
+    from queues cross join lateral (${head(tx`queues.name`)}) as head cross join (
+      select max(head.priority) as priority from queues as open cross join lateral (${head(tx`open.name`)}) as head
+      where not open.paused and open.limits ->> 'concurrency' is null
+    ) as rival
+    where not paused and limits ->> 'concurrency' is not null
+    order by name for update of queues`;
+  return queues.toSorted((one, other) => other.priority - one.priority || one.lot - other.lot);
+}
+
+/** How many times in a row a claim passes over owners whose jobs cannot be had. */
+const MOST_SKIPS = 10;
+
+/** Takes jobs of the highest priority, also where the owners whose turn it is have none that can be had. */
+async function takeLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
+  let { afterOwner } = options;
+  const skipped = new Set<string>();
+  for (;;) {
+    const { passed, ...level } = await claimLevel(sql, { ...options, afterOwner }, queues);
+    if (level.jobs.length > 0) return level;
+    // All that they have is of a paused type, or in the hands of another claim: then it is the next ones' turn.
+    if (passed === null || skipped.has(passed) || skipped.size === MOST_SKIPS)
+      return { ...level, lastOwner: options.afterOwner };
+    skipped.add(passed);
+    afterOwner = passed;
+  }
+}
+
+interface Level extends Claimed {
+  /** The last of the owners whose turn it was, where there may be more; null when all were looked at. */
+  passed: string | null;
+}
+
 /** Takes jobs of the highest priority that the given queues have ready. */
 // oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
-async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
+async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Level> {
   const { workerId, limit, afterOwner = "" } = options;
   const ready = sql`status = 'queued' and hold is null`;
   const rows = await sql<LevelRow[]>`
@@ -177,14 +235,15 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       order by owners.turn
       limit ${limit}
     ), claimed as (${takePicked(sql, options)})
-    select more.more, more.sole, ${claimedColumns(sql)}
+    select more.more, more.sole, more.passed, ${claimedColumns(sql)}
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
           select 1 from jobs where queue = top.queue and ${ready} and priority < top.priority order by priority desc limit 1
         ) as lower
       ) or (select count(*) from picked) = ${limit} as more,
-        (select count(*) from owners) = 1 and (select count(*) from heads) = 1 as sole
+        (select count(*) from owners) = 1 and (select count(*) from heads) = 1 as sole,
+        (select owner_id from owners where turn = ${limit}) as passed
     ) as more left join claimed on true
     order by claimed.seq`;
   const found = rows.filter((row) => row.id !== null);
@@ -195,6 +254,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
   return {
     jobs: found.map((row) => toClaimedJob(row, workerId)),
     more: rows[0]?.more ?? false,
+    passed: rows[0]?.passed ?? null,
     lastOwner: last?.owner_id ?? options.afterOwner,
     line: last && rows[0]?.sole ? { queue: last.queue, priority: last.priority, ownerId: last.owner_id } : undefined,
   };
@@ -203,5 +263,6 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
 interface LevelRow extends ClaimRow {
   more: boolean;
   sole: boolean;
+  passed: string | null;
   turn: string;
 }

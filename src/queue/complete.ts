@@ -1,4 +1,5 @@
 import type { Executor, Tx } from "#db";
+import { toStorableJson } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
 import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
@@ -11,13 +12,14 @@ import { notifyEvents } from "./wake.ts";
  * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
  * call ended it: write the effects then. False when an earlier call of this very attempt had, whose answer was lost:
  * its effects are there.
- * @throws LeaseLostError when the attempt no longer owns the job; let it roll the transaction back.
+ * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored as
+ * JSON; let it roll the transaction back.
  */
 export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
   const [ended] = await tx<{ has_dependents: boolean; event_seq: number }[]>`
-    update jobs set status = 'completed', result = ${JSON.stringify(result ?? null)}::text::jsonb, error_message = null,
+    update jobs set status = 'completed', result = ${toStorableJson("result", result ?? null)}::text::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     where ${holdsLease(tx, claim)}
     returning has_dependents, event_seq`;
@@ -39,21 +41,25 @@ export interface Completion {
 
 /**
  * Ends many jobs well in one statement: those of no thread, no limited key and no dependents, which nothing waits for.
- * Returns the claims it did not end, because they are of the others or have lost their lease: `complete` tells which.
+ * Returns the claims it did not end, because they are of the others, have lost their lease or have a result that cannot
+ * be stored: `complete` tells which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
-  const alone = completions.filter(({ claim }) => claim.threadId === null && claim.limitKey === null);
+  const alone = completions.flatMap(({ claim, result }) => {
+    if (claim.threadId !== null || claim.limitKey !== null) return [];
+    const json = tryJson(result ?? null);
+    return json === undefined ? [] : [{ claim, json }];
+  });
   const [first] = alone;
   if (!first) return [...completions];
   const { workerId } = first.claim;
-  const results = alone.map(({ result }) => JSON.stringify(result ?? null));
   // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
-  const same = results.every((result) => result === results[0]) ? (results[0] ?? null) : null;
+  const same = alone.every(({ json }) => json === first.json) ? first.json : null;
   const rows = await sql<{ id: string; attempt: number; event_seq: number }[]>`
     update jobs set status = 'completed', result = coalesce(${same}::text, done.result)::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
-      ${same === null ? results : []}::text[]) as done (id, attempt, result)
+      ${same === null ? alone.map(({ json }) => json) : []}::text[]) as done (id, attempt, result)
     -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
     where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
@@ -62,4 +68,12 @@ export async function completeMany<T extends Completion>(sql: Executor, completi
   if (rows.length === completions.length) return [];
   const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
+}
+
+function tryJson(result: unknown): string | undefined {
+  try {
+    return toStorableJson("result", result);
+  } catch {
+    return undefined;
+  }
 }

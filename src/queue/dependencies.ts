@@ -2,7 +2,9 @@ import type { Tx } from "#db";
 import type { Entry } from "./enqueue-many.ts";
 import { InvalidJobError } from "./errors.ts";
 import { lockAll } from "./locks.ts";
+import { admitSoon } from "./admit.ts";
 import { announce, nextHold, readyNextInThread } from "./ready.ts";
+import { notifyEvents } from "./wake.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
@@ -70,46 +72,84 @@ export async function settleDependents(
   ending: "completed" | "failed" | "cancelled",
 ): Promise<void> {
   let ended = [jobId];
-  if (ending === "completed") return releaseDependents(tx, ended);
-  while (ended.length > 0) {
-    const threads = await tx<{ thread_id: string }[]>`
-      select distinct jobs.thread_id from job_dependencies join jobs on jobs.id = job_dependencies.job_id
-      where depends_on = any(${ended}::uuid[]) and jobs.thread_id is not null`;
-    await lockAll(
-      tx,
-      threads.map((row) => `thread:${row.thread_id}`),
-    );
-    const failed = await tx<{ id: string; thread_id: string | null; was_head: boolean }[]>`
-      with dependent as (
-        select jobs.id, jobs.hold is distinct from 'thread' as was_head,
-          (select min(depends_on::text) from job_dependencies where job_id = jobs.id and depends_on = any(${ended}::uuid[])) as cause
-        from jobs where status = 'queued' and on_dependency_failure = 'fail'
-          and id in (select job_id from job_dependencies where depends_on = any(${ended}::uuid[]))
-        order by id for update
-      )
-      update jobs set status = 'failed', hold = null, completed_at = clock_timestamp(),
-        error_message = 'Job ' || dependent.cause || ', which it depends on, did not complete'
-      from dependent where jobs.id = dependent.id
-      returning jobs.id, jobs.thread_id, dependent.was_head`;
+  for (let fails = ending !== "completed"; ended.length > 0; fails = true) {
+    if (fails) await lockThreadsOfDependents(tx, ended);
+    // One that is being queued again counts what it waits for under its row's lock: the statements after this see it.
+    await tx`
+      select id from jobs where id in (select job_id from job_dependencies where depends_on = any(${ended}::uuid[]))
+      order by id for update`;
+    const failed = fails ? await failDependents(tx, ended) : [];
     await releaseDependents(tx, ended);
-    for (const job of failed) if (job.was_head) await readyNextInThread(tx, job.thread_id);
+    for (const job of failed) {
+      if (job.was_head) await readyNextInThread(tx, job.thread_id);
+      await notifyEvents(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
+    }
+    // One that was queued again by hand may have had a place.
+    await admitSoon(
+      tx,
+      failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }])),
+    );
     ended = failed.map((job) => job.id);
   }
-  return undefined;
 }
 
+async function lockThreadsOfDependents(tx: Tx, ended: readonly string[]): Promise<void> {
+  const threads = await tx<{ thread_id: string }[]>`
+    select distinct jobs.thread_id from job_dependencies join jobs on jobs.id = job_dependencies.job_id
+    where depends_on = any(${[...ended]}::uuid[]) and jobs.thread_id is not null`;
+  await lockAll(
+    tx,
+    threads.map((row) => `thread:${row.thread_id}`),
+  );
+}
+
+interface FailedDependent {
+  id: string;
+  thread_id: string | null;
+  queue: string;
+  limit_key: string | null;
+  event_seq: number;
+  was_head: boolean;
+}
+
+/** Ends the dependents that were to fail with these jobs; they keep what they waited for, should they be queued again. */
+async function failDependents(tx: Tx, ended: readonly string[]): Promise<FailedDependent[]> {
+  return tx<FailedDependent[]>`
+    with dependent as (
+      select jobs.id, jobs.hold is distinct from 'thread' as was_head,
+        (select min(depends_on::text) from job_dependencies where job_id = jobs.id and depends_on = any(${[...ended]}::uuid[])) as cause
+      from jobs where status = 'queued' and on_dependency_failure = 'fail'
+        and id in (select job_id from job_dependencies where depends_on = any(${[...ended]}::uuid[]))
+    )
+    update jobs set status = 'failed', hold = null, completed_at = clock_timestamp(),
+      error_message = 'Job ' || dependent.cause || ', which it depends on, did not complete'
+    from dependent where jobs.id = dependent.id
+    returning jobs.id, jobs.thread_id, jobs.queue, jobs.limit_key, jobs.event_seq, dependent.was_head`;
+}
+
+/** Lets the queued dependents wait for these jobs no longer: each ending counts once, also of a job that ends again. */
 async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void> {
-  const counted = await tx`
-    update jobs set pending_dependencies = greatest(pending_dependencies - met, 0)
-    from (
-      select job_id, count(*)::int as met from job_dependencies where depends_on = any(${ended}::uuid[]) group by job_id
-    ) as dependent
-    where jobs.id = dependent.job_id and status = 'queued'`;
-  if (counted.count === 0) return;
+  const released = await tx<{ id: string }[]>`
+    with met as (
+      delete from job_dependencies using jobs
+      where depends_on = any(${[...ended]}::uuid[]) and jobs.id = job_id and jobs.status = 'queued'
+      returning job_id
+    )
+    update jobs set pending_dependencies = greatest(pending_dependencies - met.count, 0)
+    from (select job_id, count(*)::int as count from met group by job_id) as met
+    where jobs.id = met.job_id
+    returning jobs.id`;
+  if (released.length === 0) return;
   const ready = await tx<Readied[]>`
     update jobs set hold = ${nextHold(tx)}
-    where id in (select job_id from job_dependencies where depends_on = any(${ended}::uuid[]))
-      and status = 'queued' and hold = 'dependency' and pending_dependencies = 0
+    where id = any(${released.map((row) => row.id)}::uuid[]) and status = 'queued' and hold = 'dependency' and pending_dependencies = 0
     returning queue, limit_key, hold`;
   await announce(tx, ready);
+}
+
+/** Has a job that is queued again wait for those of its dependencies that are unfinished; its row's lock is held. */
+export async function dropEndedDependencies(tx: Tx, jobId: string): Promise<void> {
+  await tx`
+    delete from job_dependencies using jobs
+    where job_id = ${jobId} and jobs.id = depends_on and jobs.status in ('completed', 'failed', 'cancelled')`;
 }

@@ -9,6 +9,7 @@ import { InvalidJobError } from "./errors.ts";
 import { insertJobs } from "./insert-jobs.ts";
 import { lockAll } from "./locks.ts";
 import { newId } from "./new-id.ts";
+import { readyHeadless } from "./ready.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
@@ -22,20 +23,29 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
     throw new InvalidJobError(`jobs must be at most ${MAX_BATCH_JOBS}: split the batch`);
   const entries = jobs.map((job) => ({
     ...job,
+    // As the database writes them: ids are compared, and name locks.
     jobId: job.jobId?.toLowerCase() ?? newId(),
+    threadId: job.threadId?.toLowerCase(),
+    after: job.after?.map((id) => id.toLowerCase()),
     queue: job.queue ?? DEFAULT_QUEUE,
   }));
   checkJobs(entries);
-  const unfinished = await lockDependencies(tx, entries);
   const limited = limitedKeys(entries);
-  await lockBatch(tx, entries, limited);
+  const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
+  await lockBatch(tx, threads, limited);
+  const unfinished = await lockDependencies(tx, entries);
   const givenIds = jobs.some((job) => job.jobId !== undefined);
   const added = await insertJobs(tx, entries, { unfinished, givenIds });
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
+  const isWhole = added.ids === null || added.ids.size === entries.length;
+  if (!isWhole) {
+    checkMissing(entries, isAdded);
+    // One that was not added may have been taken for its thread's head.
+    for (const threadId of threads) await readyHeadless(tx, threadId);
+  }
   await recordDependencies(tx, entries.filter(isAdded), unfinished);
   for (const key of limited) await admit(tx, key);
   for (const queue of added.queues) await notifyReady(tx, queue);
-  const isWhole = added.ids === null || added.ids.size === entries.length;
   const first = isWhole ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
   return entries.map((entry, index) => {
     if (isAdded(entry)) {
@@ -63,16 +73,28 @@ function limitedKeys(entries: readonly Entry[]) {
   ];
 }
 
-async function lockBatch(tx: Tx, entries: readonly Entry[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
-  const threads = [...new Set(entries.flatMap((entry) => (entry.threadId ? [`thread:${entry.threadId}`] : [])))];
+async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
   const limits = limited.map((key) => `limit:${key.queue}:${key.limitKey}`);
   if (threads.length + limits.length > MAX_BATCH_LOCKS) {
     throw new InvalidJobError(
       `jobs must have at most ${MAX_BATCH_LOCKS} different threadIds and limitKeys: split the batch`,
     );
   }
-  await lockAll(tx, threads);
+  await lockAll(
+    tx,
+    threads.map((id) => `thread:${id}`),
+  );
   await lockAll(tx, limits);
+}
+
+/** @throws InvalidJobError when a job of the batch waits for one that was not added, because its key has another. */
+function checkMissing(entries: readonly Entry[], isAdded: (entry: Entry) => boolean): void {
+  const missing = new Set(entries.filter((entry) => !isAdded(entry)).map((entry) => entry.jobId));
+  for (const entry of entries) {
+    const id = isAdded(entry) ? entry.after?.find((one) => missing.has(one)) : undefined;
+    if (id !== undefined)
+      throw new InvalidJobError(`after names job ${id} of the batch, whose key has a job already: name that one`);
+  }
 }
 
 /** The jobs that the entries' keys had already, by the entry's place. */

@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { fromDrizzle } from "#db";
 import { openQueue } from "../../test/queue.ts";
-import { enqueue, enqueueMany, InvalidJobError, READY_CHANNEL } from "./index.ts";
+import { enqueue, enqueueMany, InvalidJobError, JobConflictError, READY_CHANNEL, submitTurn } from "./index.ts";
 import type { NewJob } from "./index.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
@@ -70,14 +70,23 @@ test.each<[string, Partial<NewJob>]>([
   ["timeoutMs", { timeoutMs: 0 }],
   ["delayMs", { delayMs: -1 }],
   ["runAt", { runAt: "soon" }],
+  ["runAt", { runAt: "0" }],
+  ["runAt", { runAt: "2030-01-31T08:00:00" }],
+  ["runAt", { runAt: "0000-01-01T00:00:00Z" }],
   ["jobType", { jobType: "" }],
   ["queue", { queue: "" }],
   ["limitKey", { limitKey: "x".repeat(201) }],
   ["idempotencyKey", { idempotencyKey: "a\u0000b" }],
+  ["uniqueKey", { uniqueKey: "\uD83D" }],
   ["threadId", { threadId: "not-a-uuid" }],
   ["payload", { payload: undefined }],
   ["payload", { payload: "x".repeat(1_048_577) }],
   ["payload", { payload: { nul: "\u0000" } }],
+  ["payload", { payload: { "\u0000": "as a name" } }],
+  ["payload", { payload: ["\\\u0000"] }],
+  ["payload", { payload: { half: "a\uD83D" } }],
+  ["payload", { payload: { half: "\uDE00" } }],
+  ["payload", { payload: { big: 1n } }],
   ["after", { after: ["not-a-uuid"] }],
   ["after", { after: [other] }],
   ["after", { jobId: other, after: [other] }],
@@ -94,9 +103,92 @@ test("too many jobs, or too many different threads, must be split", async () => 
   );
 });
 
-test("null is a payload", async () => {
-  await queue.add({ payload: null });
-  expect((await queue.takeOne()).payload).toBeNull();
+test.each<[string, unknown]>([
+  ["null", null],
+  ["text that only looks like an escaped NUL", "\\u0000 and \\\\u0000, \\ud83d"],
+  ["whole characters beyond the basic plane", "a 😀 b"],
+])("%s is a payload", async (_name, payload) => {
+  await queue.add({ payload });
+  expect((await queue.takeOne()).payload).toEqual(payload);
+});
+
+test("a thread whose first job of a batch has a job already still has a head", async () => {
+  const threadId = randomUUID();
+  await queue.add({ idempotencyKey: "done" });
+  await queue.finish(await queue.takeOne());
+  const [, second, third] = await queue.addMany([{ threadId, idempotencyKey: "done" }, { threadId }, { threadId }]);
+  const head = await queue.takeOne();
+  expect(head.jobId).toBe(second?.jobId);
+  expect(await queue.take()).toEqual([]);
+  await queue.finish(head);
+  expect((await queue.takeOne()).jobId).toBe(third?.jobId);
+});
+
+test("a thread is the same however its id is written", async () => {
+  const threadId = "018f0000-0000-7000-8000-00000000abcd";
+  const [, second] = await queue.addMany([{ threadId }, { threadId: threadId.toUpperCase() }]);
+  expect(second?.threadId).toBe(threadId);
+  expect(await queue.take(5)).toHaveLength(1);
+  for (let round = 0; round < 10; round += 1) {
+    await queue.clear();
+    await Promise.all([queue.add({ threadId }), queue.add({ threadId: threadId.toUpperCase() })]);
+    expect(await queue.take(5)).toHaveLength(1);
+  }
+});
+
+test("batches that share their keys, in opposite order and at the same time, give each key one job", async () => {
+  const batch = Array.from({ length: 300 }, (_, n) => ({ idempotencyKey: `key ${n}` }));
+  const all = await Promise.all([
+    queue.addMany(batch),
+    queue.addMany(batch.toReversed()),
+    queue.addMany(batch.map((one, n) => (n % 2 === 0 ? one : { uniqueKey: `unique ${n}` }))),
+  ]);
+  expect(all[0]?.map((one) => one.jobId)).toEqual(all[1]?.map((one) => one.jobId).toReversed());
+  expect(await stored()).toBe(450);
+});
+
+test("ten thousand jobs with keys, sent again because the answer was lost, are the same jobs", async () => {
+  const batch = Array.from({ length: 10_000 }, (_, n) => ({
+    jobId: `018f0000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`,
+    idempotencyKey: `key ${n}`,
+  }));
+  const first = await queue.addMany(batch);
+  const again = await queue.addMany(batch);
+  expect(again.map((one) => one.jobId)).toEqual(first.map((one) => one.jobId));
+  expect(again.some((one) => one.created)).toBe(false);
+  expect(await stored()).toBe(10_000);
+});
+
+test("a chat message is not taken where its key is that of a job which would not answer it", async () => {
+  await queue.add({ idempotencyKey: "k" });
+  const turn = { ownerId: queue.ownerId, content: "hello", idempotencyKey: "k" };
+  await expect(queue.db.transaction(async (tx) => submitTurn(tx, turn))).rejects.toThrow(JobConflictError);
+  const racing = Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      const key = { idempotencyKey: `race ${n}` };
+      const message = queue.db.transaction(async (tx) => submitTurn(tx, { ...turn, ...key })).catch(() => null);
+      return [await queue.add(key), await message];
+    }),
+  );
+  await racing;
+  const rows = await queue.db.sql`
+    select 1 from messages left join jobs on jobs.id = messages.job_id where jobs.job_type is distinct from 'ml_workflow'`;
+  expect(rows).toHaveLength(0);
+});
+
+test("a message sent twice at once, each time for a new thread, is one job in one thread", async () => {
+  const submits = await Promise.all(
+    Array.from({ length: 10 }, async () =>
+      queue.db.transaction(async (tx) =>
+        submitTurn(tx, { ownerId: queue.ownerId, content: "hello", idempotencyKey: "k", threadId: randomUUID() }),
+      ),
+    ),
+  );
+  expect(new Set(submits.map((one) => `${one.jobId} ${one.threadId}`)).size).toBe(1);
+  expect(await queue.db.sql`select 1 from decision_sets`).toHaveLength(1);
+  const stranger = { ownerId: "other", content: "hello", idempotencyKey: "k" };
+  const { jobId } = await queue.db.transaction(async (tx) => submitTurn(tx, stranger));
+  expect(submits.map((one) => one.jobId)).not.toContain(jobId);
 });
 
 test("in the caller's own transaction a job is there when that commits, with its notice, and not when it rolls back", async () => {

@@ -10,6 +10,7 @@ export type QueueErrorCode =
   | "INTERRUPT_NOT_FOUND"
   | "INVALID_ANSWER"
   | "INVALID_JOB"
+  | "INVALID_QUEUE"
   | "INVALID_SCHEDULE";
 
 export abstract class QueueError extends Error {
@@ -65,6 +66,12 @@ export class QueueNotFoundError extends QueueError {
   constructor(queue: string) {
     super(`Queue ${JSON.stringify(queue)} not found`);
   }
+}
+
+/** The queue's name or limits cannot be stored as asked; the message names the field. */
+export class InvalidQueueError extends QueueError {
+  override readonly name = "InvalidQueueError";
+  readonly code = "INVALID_QUEUE";
 }
 
 /** No schedule of this owner has the id. */

@@ -1,6 +1,7 @@
 import type { PendingQuery, Row } from "postgres";
 import type { Tx } from "#db";
 import type { AttemptOutcome } from "#shared/job-states";
+import { MAX_DELAY_MS } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
 import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
@@ -21,7 +22,7 @@ export interface Failure {
   retry: RetryPolicy;
   /** True where another try cannot help: the job fails for good, whatever retries are left. */
   permanent?: boolean;
-  /** A delay to keep instead of the policy's, such as a provider's Retry-After, in milliseconds. */
+  /** A delay to keep instead of the policy's, such as a provider's Retry-After, in milliseconds; what is no number counts as absent. */
   delayMs?: number | undefined;
   /** `failed` unless the run took too long or its lease expired. */
   outcome?: Extract<AttemptOutcome, "failed" | "timed_out" | "lease_expired">;
@@ -49,13 +50,14 @@ export async function settleFailure(
   claim: Pick<Claim, "jobId" | "threadId" | "limitKey" | "queue">,
   { error, retry, permanent = false, delayMs, outcome = "failed", guard }: Failure & { guard: PendingQuery<Row[]> },
 ): Promise<Settled | undefined> {
+  const keptMs = Number.isFinite(delayMs) ? Math.min(Math.max(delayMs ?? 0, 0), MAX_DELAY_MS) : null;
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
   const [row] = await tx<{ status: Settled; hold: string | null; has_dependents: boolean; event_seq: number }[]>`
     with owner as (
       select id, cancel_requested_at is not null as cancelled,
         not ${permanent} and retry_count < max_retries and cancel_requested_at is null as again,
-        coalesce(${delayMs ?? null}::float8,
+        coalesce(${keptMs}::float8,
           (0.5 + random() / 2) * least(${retry.baseMs}::float8 * power(2::float8, retry_count), ${retry.capMs}::float8)) as delay_ms
       from jobs where ${guard} for update
     ), settled as (

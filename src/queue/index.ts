@@ -9,9 +9,10 @@ export { appendEvents } from "./append-events.ts";
 export type { NewEvent } from "./append-events.ts";
 export { readPast } from "./branch.ts";
 export { cancel, settleCancelled } from "./cancel.ts";
+export { MAX_DELAY_MS } from "./check-job.ts";
 export { changePriority } from "./change-priority.ts";
 export { claim, claimLimited } from "./claim.ts";
-export type { Claim, ClaimedJob } from "./claim.ts";
+export type { Claim, Claimed, ClaimedJob } from "./claim.ts";
 export type { Line } from "./claim-line.ts";
 export { complete, completeMany } from "./complete.ts";
 export { listDeadLetters } from "./dead-letters.ts";
@@ -22,6 +23,7 @@ export {
   InterruptNotFoundError,
   InvalidAnswerError,
   InvalidJobError,
+  InvalidQueueError,
   InvalidScheduleError,
   JobConflictError,
   JobNotFoundError,
@@ -49,7 +51,7 @@ export { measureQueues } from "./measure-queues.ts";
 export type { FleetFigures } from "./measure-queues.ts";
 export { pauseJobType, pauseQueue, sweepPaused } from "./pause.ts";
 export { promote } from "./promote.ts";
-export { prune, pruneWorkers } from "./prune.ts";
+export { prune, pruneLimitKeys, pruneWorkers } from "./prune.ts";
 export { createQueue, listQueues, setQueueLimits } from "./queue-limits.ts";
 export { getDecisionSet, getDecisionVersion, getThread, listThreads } from "./read-threads.ts";
 export { readAnswers } from "./read-answers.ts";

@@ -4,12 +4,16 @@ import { openQueue } from "../../test/queue.ts";
 import {
   admitDueKey,
   cancel,
+  claim,
   claimLimited,
   createQueue,
   findDueKeys,
+  InvalidQueueError,
+  listQueues,
   pauseJobType,
   pauseQueue,
   promote,
+  pruneLimitKeys,
   QueueNotFoundError,
   reap,
   release,
@@ -174,4 +178,114 @@ test("a paused queue and a paused job type are claimed from only when they go on
   await sweepPaused(queue.db.sql);
   expect((await queue.take(5)).map((job) => job.jobId)).toEqual([one?.jobId, later.jobId]);
   await expect(pauseQueue(queue.db.sql, "nowhere", true)).rejects.toThrow(QueueNotFoundError);
+});
+
+test.each<[string, object]>([
+  ["concurrency", { concurrency: -1 }],
+  ["concurrency", { concurrency: 1.5 }],
+  ["concurrency", { concurrency: "2" }],
+  ["perKey", { perKey: { concurrency: 0 } }],
+  ["perKey", { perKey: { rate: { limit: 1, perMs: 0.5 } } }],
+  ["unknown", { unknown: 1 }],
+])("a bad %s among limits is named, and the old limits stay", async (field, limits) => {
+  await limit({ concurrency: 2 });
+  await expect(limit(limits)).rejects.toThrow(InvalidQueueError);
+  await expect(limit(limits)).rejects.toThrow(new RegExp(field));
+  expect(await listQueues(queue.db.sql)).toMatchObject([{ limits: { concurrency: 2 } }]);
+});
+
+test.each(["", "x".repeat(201), "a\u0000b"])("a queue cannot be named %j", async (name) => {
+  await expect(createQueue(queue.db.sql, name)).rejects.toThrow(InvalidQueueError);
+});
+
+test("of queues with limits the one with the most urgent job comes first, and equal ones take turns", async () => {
+  for (const name of ["a", "b", "c"]) {
+    await createQueue(queue.db.sql, name);
+    await queue.db.transaction(async (tx) => setQueueLimits(tx, name, { concurrency: 100 }));
+  }
+  await queue.addMany([
+    ...Array.from({ length: 40 }, () => ({ queue: "a" })),
+    ...Array.from({ length: 40 }, () => ({ queue: "b" })),
+    { queue: "c", priority: 5 },
+  ]);
+  const [urgent] = await takeLimited(1);
+  expect(urgent?.queue).toBe("c");
+  const queues = new Set<string>();
+  for (let round = 0; round < 40; round += 1) queues.add((await takeLimited(1))[0]?.queue ?? "");
+  expect(queues).toEqual(new Set(["a", "b"]));
+});
+
+test("a queue with a limit yields to more urgent jobs of queues without, and to equal ones when it is their turn", async () => {
+  await createQueue(queue.db.sql, "limited");
+  await queue.db.transaction(async (tx) => setQueueLimits(tx, "limited", { concurrency: 5 }));
+  const claimOne = async (yields?: "lower" | "equal") =>
+    queue.db.transaction(async (tx) => claimLimited(tx, { workerId: "w", limit: 1, leaseMs: 30_000, yields }));
+  await queue.addMany([{ queue: "limited" }, { queue: "limited", priority: 2 }, { priority: 1 }]);
+  expect((await claimOne("equal")).jobs).toMatchObject([{ priority: 2 }]);
+  expect(await claimOne("lower")).toMatchObject({ jobs: [], more: true });
+  await queue.finish(await queue.takeOne());
+  await queue.add();
+  expect((await claimOne("equal")).jobs).toEqual([]);
+  expect((await claimOne("lower")).jobs).toMatchObject([{ queue: "limited" }]);
+  await queue.add({ queue: "limited" });
+  expect((await claimOne()).jobs).toMatchObject([{ queue: "limited" }]);
+});
+
+test("jobs that wait for a running one's place are known of", async () => {
+  await limit({ concurrency: 1 });
+  await fill(2);
+  const one = async () =>
+    queue.db.transaction(async (tx) => claimLimited(tx, { workerId: "w", limit: 5, leaseMs: 30_000 }));
+  const [job] = (await one()).jobs;
+  expect(await one()).toMatchObject({ jobs: [], more: true });
+  await queue.finish(job!);
+  expect((await one()).jobs).toHaveLength(1);
+  expect(await one()).toMatchObject({ jobs: [], more: false });
+});
+
+test("an owner whose jobs are all of a paused type does not take the others' turn", async () => {
+  await pauseJobType(queue.db.sql, "paused", true);
+  await queue.addMany([
+    ...Array.from({ length: 300 }, () => ({ ownerId: "z" })),
+    ...["m", "l", "k"].map((ownerId) => ({ ownerId, jobType: "paused" })),
+    { ownerId: "a" },
+  ]);
+  const owners = [];
+  let afterOwner: string | undefined;
+  for (let round = 0; round < 4; round += 1) {
+    const { jobs, lastOwner } = await claim(queue.db.sql, { workerId: "w", limit: 1, leaseMs: 30_000, afterOwner });
+    owners.push(...jobs.map((job) => job.ownerId));
+    afterOwner = lastOwner;
+  }
+  expect(owners).toEqual(["z", "a", "z", "z"]);
+});
+
+test("a paused type gives up its places under a limit, and waits for them again when it goes on", async () => {
+  await limit({ perKey: { concurrency: 1 } });
+  const [paused, other] = await queue.addMany([
+    { limitKey: "k", jobType: "paused" },
+    { limitKey: "k", jobType: "other" },
+  ]);
+  await pauseJobType(queue.db.sql, "paused", true);
+  await sweepPaused(queue.db.sql);
+  await letIn();
+  const job = await queue.takeOne();
+  expect(job.jobId).toBe(other?.jobId);
+  await pauseJobType(queue.db.sql, "paused", false);
+  await sweepPaused(queue.db.sql);
+  await letIn();
+  expect(await queue.take(5)).toEqual([]);
+  await queue.finish(job);
+  expect((await queue.takeOne()).jobId).toBe(paused?.jobId);
+});
+
+test("rate accounts of keys that nobody uses any more are forgotten", async () => {
+  await limit({ perKey: { rate: { limit: 1, perMs: 1_000 } } });
+  await fill(2, "waits");
+  await fill(1, "idle");
+  await queue.db.sql`update limit_keys set arrival_at = clock_timestamp() - interval '2 days'`;
+  await fill(1, "used");
+  await pruneLimitKeys(queue.db.sql);
+  const left = await queue.db.sql<{ key: string }[]>`select key from limit_keys order by key`;
+  expect(left.map((row) => row.key)).toEqual(["used", "waits"]);
 });

@@ -27,8 +27,8 @@ export interface LockedJob {
  */
 export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
   // What a job belongs to never changes, so it may be read before the locks; its state may not.
-  const [place] = await tx<{ thread_id: string | null; limit_key: string | null; queue: string }[]>`
-    select thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
+  const [place] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
+    select id, thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!place) throw new JobNotFoundError();
   await lockThread(tx, place.thread_id);
   await lockLimit(tx, { queue: place.queue, limitKey: place.limit_key });
@@ -38,7 +38,7 @@ export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<Locke
     select status, hold, job_type, has_dependents, event_seq from jobs where id = ${jobId} for update`;
   if (!row) throw new JobNotFoundError();
   return {
-    jobId,
+    jobId: place.id,
     threadId: place.thread_id,
     limitKey: place.limit_key,
     queue: place.queue,

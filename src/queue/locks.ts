@@ -2,7 +2,9 @@ import type { Tx } from "#db";
 
 /*
  * The order in which every verb takes its locks: threads, then limited keys, then rows. Advisory locks of several
- * keys are taken in the order of their hashes. Two verbs can then neither miss nor deadlock each other.
+ * keys are taken in the order of their hashes. Two verbs can then neither miss nor deadlock each other, but for what
+ * cannot be known before: the threads of dependents that fail with their job, and batches that share keys in another
+ * order. There PostgreSQL undoes one of the two, and `Database` sends it again.
  */
 
 /**
@@ -10,7 +12,7 @@ import type { Tx } from "#db";
  * to a thread or ends its head takes it.
  */
 export async function lockThread(tx: Tx, threadId: string | null): Promise<void> {
-  if (threadId !== null) await lockAll(tx, [`thread:${threadId}`]);
+  if (threadId !== null) await lockAll(tx, [`thread:${threadId.toLowerCase()}`]);
 }
 
 /** What a job's place under a queue's limits per key is counted by. */

@@ -1,7 +1,7 @@
 import type { Tx } from "#db";
 import { admit } from "./admit.ts";
 import type { Claim } from "./claim.ts";
-import { LeaseLostError } from "./errors.ts";
+import { settleCancelled } from "./cancel.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
@@ -25,17 +25,22 @@ export interface NewInterrupt {
 
 /**
  * Parks a job until a person has answered: it holds no worker and no lease, and keeps its thread's head. A question
- * that was answered while the run was under way lets it go on at once. Uses no retry.
+ * that was answered while the run was under way lets it go on at once. Uses no retry. One that somebody has asked to
+ * cancel meanwhile ends so instead.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
-export async function park(tx: Tx, claim: Claim, interrupts: readonly NewInterrupt[]): Promise<"waiting" | "queued"> {
+export async function park(
+  tx: Tx,
+  claim: Claim,
+  interrupts: readonly NewInterrupt[],
+): Promise<"waiting" | "queued" | "cancelled"> {
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
   const asked = interrupts.map(({ id, kind }) => ({ id, kind }));
   const [parked] = await tx<{ status: "waiting" | "queued" }[]>`
     with owner as (
       update jobs set status = 'waiting', worker_id = null, lease_expires_at = null, progress = null, event_seq = event_seq + 1
-      where ${holdsLease(tx, claim)}
+      where ${holdsLease(tx, claim)} and cancel_requested_at is null
       returning *
     ), recorded as (
       insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, usage)
@@ -47,7 +52,8 @@ export async function park(tx: Tx, claim: Claim, interrupts: readonly NewInterru
     select status from owner`;
   if (!parked) {
     for (const status of ["waiting", "queued"] as const) if (await settledBefore(tx, claim, status)) return status;
-    throw new LeaseLostError(claim.jobId, claim.attempt);
+    await settleCancelled(tx, claim);
+    return "cancelled";
   }
   await recordInterrupts(tx, claim.jobId, interrupts);
   await notifyEvents(tx, { ...claim, eventSeq: 1 });

@@ -1,5 +1,7 @@
 import type { Executor } from "#db";
 import { QueueNotFoundError } from "./errors.ts";
+import { announce, nextHold } from "./ready.ts";
+import type { Readied } from "./ready.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
@@ -27,16 +29,20 @@ const BATCH = 5_000;
 
 /** Takes the ready jobs of paused types out of the claim index, and puts those of types that go on back; 5,000 at the most. */
 export async function sweepPaused(sql: Executor): Promise<number> {
-  const held = await sql`
+  const held = await sql<Readied[]>`
     update jobs set hold = 'paused' where id in (
       select id from jobs where status = 'queued' and hold is null and job_type = any (array(select name from job_types where paused))
       limit ${BATCH} for update skip locked
-    )`;
-  const freed = await sql<{ queue: string }[]>`
-    update jobs set hold = null where id in (
+    ) returning queue, limit_key, hold`;
+  // What is held gives up its place under a limit, and waits for one like the others when it is freed.
+  const freed = await sql<Readied[]>`
+    update jobs set hold = ${nextHold(sql)} where id in (
       select id from jobs where status = 'queued' and hold = 'paused' and job_type <> all (array(select name from job_types where paused))
       limit ${BATCH} for update skip locked
-    ) returning queue`;
-  for (const queue of new Set(freed.map((row) => row.queue))) await notifyReady(sql, queue);
-  return held.count + freed.length;
+    ) returning queue, limit_key, hold`;
+  await announce(sql, [
+    ...held.filter((job) => job.limit_key !== null).map((job) => ({ ...job, hold: "limit" })),
+    ...freed,
+  ]);
+  return held.length + freed.length;
 }

@@ -22,6 +22,15 @@ export async function prune(sql: Executor, { completedMs, failedMs }: Retention,
   return deleted.count;
 }
 
+/** Deletes the rate accounts of keys that were not in use for a day, 1,000 at the most: such a key starts anew. */
+export async function pruneLimitKeys(sql: Executor): Promise<void> {
+  await sql`
+    delete from limit_keys where (queue, key) in (
+      select queue, key from limit_keys
+      where admit_at is null and arrival_at < clock_timestamp() - interval '1 day' limit 1000 for update skip locked
+    )`;
+}
+
 /** Deletes the entries of workers that stopped, or were last seen more than a day ago. */
 export async function pruneWorkers(sql: Executor): Promise<void> {
   await sql`

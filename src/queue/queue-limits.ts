@@ -1,15 +1,23 @@
 import type { Executor, Tx } from "#db";
+import { queueLimitsSchema } from "#shared/operations";
 import type { QueueLimits, QueueRow } from "#shared/operations";
 import { admitSoon } from "./admit.ts";
-import { QueueNotFoundError } from "./errors.ts";
+import { textFault } from "./check-job.ts";
+import { InvalidQueueError, QueueNotFoundError } from "./errors.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
  * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the
  * limits hold for the claims from now on, those per key for jobs that are let in from now on.
- * @throws QueueNotFoundError when no job was ever in the queue and it was not created.
+ * @throws QueueNotFoundError when no job was ever in the queue and it was not created; InvalidQueueError when a limit is
+ * no whole number from 1.
  */
 export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits): Promise<void> {
+  const parsed = queueLimitsSchema.safeParse(limits);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "limits"}: ${message}`);
+    throw new InvalidQueueError(faults.join("; "));
+  }
   const rows =
     await tx`update queues set limits = ${JSON.stringify(limits)}::text::jsonb where name = ${queue} returning name`;
   if (rows.length === 0) throw new QueueNotFoundError(queue);
@@ -22,8 +30,13 @@ export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits)
   await notifyReady(tx, queue);
 }
 
-/** Makes a queue before its first job, so that it can be paused or limited; does nothing to one that exists. */
+/**
+ * Makes a queue before its first job, so that it can be paused or limited; does nothing to one that exists.
+ * @throws InvalidQueueError when the name is none that jobs could have.
+ */
 export async function createQueue(sql: Executor, queue: string): Promise<void> {
+  const fault = textFault("queue", queue);
+  if (fault !== undefined) throw new InvalidQueueError(fault);
   await sql`insert into queues (name) values (${queue}) on conflict do nothing`;
 }
 

@@ -47,6 +47,14 @@ export async function readyNextInThread(tx: Tx, threadId: string | null): Promis
   await announce(tx, readied);
 }
 
+/** Lets a thread's oldest waiting job be the head where there is none; call it with the lock held. */
+export async function readyHeadless(tx: Tx, threadId: string): Promise<void> {
+  const heads = await tx`
+    select 1 from jobs where thread_id = ${threadId}
+      and (status in ('running', 'waiting') or (status = 'queued' and hold is distinct from 'thread'))`;
+  if (heads.length === 0) await readyNextInThread(tx, threadId);
+}
+
 /** What follows when a job leaves its thread's head and its place under a limit; the locks of both are held. */
 export async function passOn(
   tx: Tx,

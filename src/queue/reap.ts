@@ -1,3 +1,4 @@
+import { DatabaseUnavailableError } from "#db";
 import type { Database } from "#db";
 import { settleFailure } from "./fail.ts";
 import type { RetryPolicy, Settled } from "./fail.ts";
@@ -13,7 +14,8 @@ const BATCH = 100;
 
 /**
  * Takes back jobs whose lease has expired, each as a failed attempt that uses a retry. Any number of workers may run
- * it at once: the guard lets one of them have each job.
+ * it at once: the guard lets one of them have each job. One that cannot be taken back keeps none of the others waiting.
+ * @throws what the first such job's transaction threw, once the others are done.
  */
 export async function reap(db: Database, policyOf: (jobType: string) => RetryPolicy): Promise<Reaped[]> {
   const expired = await db.call(
@@ -32,8 +34,9 @@ export async function reap(db: Database, policyOf: (jobType: string) => RetryPol
       where status = 'running' and lease_expires_at <= clock_timestamp() order by lease_expires_at limit ${BATCH}`,
   );
   const reaped: Reaped[] = [];
+  const faults: unknown[] = [];
   for (const job of expired) {
-    const status = await db.transaction((tx) =>
+    const taking = db.transaction((tx) =>
       settleFailure(
         tx,
         { jobId: job.id, threadId: job.thread_id, limitKey: job.limit_key, queue: job.queue },
@@ -49,7 +52,12 @@ export async function reap(db: Database, policyOf: (jobType: string) => RetryPol
         },
       ),
     );
+    const status = await taking.catch((error: unknown) => {
+      if (error instanceof DatabaseUnavailableError) throw error;
+      faults.push(error);
+    });
     if (status) reaped.push({ jobId: job.id, attempt: job.attempt, workerId: job.worker_id, status });
   }
+  if (faults.length > 0) throw faults[0];
   return reaped;
 }

@@ -1,5 +1,6 @@
 import type { Tx } from "#db";
 import { checkPayload } from "./check-job.ts";
+import { dropEndedDependencies } from "./dependencies.ts";
 import { JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
@@ -9,7 +10,9 @@ import type { Readied } from "./ready.ts";
 
 /**
  * Queues a dead letter or a cancelled job again, with all its retries and with its history kept; a job that waits for
- * its retry runs at once. In a thread that has gone on, it comes after the job at its head and before the rest. With a payload, that replaces the job's; the caller has checked that it fits the job type.
+ * its retry runs at once. In a thread that has gone on, it comes after the job at its head and before the rest. It waits
+ * for those of its dependencies that are unfinished, such as one that was queued again before it. With a payload, that
+ * replaces the job's; the caller has checked that it fits the job type.
  * @throws JobNotFoundError; InvalidJobError when the payload cannot be stored; JobConflictError when the job runs,
  * waits for a person or has completed, or when another unfinished job has its unique key.
  */
@@ -27,28 +30,41 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
     throw new JobConflictError(`The job is ${job.status}: only failed, cancelled and delayed jobs can be retried`);
   }
   await checkUnique(tx, job.jobId);
-  const json = payload === undefined ? null : JSON.stringify(payload);
-  const readied = await tx<Readied[]>`
+  await dropEndedDependencies(tx, job.jobId);
+  await announce(tx, await queueAgain(tx, job.jobId, payload === undefined ? null : JSON.stringify(payload)));
+  return admit(tx, job);
+}
+
+async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<Readied[]> {
+  const waiting = tx`(select count(*)::int from job_dependencies where job_id = jobs.id)`;
+  const queued = tx<Readied[]>`
     with closed as (
       -- The closing event was implied by the status that now goes: it takes its place in the log.
       insert into job_events (job_id, seq, attempt, type, data, created_at)
       select id, event_seq + 1, attempt, status::text, jsonb_strip_nulls(jsonb_build_object('error', error_message)), completed_at
-      from jobs where id = ${job.jobId}
+      from jobs where id = ${jobId}
     ), noted as (
-      insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${job.jobId}
+      insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${jobId}
     )
-    update jobs set status = 'queued', payload = coalesce(${json}::text::jsonb, payload), retry_count = 0, pending_dependencies = 0,
+    update jobs set status = 'queued', payload = coalesce(${json}::text::jsonb, payload), retry_count = 0, pending_dependencies = ${waiting},
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case
         when exists (
           select 1 from jobs as head where head.thread_id = jobs.thread_id and head.status in ('queued', 'running', 'waiting')
         ) then 'thread'::job_hold
+        when ${waiting} > 0 then 'dependency'::job_hold
         when limit_key is not null then 'limit'::job_hold
       end
-    where id = ${job.jobId}
+    where id = ${jobId}
     returning queue, limit_key, hold`;
-  await announce(tx, readied);
-  return admit(tx, job);
+  return queued.catch((error: unknown) => {
+    if (!isTaken(error)) throw error;
+    throw new JobConflictError("Another job got the same uniqueKey meanwhile: wait for its end, or cancel it");
+  });
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "constraint_name" in error && error.constraint_name === "uq_jobs_unique_key";
 }
 
 async function checkUnique(tx: Tx, jobId: string): Promise<void> {

@@ -32,7 +32,7 @@ const save = async (schedule: object = {}) =>
   );
 const setNext = async (sql: string) =>
   queue.db.sql.unsafe(`update schedules set next_run_at = clock_timestamp() ${sql}`);
-const fire = async () => queue.db.transaction(fireSchedules);
+const fire = async () => (await queue.db.transaction(fireSchedules)).made;
 
 test.each([
   ["30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]],
@@ -40,6 +40,14 @@ test.each([
   ["0 * * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", ["2026-10-25T01:00:00.000Z", "2026-10-25T02:00:00.000Z"]],
   ["30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", ["2026-11-01T05:30:00.000Z", "2026-11-02T06:30:00.000Z"]],
   ["30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", ["2026-03-08T07:00:00.000Z", "2026-03-09T06:30:00.000Z"]],
+  ["30 59 1 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", ["2026-03-29T00:59:30.000Z", "2026-03-29T23:59:30.000Z"]],
+  ["15 30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", ["2026-10-25T00:30:15.000Z", "2026-10-26T01:30:15.000Z"]],
+  [
+    "45 1 * * *",
+    "Australia/Lord_Howe",
+    "2026-04-04T12:00:00Z",
+    ["2026-04-04T14:45:00.000Z", "2026-04-05T15:15:00.000Z"],
+  ],
 ])("%s in %s ticks once a day over a change of the clocks", (cron, timeZone, from, ticks) => {
   let after = from;
   for (const tick of ticks) {
@@ -47,6 +55,33 @@ test.each([
     expect(after).toBe(tick);
   }
 });
+
+test.each(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca"])(
+  "in %s a line that ticks evenly does so over every change of the clocks",
+  (timeZone) => {
+    for (const from of [
+      "2026-02-14",
+      "2026-03-08",
+      "2026-03-28",
+      "2026-04-04",
+      "2026-10-03",
+      "2026-10-25",
+      "2026-10-31",
+    ]) {
+      for (const [cron, stepMs] of [
+        ["*/15 * * * *", 900_000],
+        ["*/20 * * * * *", 20_000],
+      ] as const) {
+        let after = nextTick(cron, timeZone, `${from}T00:00:00.000Z`) ?? "";
+        for (let tick = 0; tick < 140; tick += 1) {
+          const next = nextTick(cron, timeZone, after) ?? "";
+          expect(Date.parse(next) - Date.parse(after), `${cron} after ${after}`).toBe(stepMs);
+          after = next;
+        }
+      }
+    }
+  },
+);
 
 test.each([
   ["* * * *", "UTC", /five fields/],
@@ -88,6 +123,39 @@ test("of missed ticks none is made up for, or one for all", async () => {
   for (const { nextRunAt } of await listSchedules(queue.db.sql, queue.ownerId)) {
     expect(Date.parse(nextRunAt ?? "")).toBeGreaterThan(Date.now() - 1_000);
   }
+});
+
+test.each([
+  ["time zone", "time_zone", "Mars/Olympus"],
+  ["cron line", "cron", "99 * * * *"],
+  ["job type", "job_type", "x".repeat(300)],
+])(
+  "a schedule whose stored %s cannot be used any more is paused, and the others tick on",
+  async (_name, column, value) => {
+    await save({ name: "bad" });
+    await save({ name: "good", jobType: "good" });
+    await queue.db.sql`update schedules set ${queue.db.sql({ [column]: value })} where name = 'bad'`;
+    await setNext("- interval '1 second'");
+    const { made, faults } = await queue.db.transaction(fireSchedules);
+    expect(made).toBe(1);
+    expect(faults).toMatchObject([{ name: "bad", message: expect.stringMatching(/timeZone|cron|jobType/) as string }]);
+    expect((await queue.take(5)).map((job) => job.jobType)).toEqual(["good"]);
+    expect(await listSchedules(queue.db.sql, queue.ownerId)).toMatchObject([
+      { name: "bad", paused: true },
+      { name: "good", paused: false },
+    ]);
+  },
+);
+
+test.each([
+  ["name", { name: "" }],
+  ["jobType", { jobType: "x".repeat(201) }],
+  ["queue", { queue: "a\u0000" }],
+  ["priority", { priority: 2 ** 31 }],
+  ["payload", { payload: "\uD83D" }],
+])("a schedule with a bad %s is refused by name, so that no tick fails of it", async (field, wrong) => {
+  await expect(save(wrong)).rejects.toThrow(new RegExp(field));
+  expect(await listSchedules(queue.db.sql, queue.ownerId)).toEqual([]);
 });
 
 test("a paused schedule does not tick, and goes on with its next tick after now; by hand it runs all the same", async () => {

@@ -1,10 +1,10 @@
 import type { Executor, Tx } from "#db";
 import type { NewSchedule, ScheduleRow } from "#shared/operations";
-import { DEFAULT_QUEUE } from "#shared/limits";
-import { checkPayload } from "./check-job.ts";
+import { DEFAULT_QUEUE, INT32_MAX, INT32_MIN } from "#shared/limits";
+import { checkPayload, textFault, whole } from "./check-job.ts";
 import { enqueue } from "./enqueue.ts";
 import type { EnqueuedJob } from "./enqueue.ts";
-import { InvalidScheduleError, ScheduleNotFoundError } from "./errors.ts";
+import { InvalidScheduleError, QueueError, ScheduleNotFoundError } from "./errors.ts";
 import { iso, isoOrNull } from "./job-view.ts";
 import { nextTick } from "./next-tick.ts";
 import { newId } from "./new-id.ts";
@@ -22,7 +22,7 @@ export async function saveSchedule(
   tx: Tx,
   { ownerId, ...schedule }: NewSchedule & { ownerId: string },
 ): Promise<ScheduleRow> {
-  checkPayload(schedule.payload);
+  checkSchedule(schedule);
   const timeZone = schedule.timeZone ?? "UTC";
   const next = nextTick(schedule.cron, timeZone, await now(tx));
   if (next === null) throw new InvalidScheduleError("cron never ticks: there is no such date");
@@ -37,6 +37,16 @@ export async function saveSchedule(
     returning *`;
   if (!row) throw new Error("the schedule was not stored");
   return toScheduleRow(row);
+}
+
+/** Checks what its jobs would be checked for, so that none is refused at a tick. */
+function checkSchedule({ name, jobType, queue = DEFAULT_QUEUE, priority, payload }: NewSchedule): void {
+  for (const [field, value] of Object.entries({ name, jobType, queue })) {
+    const fault = textFault(field, value);
+    if (fault !== undefined) throw new InvalidScheduleError(fault);
+  }
+  whole("priority", priority, [INT32_MIN, INT32_MAX]);
+  checkPayload(payload);
 }
 
 /** The owner's schedules by name. */
@@ -83,25 +93,49 @@ const LATE_MS = 60_000;
 
 /**
  * Makes the jobs of the ticks that are due, one for each tick however many workers do this at once, and works out the
- * next ticks. Of missed ticks a schedule makes no job (`skip`) or one for all of them (`run_once`). Returns how many.
+ * next ticks. Of missed ticks a schedule makes no job (`skip`) or one for all of them (`run_once`). A schedule that
+ * cannot be read any more, such as one in a time zone that is gone, is paused; the others tick on.
  */
-export async function fireSchedules(tx: Tx): Promise<number> {
-  const due = await tx<(ScheduleColumns & { late_ms: number })[]>`
+export async function fireSchedules(tx: Tx): Promise<Fired> {
+  const fired: Fired = { looked: 0, made: 0, faults: [] };
+  const due = await tx<DueSchedule[]>`
     select *, (extract(epoch from clock_timestamp() - next_run_at) * 1000)::float8 as late_ms from schedules
     where not paused and next_run_at <= clock_timestamp() order by next_run_at limit ${BATCH} for update skip locked`;
-  if (due.length === 0) return 0;
+  fired.looked = due.length;
+  if (due.length === 0) return fired;
   const at = await now(tx);
-  let made = 0;
   for (const schedule of due) {
-    const tick = iso(schedule.next_run_at ?? at);
-    if (schedule.late_ms <= LATE_MS || schedule.missed_runs === "run_once") {
-      const job = await enqueue(tx, { ...jobOf(schedule), scheduleId: schedule.id, scheduledFor: tick });
-      made += job.created ? 1 : 0;
+    try {
+      fired.made += await fireOne(tx, schedule, at);
+    } catch (error) {
+      // Thrown before any statement: the transaction is whole.
+      if (!(error instanceof QueueError)) throw error;
+      fired.faults.push({ scheduleId: schedule.id, name: schedule.name, message: error.message });
+      await tx`update schedules set paused = true where id = ${schedule.id}`;
     }
-    const next = nextTick(schedule.cron, schedule.time_zone, schedule.late_ms > LATE_MS ? at : tick);
-    await tx`update schedules set next_run_at = ${next}::text::timestamptz, last_run_at = ${tick}::text::timestamptz where id = ${schedule.id}`;
   }
-  return made;
+  return fired;
+}
+
+interface Fired {
+  /** How many schedules were due. */
+  looked: number;
+  /** How many jobs were made. */
+  made: number;
+  /** The schedules that were paused, and why. */
+  faults: { scheduleId: string; name: string; message: string }[];
+}
+
+async function fireOne(tx: Tx, schedule: DueSchedule, at: string): Promise<number> {
+  const tick = iso(schedule.next_run_at ?? at);
+  const late = schedule.late_ms > LATE_MS;
+  const next = nextTick(schedule.cron, schedule.time_zone, late ? at : tick);
+  const job =
+    late && schedule.missed_runs === "skip"
+      ? undefined
+      : await enqueue(tx, { ...jobOf(schedule), scheduleId: schedule.id, scheduledFor: tick });
+  await tx`update schedules set next_run_at = ${next}::text::timestamptz, last_run_at = ${tick}::text::timestamptz where id = ${schedule.id}`;
+  return job?.created ? 1 : 0;
 }
 
 interface ScheduleColumns {
@@ -118,6 +152,11 @@ interface ScheduleColumns {
   paused: boolean;
   next_run_at: string | null;
   last_run_at: string | null;
+}
+
+interface DueSchedule extends ScheduleColumns {
+  /** How long ago its tick was. */
+  late_ms: number;
 }
 
 function jobOf(schedule: ScheduleColumns) {

@@ -12,10 +12,12 @@ import {
   discard,
   fail,
   heartbeat,
+  InvalidJobError,
   JobConflictError,
   JobNotFoundError,
   LeaseLostError,
   listDeadLetters,
+  MAX_DELAY_MS,
   prune,
   READY_CHANNEL,
   readEvents,
@@ -52,14 +54,18 @@ const everything = async () => queue.db.sql`
     (select jsonb_agg(to_jsonb(a) order by a.job_id, a.attempt) from job_attempts a) as attempts,
     (select jsonb_agg(to_jsonb(e) order by e.job_id, e.seq) from job_events e) as events`;
 
-test.each(settles)(
-  "a zombie's %s changes nothing and is told, when its job was reaped and is run by another",
-  async (_name, settle) => {
+test.each(
+  settles.flatMap(([name, settle]) =>
+    ["another worker", "zombie"].map((worker): [string, string, (typeof settles)[number][1]] => [name, worker, settle]),
+  ),
+)(
+  "a zombie's %s changes nothing and is told, when its job was reaped and is run by %s",
+  async (_name, workerId, settle) => {
     await queue.add();
     const zombie = await queue.takeOne({ workerId: "zombie" });
     await queue.expire(zombie.jobId);
     await reap(queue.db, () => retry);
-    await queue.takeOne({ workerId: "other" });
+    await queue.takeOne({ workerId });
     const before = await everything();
     await expect(inTx(async (tx) => settle(tx, zombie))).rejects.toThrow(LeaseLostError);
     await expect(
@@ -98,6 +104,21 @@ test("a job is completed once: the second call says so, so that its effects are 
   const job = await queue.takeOne();
   expect(await inTx(async (tx) => complete(tx, job))).toBe(true);
   expect(await inTx(async (tx) => complete(tx, job))).toBe(false);
+});
+
+test("of many completions, those of another worker's claim or another attempt end nothing", async () => {
+  await queue.add();
+  const job = await queue.takeOne();
+  const claims = [
+    { ...job, workerId: "another" },
+    { ...job, attempt: job.attempt + 1 },
+  ];
+  const left = await completeMany(
+    queue.db.sql,
+    claims.map((claim) => ({ claim, result: null })),
+  );
+  expect(left).toHaveLength(2);
+  expect(await queue.statusOf(job.jobId)).toBe("running");
 });
 
 test("many are completed in one statement; those of threads, keys and dependents are left to complete", async () => {
@@ -242,6 +263,51 @@ test("a dead letter is queued again with all its retries, an edited payload, and
   ]);
   expect(attempts.map((one) => one.outcome)).toEqual(["failed", "failed", "completed"]);
   await expect(inTx(async (tx) => redrive(tx, key(jobId)))).rejects.toThrow(JobConflictError);
+});
+
+test.each<[number, string]>([
+  [Number.NaN, "the policy's"],
+  [Number.POSITIVE_INFINITY, "the policy's"],
+  [-5, "none"],
+  [1e300, "the longest"],
+])("a failure that asks for a delay of %d ms gets %s", async (delayMs, which) => {
+  await queue.add();
+  const job = await queue.takeOne();
+  await inTx(async (tx) => fail(tx, job, { error, retry: { baseMs: 60_000, capMs: 60_000 }, delayMs }));
+  const [row] = await queue.db.sql<{ ms: number }[]>`
+    select (extract(epoch from run_at - clock_timestamp()) * 1000)::float8 as ms from jobs`;
+  const [least, most] = {
+    "the policy's": [25_000, 60_000],
+    none: [-5_000, 0],
+    "the longest": [MAX_DELAY_MS - 5_000, MAX_DELAY_MS],
+  }[which] ?? [0, 0];
+  expect(row?.ms).toBeGreaterThanOrEqual(least ?? 0);
+  expect(row?.ms).toBeLessThanOrEqual(most ?? 0);
+});
+
+test("a result that cannot be stored is refused by name, and keeps none of the others from being stored", async () => {
+  await queue.addMany([{}, {}, {}]);
+  const [good, bad, fine] = await queue.take(3);
+  const left = await completeMany(queue.db.sql, [
+    { claim: good!, result: "\\u0000" },
+    { claim: bad!, result: { text: "a\u0000" } },
+    { claim: fine!, result: null },
+  ]);
+  expect(left.map(({ claim }) => claim.jobId)).toEqual([bad?.jobId]);
+  await expect(inTx(async (tx) => complete(tx, bad!, { text: "a\u0000" }))).rejects.toThrow(InvalidJobError);
+  expect(await queue.statusOf(bad?.jobId ?? "")).toBe("running");
+});
+
+test("one job that cannot be taken back keeps none of the others waiting", async () => {
+  await queue.addMany([{}, {}, {}]);
+  const [stuck] = await queue.take(3, { leaseMs: 1 });
+  await queue.db
+    .sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 hour' where id = ${stuck?.jobId ?? ""}`;
+  // Its history has the attempt already, which no way of the product's leads to.
+  await queue.db.sql`
+    insert into job_attempts (job_id, attempt, worker_id, ended_at, outcome) values (${stuck?.jobId ?? ""}, 1, 'w', now(), 'failed')`;
+  await expect.poll(async () => reap(queue.db, () => retry).catch(String)).toContain("job_attempts");
+  expect(await queue.take(5)).toHaveLength(2);
 });
 
 test("a redrive does not make a second unfinished job of a unique key", async () => {

@@ -5,7 +5,8 @@ import { CHAT_JOB_TYPE } from "#shared/limits";
 import { placeAt, placeAtEnd } from "./branch.ts";
 import type { Place } from "./branch.ts";
 import { enqueue, findByKey } from "./enqueue.ts";
-import { ThreadNotFoundError } from "./errors.ts";
+import type { EnqueuedJob } from "./enqueue.ts";
+import { JobConflictError, ThreadNotFoundError } from "./errors.ts";
 import { checkGraph, graphJobType } from "./graphs.ts";
 import { lockThread } from "./locks.ts";
 import { makeWay } from "./make-way.ts";
@@ -37,14 +38,13 @@ const TITLE_CHARS = 80;
 /**
  * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
  * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
- * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen.
+ * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen, or the
+ * idempotency key is that of a job which is no chat turn.
  */
 export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
-  if (first?.threadId && first.decisionSetId) {
-    return { jobId: first.jobId, threadId: first.threadId, decisionSetId: first.decisionSetId, status: first.status };
-  }
-  const threadId = turn.threadId ?? newId();
+  if (first) return toSubmitted(first);
+  const threadId = turn.threadId?.toLowerCase() ?? newId();
   await lockThread(tx, threadId);
   if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
   const decisionSet = await openThread(tx, { ...turn, threadId });
@@ -75,6 +75,8 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     budget: turn.budget,
     traceContext: turn.traceContext,
   });
+  // Whoever enqueues without a message does not wait for the key's lock.
+  if (!job.created) throw keyTaken(job.jobId);
   await addMessage(tx, {
     id: messageId,
     role: "user",
@@ -84,6 +86,16 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     parentId: place.parentId,
   });
   return { jobId: job.jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+}
+
+/** @throws JobConflictError when the key's job is no chat turn, so that nothing would answer the message. */
+function toSubmitted({ jobId, threadId, decisionSetId, status }: EnqueuedJob): Submitted {
+  if (threadId === null || decisionSetId === null) throw keyTaken(jobId);
+  return { jobId, threadId, decisionSetId, status };
+}
+
+function keyTaken(jobId: string): JobConflictError {
+  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which is no chat turn: use another`);
 }
 
 async function placeOf(tx: Tx, decisionSetId: string, messageId: string | null): Promise<Place> {

@@ -31,10 +31,14 @@ export class JobCounter {
     };
     this.#counted.set(ownerId, counted);
     try {
-      return await counted.counts;
-    } finally {
+      const counts = await counted.counts;
       const endedMs = performance.now();
       counted.validUntilMs = endedMs + (endedMs - startedMs) * AGE_PER_COST;
+      return counts;
+    } catch (error) {
+      // A count that failed says nothing of the next.
+      this.#counted.delete(ownerId);
+      throw error;
     }
   }
 }

@@ -18,6 +18,7 @@ const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpS
   JOB_CONFLICT: { trpcCode: "CONFLICT", httpStatus: 409 },
   INTERRUPT_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
   INVALID_ANSWER: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
+  INVALID_QUEUE: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
   INVALID_SCHEDULE: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
   INVALID_JOB: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
 };

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Logger } from "pino";
-import { InvalidJobError } from "#queue";
+import { InvalidJobError, MAX_DELAY_MS } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
@@ -84,8 +84,13 @@ export function defineJob<Payload>({
   };
 }
 
-/** Puts the running job back until later, without using up a retry; call it in a handler: it never returns. */
+/**
+ * Puts the running job back until later, without using up a retry; call it in a handler: it never returns.
+ * @param delayMs from 0 to ten years.
+ * @throws RangeError when it is not, which fails the attempt.
+ */
 export function snooze(delayMs: number): never {
+  if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) throw new RangeError(`snooze takes 0 to ${MAX_DELAY_MS} ms`);
   throw new SnoozeError(delayMs);
 }
 

@@ -1,5 +1,5 @@
 import { faultPoint } from "#fault";
-import { complete, completeMany } from "#queue";
+import { complete, completeMany, DatabaseUnavailableError } from "#queue";
 import type { Claim, Database } from "#queue";
 
 interface Waiting {
@@ -23,7 +23,8 @@ export class Finisher {
 
   /**
    * Resolves when the job's completion has committed.
-   * @throws LeaseLostError when the attempt no longer owns the job; DatabaseUnavailableError: send it again.
+   * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored;
+   * DatabaseUnavailableError: send it again.
    */
   async finish({ claim, result }: Pick<Waiting, "claim" | "result">): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -45,7 +46,10 @@ export class Finisher {
         for (const one of batch) if (!left.has(one)) one.resolve();
         for (const one of left) void this.#finishAlone(one);
       } catch (error) {
-        for (const one of batch) one.reject(error);
+        // Away is away for all; else one is at fault, which must not take the others with it.
+        const away = error instanceof DatabaseUnavailableError || batch.length === 1;
+        for (const one of batch) if (away) one.reject(error);
+        if (!away) for (const one of batch) void this.#finishAlone(one);
       }
     }
     this.#writing = false;

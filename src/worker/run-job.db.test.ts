@@ -11,6 +11,7 @@ import { startWorker } from "../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../test/start-worker.ts";
 import { defineJob, snooze } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
+import { WaitError } from "./errors.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 
 let db: Database;
@@ -210,6 +211,38 @@ test("effects and completion commit together or not at all", async () => {
     attempts: [{ outcome: "failed", errorMessage: "after the write" }, { outcome: "completed" }],
   });
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
+});
+
+test("a result that cannot be stored fails its own attempt with the reason, and nobody else's", async () => {
+  const all = deferred();
+  let started = 0;
+  const jobs = await Promise.all(Array.from({ length: 4 }, async (_, n) => add({ payload: { n }, maxRetries: 1 })));
+  await run([
+    handler(async ({ payload }) => {
+      started += 1;
+      if (started === 4) all.resolve();
+      await all.promise;
+      return { result: "n" in payload && payload.n === 2 ? { text: "a\u0000b" } : { text: "fine" } };
+    }),
+  ]);
+  for (const [n, jobId] of jobs.entries()) {
+    const job = await reaches(jobId, n === 2 ? "failed" : "completed");
+    expect(job.attempts.map((one) => one.outcome)).toEqual(n === 2 ? ["failed", "failed"] : ["completed"]);
+    if (n === 2) expect(job.error).toBe("result must not contain NUL characters");
+  }
+});
+
+test("a question that cannot be stored fails the attempt with the reason", async () => {
+  const jobId = await add({ maxRetries: 0 });
+  const question = { id: "q", kind: "approval", value: "\u0000", schema: null, deadlineMs: null };
+  await run([handler(async () => Promise.reject(new WaitError([question])))]);
+  expect(await reaches(jobId, "failed")).toMatchObject({ attempts: [{ outcome: "failed" }], workerId: null });
+});
+
+test("snoozing for no time that there is fails the attempt", async () => {
+  const jobId = await add({ maxRetries: 0 });
+  await run([handler(async () => snooze(Number.NaN))]);
+  expect((await reaches(jobId, "failed")).error).toContain("snooze takes 0 to");
 });
 
 /** Loses the answer to the first transaction that may be lost, after it has committed. */

@@ -68,7 +68,13 @@ export async function runJob(run: Run, environment: RunEnvironment): Promise<Att
       outcome = { error };
     }
     run.onRan();
-    return await settle(run, outcome, environment);
+    try {
+      return await settle(run, outcome, environment);
+    } catch (error) {
+      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
+      // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
+      return await settleError(run, error, environment);
+    }
   } catch (error) {
     const lost = error instanceof LeaseLostError;
     if (lost) run.log().warn("lease lost: nothing was written for this attempt");
@@ -168,21 +174,15 @@ async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): 
   if (effects === undefined) {
     await persist(async () => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
   } else {
-    try {
-      await persist(
-        async () =>
-          db.transaction(async (tx) => {
-            faultPoint("before completing");
-            if (await complete(tx, job, result)) await effects(tx, job);
-            faultPoint("before the completion commits");
-          }),
-        leaseMs,
-      );
-    } catch (error) {
-      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
-      // The effects could not be written, so nothing was: that is a failed attempt as any other.
-      return settleError(run, error, environment);
-    }
+    await persist(
+      async () =>
+        db.transaction(async (tx) => {
+          faultPoint("before completing");
+          if (await complete(tx, job, result)) await effects(tx, job);
+          faultPoint("before the completion commits");
+        }),
+      leaseMs,
+    );
   }
   faultPoint("completed");
   if (logs) log().info("job completed");
@@ -197,17 +197,20 @@ async function settleError(
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
-    await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    log().info("job released");
-    return RELEASED;
+    const status = await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
+    faultPoint("released");
+    log().info({ status }, "job released");
+    return status === "cancelled" ? CANCELLED : RELEASED;
   }
   if (error instanceof SnoozeError) {
-    await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    log().info({ delayMs: error.delayMs }, "job snoozed");
-    return RELEASED;
+    const status = await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
+    faultPoint("snoozed");
+    log().info({ status, delayMs: error.delayMs }, "job snoozed");
+    return status === "cancelled" ? CANCELLED : RELEASED;
   }
   if (error instanceof CancelledError) {
     await write((tx) => settleCancelled(tx, job));
+    faultPoint("cancelled");
     log().info("job cancelled");
     return CANCELLED;
   }

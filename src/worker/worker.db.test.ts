@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { cancel, claim, enqueue, enqueueMany, getJob, listWorkers } from "#queue";
+import { cancel, claim, createQueue, enqueue, enqueueMany, getJob, listWorkers, setQueueLimits } from "#queue";
 import type { NewJob } from "#queue";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
@@ -23,7 +23,7 @@ beforeAll(async () => {
   db = new Database({ url });
 });
 beforeEach(async () => {
-  await db.sql`truncate jobs, decision_sets, queues, workers cascade`;
+  await db.sql`truncate jobs, decision_sets, queues, workers, schedules, limit_keys cascade`;
 });
 afterEach(async () => {
   await Promise.all(running.map(async (worker) => worker.stop(0)));
@@ -224,6 +224,71 @@ test.each(["a", "z"])(
     expect(order.indexOf("m")).toBeLessThan(3);
   },
 );
+
+test("a queue with a limit goes on as soon as a place is free, though nothing tells of it", async () => {
+  await createQueue(db.sql, "one at a time");
+  await db.transaction(async (tx) => setQueueLimits(tx, "one at a time", { concurrency: 1 }));
+  const jobs = await Promise.all(Array.from({ length: 3 }, async () => add({ queue: "one at a time" })));
+  let now = 0;
+  let most = 0;
+  await run(async () => {
+    now += 1;
+    most = Math.max(most, now);
+    // Long enough for the worker to have looked for more, and found no place.
+    await db.sql`select pg_sleep(0.5)`;
+    now -= 1;
+  });
+  for (const jobId of jobs) await reaches(jobId, "completed");
+  expect(most).toBe(1);
+});
+
+test("a queue with a limit and one without take turns, whichever is flooded", async () => {
+  await createQueue(db.sql, "limited");
+  await db.transaction(async (tx) => setQueueLimits(tx, "limited", { concurrency: 5 }));
+  await db.transaction(async (tx) =>
+    enqueueMany(
+      tx,
+      [...Array.from({ length: 60 }, () => "default"), ...Array.from({ length: 60 }, () => "limited")].map((queue) => ({
+        ownerId,
+        jobType: "t",
+        payload: {},
+        queue,
+      })),
+    ),
+  );
+  const order: string[] = [];
+  const ended = deferred();
+  await run(
+    async ({ job }) => {
+      order.push(job.queue);
+      if (order.length === 120) ended.resolve();
+    },
+    { concurrency: 1 },
+  );
+  await ended.promise;
+  const early = order.slice(0, 40).filter((name) => name === "limited").length;
+  expect(early).toBeGreaterThan(10);
+  expect(early).toBeLessThan(30);
+});
+
+test("a duty of the keeper's that fails keeps none of the others from being done", async () => {
+  await db.sql`insert into queues (name, limits) values ('broken', '{"perKey": {"concurrency": "x"}}')`;
+  await db.sql`insert into limit_keys (queue, key, admit_at) values ('broken', 'k', now())`;
+  await db.sql`
+    insert into schedules (id, owner_id, name, cron, time_zone, job_type, payload, next_run_at)
+    values (gen_random_uuid(), ${ownerId}, 'gone', '* * * * *', 'Mars/Olympus', 't', '{}', now())`;
+  const due = await add({ delayMs: 100 });
+  const lost = await add();
+  await claim(db.sql, { workerId: "gone", limit: 1, leaseMs: 100 });
+  const worker = await run(async () => ({}), { poll: { minMs: 20, maxMs: 50 } });
+  expect(await reaches(lost, "completed")).toMatchObject({ retryCount: 1 });
+  await reaches(due, "completed");
+  const said = () => worker.lines.join("");
+  await expect.poll(said).toContain("could not let limited keys in");
+  await expect.poll(said).toContain("schedule paused");
+  // It is left alone for a time, so that the log does not fill with it.
+  expect(worker.lines.filter((line) => line.includes("could not let limited keys in"))).toHaveLength(1);
+});
 
 test("two workers never run one job twice", async () => {
   const runs = new Map<string, number>();

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { claim, claimKey, claimLimited, LeaseLostError, releaseOrphans } from "#queue";
-import type { ClaimedJob, Database, Line, RetryPolicy, Tx } from "#queue";
+import type { Claimed, ClaimedJob, Database, Line, RetryPolicy, Tx } from "#queue";
 import type { Span, Tracer } from "#tracing";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
@@ -68,7 +68,9 @@ export class Worker {
   #heart: Heart | undefined;
   #lastOwner: string | undefined;
   #line: Line | undefined;
+  /** Whether queues with a limit may have ready jobs. */
   #limited = false;
+  #yielding = false;
   #idleLooks = 0;
   #stopping = false;
   readonly #draining = new AbortController();
@@ -180,23 +182,40 @@ export class Worker {
 
   /** Claims and starts jobs; true when more may be had at once. */
   async #claim(limit: number): Promise<boolean> {
-    const { db, identity, leaseMs } = this.#options;
-    const sentMs = Date.now();
-    const options = { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner, line: this.#line };
-    const { jobs, more, lastOwner, line } = await db.call((sql) => claim(sql, options));
-    faultPoint("claimed");
-    this.#lastOwner = lastOwner;
-    this.#line = line ?? (jobs.length === 0 ? this.#line : undefined);
-    this.#launch(jobs, sentMs);
-    const left = limit - jobs.length;
-    if (this.#limited && left > 0) {
-      const limited = await db.transaction((tx) => claimLimited(tx, { ...options, limit: left }));
-      this.#launch(limited.jobs, sentMs);
-      this.#limited = limited.jobs.length > 0;
-      jobs.push(...limited.jobs);
+    const { db } = this.#options;
+    let left = limit;
+    if (this.#limited) {
+      // Where both have jobs of the same priority, they take turns: neither keeps the other waiting.
+      this.#yielding = !this.#yielding;
+      left -= await this.#claimLimited(left, this.#yielding ? "equal" : "lower");
     }
-    if (jobs.length > 0) this.#idleLooks = 0;
-    return jobs.length > 0 && jobs.length < limit && (more || this.#limited);
+    let more = false;
+    if (left > 0) {
+      const sentMs = Date.now();
+      const claimed = await db.call((sql) => claim(sql, { ...this.#claimOptions(left), line: this.#line }));
+      faultPoint("claimed");
+      this.#line = claimed.line ?? (claimed.jobs.length === 0 ? this.#line : undefined);
+      left -= this.#launch(claimed, sentMs);
+      ({ more } = claimed);
+    }
+    if (this.#limited && left > 0) left -= await this.#claimLimited(left);
+    if (left < limit) this.#idleLooks = 0;
+    return left < limit && left > 0 && (more || this.#limited);
+  }
+
+  /** Claims jobs of queues with a limit; remembers whether there may be more, now or once a place is free. */
+  async #claimLimited(limit: number, yields?: "lower" | "equal"): Promise<number> {
+    const options = { ...this.#claimOptions(limit), yields };
+    const sentMs = Date.now();
+    const claimed = await this.#options.db.transaction((tx) => claimLimited(tx, options));
+    faultPoint("claimed of a limit");
+    this.#limited = claimed.more;
+    return this.#launch(claimed, sentMs);
+  }
+
+  #claimOptions(limit: number) {
+    const { identity, leaseMs } = this.#options;
+    return { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
   }
 
   async #recover(error: unknown): Promise<void> {
@@ -211,8 +230,9 @@ export class Worker {
     if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  /** `claimSentMs`: when the claim of them was sent, in milliseconds since 1970. */
-  #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
+  /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970; returns how many. */
+  #launch({ jobs, lastOwner }: Claimed, claimSentMs: number): number {
+    this.#lastOwner = lastOwner;
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
     const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
@@ -227,6 +247,7 @@ export class Worker {
       const span = tracer && openAttempt(tracer, job, claimSentMs);
       this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
     }
+    return jobs.length;
   }
 
   async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {
@@ -256,11 +277,10 @@ export class Worker {
       const seen = this.#keeping.count;
       let delayMs = pollDelayMs(this.#idleLooks, poll);
       try {
-        const { ready, limited, dueMs, leaseMs, admitMs, tickMs, answerMs } = await this.#keeper.tend();
+        const { ready, limited, nextMs } = await this.#keeper.tend();
         this.#limited ||= limited;
         if (ready || limited) this.#claiming.wake();
-        const waits = [dueMs, leaseMs, admitMs, tickMs, answerMs].filter((waitMs) => waitMs !== null);
-        delayMs = Math.max(Math.min(delayMs, ...waits), SHORTEST_WAIT_MS);
+        delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
       } catch (error) {
         log.error({ err: describeError(error) }, "looking for what is due failed; will try again");
       }
