@@ -64,7 +64,7 @@ export class FencedSaver extends BaseCheckpointSaver {
       readCheckpoints(
         sql,
         sql`select * from langgraph.checkpoints where thread_id = ${threadId} and checkpoint_ns = ${ns}
-          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`} order by checkpoint_id desc limit 1`,
+          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`} order by seq desc limit 1`,
       ),
     );
     if (!stored) return undefined;
