@@ -94,7 +94,7 @@ function openGraph(name: string, description: string | null, compiled: AnyGraph)
     description,
     async runTurn(saver, input, options) {
       const graph = withSaver(compiled, saver);
-      const ending = await runGraph({ graph, saver, toInput }, input, options);
+      const ending = await runGraph({ graph, saver, toInput, closesToolCalls: true }, input, options);
       return ending.waits ? ending : { waits: false, output: { reply: readReply(ending.output, input.messageId) } };
     },
   };
@@ -139,8 +139,8 @@ function withSaver(compiled: AnyGraph, saver: BaseCheckpointSaver): AnyGraph {
   return graph;
 }
 
-function toInput({ messageId, content, history }: TurnInput): object {
-  return { messages: [...history.map(toMessage), toMessage({ id: messageId, role: "user", content })] };
+function toInput({ messageId, content, history }: TurnInput, open: readonly BaseMessage[]): object {
+  return { messages: [...history.map(toMessage), ...open, toMessage({ id: messageId, role: "user", content })] };
 }
 
 /** The last thing that the graph said in this turn. */

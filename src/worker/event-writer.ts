@@ -52,7 +52,8 @@ export class EventWriter {
       last?.type === "token" &&
       isToken(last.data) &&
       isToken(data) &&
-      last.data.step === data.step
+      last.data.step === data.step &&
+      last.data.message === data.message
     ) {
       last.data = { ...last.data, text: last.data.text + data.text };
     } else {
@@ -125,6 +126,6 @@ interface Progress {
   detail?: string;
 }
 
-function isToken(data: unknown): data is { text: string; step?: unknown } {
+function isToken(data: unknown): data is { text: string; step?: unknown; message?: unknown } {
   return typeof data === "object" && data !== null && "text" in data && typeof data.text === "string";
 }
