@@ -19,6 +19,7 @@ import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
 import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
+import { storable } from "./storable.ts";
 
 export interface RunOptions {
   db: Database;
@@ -91,13 +92,23 @@ async function execute(job: ClaimedJob, options: RunOptions): Promise<RunResult>
     if (job.budget !== null) await teller.purse.open();
     faultPoint("before running");
     if (stop.reason) throw stop.reason;
-    return await stop.race(wrapHandler(handler, middleware)(context));
+    return checkResult(await stop.race(wrapHandler(handler, middleware)(context)));
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw stop.reason ?? error;
   } finally {
     clearTimeout(timer);
     await teller.close();
+  }
+}
+
+/** @throws PermanentError when the result cannot be kept: found before it could spoil the write of others. */
+function checkResult(run: RunResult): RunResult {
+  if (run.result === undefined) return run;
+  try {
+    return { ...run, result: storable(run.result) };
+  } catch (error) {
+    throw new PermanentError(`The result is no JSON value: ${describeError(error).message}`, { cause: error });
   }
 }
 
