@@ -26,6 +26,7 @@ export async function openTurns() {
   };
   return {
     db,
+    url,
     options,
     stopWorkers,
     async startWorker(handlers: readonly JobHandler[]): Promise<TestWorker> {
@@ -55,7 +56,7 @@ export async function openTurns() {
     async reaches(jobId: string, status: string): Promise<JobDetail> {
       await expect
         .poll(async () => (await getJob(db.sql, { ownerId: OWNER_ID, jobId })).status, {
-          timeout: 15_000,
+          timeout: 60_000,
           interval: 20,
         })
         .toBe(status);

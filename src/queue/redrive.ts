@@ -4,6 +4,7 @@ import { JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
 import { admit } from "./admit.ts";
+import { placeAgain } from "./branch.ts";
 import { announce } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
@@ -28,6 +29,8 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
   }
   await checkUnique(tx, job.jobId);
   const json = payload === undefined ? null : JSON.stringify(payload);
+  const branch = await placeAgain(tx, job.jobId);
+  const place = branch === undefined ? null : JSON.stringify({ branch });
   const readied = await tx<Readied[]>`
     with closed as (
       -- The closing event was implied by the status that now goes: it takes its place in the log.
@@ -37,7 +40,9 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
     ), noted as (
       insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${job.jobId}
     )
-    update jobs set status = 'queued', payload = coalesce(${json}::text::jsonb, payload), retry_count = 0, pending_dependencies = 0,
+    update jobs set status = 'queued', retry_count = 0,
+      payload = case when ${place}::text is null then coalesce(${json}::text::jsonb, payload)
+        else coalesce(${json}::text::jsonb, payload) || ${place}::text::jsonb end, pending_dependencies = 0,
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case
         when exists (
