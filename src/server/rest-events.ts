@@ -44,7 +44,9 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, caller
         "x-content-type-options": "nosniff",
       });
       stream.flushHeaders();
-      const comments = setInterval(() => stream.write(": still here\n\n"), COMMENT_EVERY_MS);
+      const comments = setInterval(() => {
+        if (!stream.writableNeedDrain) stream.write(": still here\n\n");
+      }, COMMENT_EVERY_MS);
       try {
         for await (const event of feeds.follow({ ...key, after: after.data, signal })) {
           // A reader that is slow to take what was written is not read for meanwhile.
