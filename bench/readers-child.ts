@@ -7,7 +7,7 @@ const now = () => performance.timeOrigin + performance.now();
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 const streams: IncomingMessage[] = [];
 let delays: number[] = [];
-let events = 0;
+let chars = 0;
 
 async function follow(port: number, jobId: string): Promise<void> {
   const stream = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -23,8 +23,8 @@ async function follow(port: number, jobId: string): Promise<void> {
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (!line.startsWith("data: ")) continue;
-      events += 1;
-      const { data } = JSON.parse(line.slice("data: ".length)) as { data: { at?: number } | null };
+      const { data } = JSON.parse(line.slice("data: ".length)) as { data: { at?: number; text?: string } | null };
+      chars += data?.text?.length ?? 0;
       if (data?.at !== undefined) delays.push(arrived - data.at);
     }
   });
@@ -45,8 +45,8 @@ serve(
       delays = [];
       return taken;
     },
-    /** How many events have arrived at all. */
-    events: () => events,
+    /** How many characters of text have arrived at all. */
+    chars: () => chars,
   },
   async () => {
     for (const stream of streams) stream.destroy();

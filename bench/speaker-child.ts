@@ -8,9 +8,8 @@ import { defineJob, Worker } from "#worker";
 import { givenSettings, serve } from "./serve.ts";
 
 /* A process that runs jobs which tell of themselves when they are told to, as a graph does that runs in a worker. */
-const BURST = 20;
-const BURST_EVERY_MS = 50;
-const TEXT = "a few words of a reply, ";
+const TOKEN_EVERY_MS = 10;
+const TEXT = " word";
 const now = () => performance.timeOrigin + performance.now();
 
 const { url, jobs } = givenSettings() as { url: string; jobs: number };
@@ -63,12 +62,14 @@ serve(
     first(jobId: string) {
       emits.get(jobId)?.("note", { at: now() });
     },
-    /** Has every job emit so many events, as quickly as a model writes; resolves when they have been emitted. */
-    async speak(events: number) {
-      for (let count = 0; count < events; count += BURST) {
-        for (const emit of emits.values()) for (let n = 0; n < BURST; n += 1) emit("note", { text: TEXT });
-        await wait(BURST_EVERY_MS);
+    /** Has every job write so many tokens, as a quick model does; gives how many characters each job wrote. */
+    async speak(tokens: number) {
+      const start = now();
+      for (let count = 0; count < tokens; count += 1) {
+        for (const emit of emits.values()) emit("token", { text: TEXT });
+        await wait(Math.max(0, start + (count + 1) * TOKEN_EVERY_MS - now()));
       }
+      return tokens * TEXT.length;
     },
   },
   async () => {
