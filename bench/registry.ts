@@ -3,6 +3,7 @@ import { api } from "./benchmarks/api.ts";
 import { bulkEnqueue } from "./benchmarks/bulk-enqueue.ts";
 import { chatTurn } from "./benchmarks/chat-turn.ts";
 import { claimCost } from "./benchmarks/claim-cost.ts";
+import { eventReaders } from "./benchmarks/event-readers.ts";
 import { fairness } from "./benchmarks/fairness.ts";
 import { heldSnapshot } from "./benchmarks/held-snapshot.ts";
 import { idle } from "./benchmarks/idle.ts";
@@ -28,6 +29,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   idle,
   chatTurn,
   turnStatements,
+  eventReaders,
   api,
   memory,
 ];

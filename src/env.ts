@@ -151,3 +151,8 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
   }
   return settings;
 }
+
+/** Sets those variables of this process that are not set yet, for code that is loaded later and reads them itself. */
+export function fillEnv(values: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
+}

@@ -27,6 +27,7 @@ export async function openTurns() {
   };
   return {
     db,
+    url,
     options,
     stopWorkers,
     async startWorker(handlers: readonly JobHandler[], more: Partial<TestWorkerOptions> = {}): Promise<TestWorker> {
@@ -56,7 +57,7 @@ export async function openTurns() {
     async reaches(jobId: string, status: string): Promise<JobDetail> {
       await expect
         .poll(async () => (await getJob(db.sql, { ownerId: OWNER_ID, jobId })).status, {
-          timeout: 15_000,
+          timeout: 60_000,
           interval: 20,
         })
         .toBe(status);

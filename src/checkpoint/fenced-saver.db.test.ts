@@ -1,9 +1,11 @@
 import { HumanMessage } from "@langchain/core/messages";
+import type { RunnableConfig } from "@langchain/core/runnables";
 import { Annotation, Command, INTERRUPT, START, StateGraph, interrupt, isInterrupted } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { v6 } from "uuid";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { checkpoint, config, input, metadata, openSavers, threeNodes } from "../../test/savers.ts";
-import { FencedSaver } from "./index.ts";
+import { FencedSaver, pruneCheckpoints } from "./index.ts";
 
 let savers: Awaited<ReturnType<typeof openSavers>>;
 beforeAll(async () => {
@@ -166,6 +168,28 @@ test("an answer keyed by its interrupt's id never answers the next one, also whe
   expect(two?.value).toBe("second");
   const last = answerTo(two?.id, "no");
   expect((await build(await savers.nextAttempt()).invoke(last, config())).log).toEqual(["first: yes", "second: no"]);
+});
+
+test("a run goes on from what was written last, also where the clock of the process that wrote before it was ahead", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  await threeNodes(await savers.nextAttempt(), []).invoke(input, config("ahead"));
+  vi.useRealTimers();
+  // Another process, whose ids follow its own clock.
+  const saver = await savers.nextAttempt();
+  const put = async (text: string, version: number, parent: RunnableConfig = config("behind")) => {
+    const next = { ...checkpoint({ a: text }), id: v6(), channel_versions: { a: version } };
+    return saver.put(parent, next, metadata, { a: version });
+  };
+  const last = await put("last", 2, await put("first", 1));
+  await saver.putWrites(last, [["a", "write"]], "task");
+  const read = async () => savers.reader().getTuple({ configurable: { thread_id: "t" } });
+  expect((await read())?.checkpoint.channel_values).toMatchObject({ a: "last" });
+  await pruneCheckpoints(savers.sql, ["t"]);
+  expect(await read()).toMatchObject({
+    checkpoint: { channel_values: { a: "last" } },
+    pendingWrites: [["task", "a", "write"]],
+  });
+  expect(await savers.sql`select 1 from langgraph.checkpoints`).toHaveLength(1);
 });
 
 test("both branches of a thread stay readable", async () => {

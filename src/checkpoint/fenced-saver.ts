@@ -29,6 +29,8 @@ export interface SaverOptions {
 }
 
 const VERSION_DIGITS = 1e12;
+/** How the path of the task ends that only hands a graph its input. */
+const START_PATH = ", __start__";
 
 /**
  * Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. Make one for each
@@ -38,6 +40,8 @@ export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
   readonly #behind: WriteBehind;
   #head: string | null = null;
+  /** The checkpoints of inputs after which only the graph's start has run so far. */
+  readonly #started = new Set<string>();
 
   constructor(options: SaverOptions) {
     super();
@@ -64,7 +68,7 @@ export class FencedSaver extends BaseCheckpointSaver {
       readCheckpoints(
         sql,
         sql`select * from langgraph.checkpoints where thread_id = ${threadId} and checkpoint_ns = ${ns}
-          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`} order by checkpoint_id desc limit 1`,
+          ${checkpointId === undefined ? sql`` : sql`and checkpoint_id = ${checkpointId}`} order by seq desc limit 1`,
       ),
     );
     if (!stored) return undefined;
@@ -109,7 +113,8 @@ export class FencedSaver extends BaseCheckpointSaver {
       const row = { threadId, ns, checkpointId: checkpoint.id, parentId: parentId ?? null, channelVersions };
       return { row: { ...row, checkpoint: body.value, metadata: meta.value }, values: dumped };
     };
-    await this.#behind.addCheckpoint(encode(), { endsStep: metadata.source !== "input" });
+    const starts = metadata.source === "input" || (parentId !== undefined && this.#started.delete(parentId));
+    await this.#behind.addCheckpoint(encode(), { starts });
     if (ns === "") this.#head = checkpoint.id;
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
@@ -125,7 +130,9 @@ export class FencedSaver extends BaseCheckpointSaver {
       const idx = WRITES_IDX_MAP[channel] ?? index;
       return { ...key, idx, channel, ...(await dump(this.serde, value)) };
     });
-    await this.#behind.addWrites(Promise.all(rows));
+    const starts = taskPath.endsWith(START_PATH);
+    if (starts) this.#started.add(checkpointId);
+    await this.#behind.addWrites(Promise.all(rows), { starts });
   }
 
   async deleteThread(threadId: string): Promise<void> {

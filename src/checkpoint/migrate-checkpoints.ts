@@ -4,7 +4,8 @@ import type postgres from "postgres";
  * Creates the schema `langgraph` and its tables; idempotent. Call it under the migration's lock.
  *
  * Keys are bytewise (`collate "C"`), because that is how the graph orders ids and task paths. Values are text: JSON
- * escapes what `text` cannot hold, and what is not JSON is base64.
+ * escapes what `text` cannot hold, and what is not JSON is base64. The newest checkpoint is the one that was written
+ * last, by `seq`: ids hold the time of the process that made them, and clocks differ.
  */
 export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
@@ -14,6 +15,13 @@ export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
       parent_checkpoint_id text, channel_versions json not null, checkpoint text not null, metadata text not null,
       primary key (thread_id, checkpoint_ns, checkpoint_id)
     );
+    -- Looked for first: even where they are there, adding them would wait for every run under way.
+    do $$ begin
+      if to_regclass('langgraph.idx_checkpoints_newest') is null then
+        alter table langgraph.checkpoints add column seq bigint not null generated always as identity;
+        create index idx_checkpoints_newest on langgraph.checkpoints (thread_id, checkpoint_ns, seq);
+      end if;
+    end $$;
     -- One row a version of a channel. A list's row holds only its tail when base_version, another row, holds its head.
     create table if not exists langgraph.checkpoint_blobs (
       thread_id text collate "C" not null, checkpoint_ns text collate "C" not null, channel text collate "C" not null,

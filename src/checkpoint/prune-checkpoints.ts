@@ -9,7 +9,7 @@ export async function pruneCheckpoints(sql: Executor, threadIds: readonly string
   const newest = sql`
     select distinct on (thread_id, checkpoint_ns) thread_id, checkpoint_ns, checkpoint_id, channel_versions
     from langgraph.checkpoints where thread_id = any(${ids}::text[])
-    order by thread_id, checkpoint_ns, checkpoint_id desc`;
+    order by thread_id, checkpoint_ns, seq desc`;
   await sql`
     with newest as (${newest})
     delete from langgraph.checkpoint_writes as w where w.thread_id = any(${ids}::text[]) and not exists (

@@ -19,6 +19,8 @@ interface Batch {
 
 /** How long a write waits for others to share its statement, in milliseconds: what a crash can take of a step that is not over. */
 const GATHER_MS = 20;
+/** The same for what is written before the first node has ended: lost in a crash, it costs nothing. */
+const START_GATHER_MS = 250;
 
 /**
  * Gathers the writes of a step into one statement. The promise of a step's write resolves once it is durable. Statements go out
@@ -29,6 +31,7 @@ export class WriteBehind {
   readonly #layouts = new Map<string, () => ListLayout>();
   #batch: Batch | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #gatherMs = 0;
   #sending: Promise<void> | null = null;
   #broken: { error: unknown } | null = null;
 
@@ -37,20 +40,22 @@ export class WriteBehind {
   }
 
   /** Adds the writes of a task; they go out with the checkpoint that ends the step, or by themselves a little later. */
-  async addWrites(writes: Promise<WriteRow[]>): Promise<void> {
-    const batch = this.#open();
+  async addWrites(writes: Promise<WriteRow[]>, { starts }: { starts: boolean }): Promise<void> {
+    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
     batch.writes.push(writes);
-    return batch.done;
+    if (!starts) return batch.done;
+    await writes;
+    return undefined;
   }
 
   /**
-   * Adds a checkpoint. One that ends a step goes out at once. The one of the input is taken without waiting and goes out
-   * with what follows it: lost in a crash, it costs nothing, for no node has run and the next attempt has the same input.
+   * Adds a checkpoint. One that ends a step goes out at once. Those at the start of a run are taken without waiting and
+   * go out with what follows them: no node has run yet, and the next attempt has the same input.
    */
-  async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { endsStep }: { endsStep: boolean }): Promise<void> {
-    const batch = this.#open();
+  async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { starts }: { starts: boolean }): Promise<void> {
+    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
     batch.checkpoints.push(checkpoint);
-    if (!endsStep) {
+    if (starts) {
       await checkpoint;
       return;
     }
@@ -68,8 +73,11 @@ export class WriteBehind {
     this.#layouts.set(layoutKey(row, channel), layout);
   }
 
-  #open(): Batch {
-    if (this.#batch) return this.#batch;
+  #open(gatherMs: number): Batch {
+    if (this.#batch) {
+      if (gatherMs < this.#gatherMs) this.#wait(gatherMs);
+      return this.#batch;
+    }
     let settle: Batch["settle"] = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what the write threw is passed on as it is
@@ -77,8 +85,14 @@ export class WriteBehind {
     });
     done.catch(() => undefined);
     this.#batch = { checkpoints: [], writes: [], done, settle };
-    this.#timer = setTimeout(() => void this.#flush(), GATHER_MS);
+    this.#wait(gatherMs);
     return this.#batch;
+  }
+
+  #wait(gatherMs: number): void {
+    clearTimeout(this.#timer);
+    this.#gatherMs = gatherMs;
+    this.#timer = setTimeout(() => void this.#flush(), gatherMs);
   }
 
   async #flush(): Promise<void> {

@@ -3,7 +3,7 @@
  * Invariant: a turn that is run again with the same ids goes on where it was and adds its message once.
  */
 export { DrainedError, PermanentGraphError, RateLimitedGraphError } from "./errors.ts";
-export { loadGraphs, wrapGraph } from "./load-graphs.ts";
+export { loadGraphs, readGraphEnv, wrapGraph } from "./load-graphs.ts";
 export type { BrokenGraph, LoadedGraph } from "./load-graphs.ts";
 export { buildMlWorkflow } from "./ml-workflow.ts";
 export type { TurnOutput } from "./ml-workflow.ts";

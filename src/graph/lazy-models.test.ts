@@ -27,4 +27,4 @@ test("a provider's package is loaded only when its model is opened", () => {
   const load = 'const { openModel } = await import("#graph");';
   expect(loadedBy(load)).toEqual(new Set());
   expect(loadedBy(`${load} await openModel("ollama:m", {});`)).toEqual(new Set(["@langchain/ollama"]));
-});
+}, 30_000);

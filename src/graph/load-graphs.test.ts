@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { RunSaver } from "../../test/run-saver.ts";
 import { startModelServer } from "../../test/model-server.ts";
-import { loadGraphs } from "./load-graphs.ts";
+import { loadGraphs, readGraphEnv } from "./load-graphs.ts";
 
 const quiet = () => new AbortController().signal;
 
@@ -13,6 +16,8 @@ test("each entry is loaded by itself: builders, compiled graphs and functions; a
     ["hurried", null],
     ["echo", null],
     ["silent", null],
+    ["plain", null],
+    ["held", null],
   ]);
   const faults = Object.fromEntries(broken.map(({ name, error }) => [name, error]));
   expect(faults).toMatchObject({
@@ -34,6 +39,29 @@ test.each([
   ["package.json", /must have graphs/],
 ])("%s is refused with the reason", async (file, message) => {
   await expect(loadGraphs(file)).rejects.toThrow(message);
+});
+
+test.each(["plain", "held"])(
+  "%s: JavaScript, a default export, a state of zod and an agent that holds its graph will do, with the variables that the file sets",
+  async (name) => {
+    const { graphs } = await loadGraphs("test/graphs/langgraph.json");
+    for (const [key, value] of Object.entries(await readGraphEnv("test/graphs/langgraph.json"))) vi.stubEnv(key, value);
+    const graph = graphs.find((one) => one.name === name);
+    const input = { threadId: "t", messageId: "m", content: "Ada", history: [] };
+    const ended = await graph?.runTurn(new RunSaver(), input, { runId: "r", signal: quiet() });
+    vi.unstubAllEnvs();
+    expect(ended).toEqual({ waits: false, output: { reply: "Hello, Ada" } });
+  },
+);
+
+test("variables may be in a file of their own, which may be missing", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "threadmill-graphs-"));
+  const file = join(folder, "langgraph.json");
+  await writeFile(file, JSON.stringify({ graphs: {}, env: "./.env" }));
+  expect(await readGraphEnv(file)).toEqual({});
+  await writeFile(join(folder, ".env"), 'KEY="a b"\nOTHER=c # no\n');
+  expect(await readGraphEnv(file)).toEqual({ KEY: "a b", OTHER: "c" });
+  await rm(folder, { recursive: true });
 });
 
 test("a graph that says nothing is a failure that no retry helps", async () => {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseEnv } from "node:util";
 import { AIMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
@@ -28,7 +29,10 @@ const entrySchema = z.union([
   z.string(),
   z.object({ path: z.string(), description: z.string().optional() }).transform((entry) => entry),
 ]);
-const fileSchema = z.looseObject({ graphs: z.record(z.string(), z.unknown(), "graphs must be an object") });
+const fileSchema = z.looseObject({
+  graphs: z.record(z.string(), z.unknown(), "graphs must be an object"),
+  env: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
+});
 const NAME = /^[A-Za-z0-9_.-]{1,90}$/;
 
 /**
@@ -38,7 +42,7 @@ const NAME = /^[A-Za-z0-9_.-]{1,90}$/;
  * @see https://docs.langchain.com/langsmith/cli#configuration-file
  */
 export async function loadGraphs(file: string): Promise<{ graphs: LoadedGraph[]; broken: BrokenGraph[] }> {
-  const entries = Object.entries(await readGraphs(file));
+  const entries = Object.entries((await readFileOfGraphs(file)).graphs);
   const graphs: LoadedGraph[] = [];
   const broken: BrokenGraph[] = [];
   for (const [name, entry] of entries) {
@@ -51,7 +55,19 @@ export async function loadGraphs(file: string): Promise<{ graphs: LoadedGraph[];
   return { graphs, broken };
 }
 
-async function readGraphs(file: string): Promise<Record<string, unknown>> {
+/**
+ * The variables that a `langgraph.json` sets for its graphs: those it holds, or those of the file that it names; none
+ * where that is not there, for they may be set otherwise.
+ * @throws Error with one line when the file itself cannot be read.
+ */
+export async function readGraphEnv(file: string): Promise<Record<string, string>> {
+  const { env } = await readFileOfGraphs(file);
+  if (typeof env !== "string") return env ?? {};
+  const text = await readFile(resolve(dirname(file), env), "utf8").catch(() => "");
+  return parseEnv(text) as Record<string, string>;
+}
+
+async function readFileOfGraphs(file: string): Promise<z.infer<typeof fileSchema>> {
   const text = await readFile(file, "utf8").catch(() => {
     throw new Error(`${file} cannot be read`);
   });
@@ -62,8 +78,11 @@ async function readGraphs(file: string): Promise<Record<string, unknown>> {
     throw new Error(`${file} is no JSON`);
   }
   const parsed = fileSchema.safeParse(json);
-  if (!parsed.success) throw new Error(`${file} must have graphs: {"name": "./path.ts:export"}`);
-  return parsed.data.graphs;
+  if (!parsed.success)
+    throw new Error(
+      `${file} must have graphs: {"name": "./path.ts:export"}, and env, if any, must be a file's name or an object of texts`,
+    );
+  return parsed.data;
 }
 
 async function loadGraph(name: string, entry: unknown, folder: string): Promise<LoadedGraph> {
@@ -94,7 +113,7 @@ function openGraph(name: string, description: string | null, compiled: AnyGraph)
     description,
     async runTurn(saver, input, options) {
       const graph = withSaver(compiled, saver);
-      const ending = await runGraph({ graph, saver, toInput }, input, options);
+      const ending = await runGraph({ graph, saver, toInput, closesToolCalls: true }, input, options);
       return ending.waits ? ending : { waits: false, output: { reply: readReply(ending.output, input.messageId) } };
     },
   };
@@ -110,14 +129,15 @@ async function loadTypeScript(): Promise<void> {
 
 /** A graph as it is exported: compiled, still a builder, or a function that makes one. */
 async function compile(exported: unknown): Promise<AnyGraph> {
-  const value: unknown =
-    typeof exported === "function" ? await (exported as (config: object) => unknown)({}) : exported;
-  if (typeof value !== "object" || value === null) throw new Error("its export is no graph");
+  const made: unknown = typeof exported === "function" ? await (exported as (config: object) => unknown)({}) : exported;
+  if (typeof made !== "object" || made === null) throw new Error("its export is no graph");
+  // An agent of the `langchain` package holds its graph.
+  const value = "graph" in made && typeof made.graph === "object" && made.graph !== null ? made.graph : made;
   return check(("stream" in value && "getState" in value ? value : compileBuilder(value)) as AnyGraph);
 }
 
 function check(graph: AnyGraph): AnyGraph {
-  if (!("messages" in graph.channels))
+  if (!("messages" in (graph.channels ?? {})))
     throw new Error("a graph that can be chatted with keeps the conversation in a channel named messages");
   const stops = [graph.interruptBefore, graph.interruptAfter].some(
     (nodes) => nodes === "*" || (nodes?.length ?? 0) > 0,
@@ -139,8 +159,8 @@ function withSaver(compiled: AnyGraph, saver: BaseCheckpointSaver): AnyGraph {
   return graph;
 }
 
-function toInput({ messageId, content, history }: TurnInput): object {
-  return { messages: [...history.map(toMessage), toMessage({ id: messageId, role: "user", content })] };
+function toInput({ messageId, content, history }: TurnInput, open: readonly BaseMessage[]): object {
+  return { messages: [...history.map(toMessage), ...open, toMessage({ id: messageId, role: "user", content })] };
 }
 
 /** The last thing that the graph said in this turn. */

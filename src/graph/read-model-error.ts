@@ -11,7 +11,7 @@ export function readModelError(error: unknown): unknown {
     case 401:
     case 403:
       return new PermanentGraphError(
-        "The model's provider refused the key: check the API key that belongs to MODEL",
+        "The model's provider refused the key: check the API key that belongs to MODEL or to the graph's own model",
         options,
       );
     case 402:
@@ -21,7 +21,7 @@ export function readModelError(error: unknown): unknown {
       );
     case 404:
       return new PermanentGraphError(
-        "The model's provider does not know the model: check MODEL and the base URL",
+        "The model's provider does not know the model: check MODEL or the graph's own model, and the base URL",
         options,
       );
     case 400:

@@ -38,12 +38,12 @@ export interface ModelUse {
   outputTokens: number;
 }
 
-/** What a run tells while it runs, in order. */
+/** What a run tells while it runs, in order. A step of a subgraph is named after those that lead to it: `team/write`. */
 export type TurnEvent =
   /** A node has finished. */
   | { type: "step"; data: { step: string } }
-  /** The next piece of the reply's text. */
-  | { type: "token"; data: { text: string; step: string | null } }
+  /** The next piece of a text; `message` tells those apart that a model writes at once, null for what no model wrote. */
+  | { type: "token"; data: { text: string; step: string | null; message: string | null } }
   /** A node has started, finished or failed. */
   | { type: "task"; data: { id: string; step: string; state: "started" | "finished" | "failed" } }
   /** What a node wrote to its stream writer. */

@@ -31,6 +31,28 @@ export async function placeAtEnd(tx: Tx, decisionSetId: string): Promise<Place> 
 }
 
 /**
+ * Where a turn begins that is run again: nothing to say unless its thread has gone on without it, whose newest
+ * checkpoint then holds what was said later.
+ */
+export async function placeAgain(tx: Tx, jobId: string): Promise<Place["branch"]> {
+  const [turn] = await tx<{ id: string; decision_set_id: string }[]>`
+    select messages.id, messages.decision_set_id from jobs join messages on messages.job_id = jobs.id and messages.role = 'user'
+    where jobs.id = ${jobId} and exists (
+      select 1 from jobs as later where later.thread_id = jobs.thread_id and later.seq > jobs.seq and later.started_at is not null)`;
+  return turn && (await placeAt(tx, turn.decision_set_id, turn.id)).branch;
+}
+
+/** Hands the beginning of a turn that will never run to the turn that was to follow it. */
+export async function passOnBranch(tx: Tx, jobId: string): Promise<void> {
+  await tx`
+    update jobs as next set payload = next.payload || jsonb_build_object('branch', jobs.payload -> 'branch')
+    from jobs join messages on messages.job_id = jobs.id and messages.role = 'user'
+      join messages as following on following.parent_id = messages.id and following.role = 'user'
+    where jobs.id = ${jobId} and jobs.started_at is null and jobs.payload ? 'branch'
+      and next.id = following.job_id and next.started_at is null and not next.payload ? 'branch'`;
+}
+
+/**
  * After a reply, or in place of a user's message: the turn begins at the checkpoint before it.
  * @throws InvalidJobError when the thread has no such message.
  */

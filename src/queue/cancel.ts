@@ -1,5 +1,6 @@
 import type { Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
+import { passOnBranch } from "./branch.ts";
 import type { Claim } from "./claim.ts";
 import { settleDependents } from "./dependencies.ts";
 import { JobConflictError, LeaseLostError } from "./errors.ts";
@@ -30,6 +31,7 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
     update jobs set status = 'cancelled', hold = null, cancel_requested_at = clock_timestamp(),
       completed_at = clock_timestamp()
     where id = ${job.jobId}`;
+  if (job.threadId !== null) await passOnBranch(tx, job.jobId);
   await notifyEvents(tx, job);
   await passOn(tx, { ...job, threadId: job.hold === "thread" ? null : job.threadId });
   if (job.hasDependents) await settleDependents(tx, job.jobId, "cancelled");

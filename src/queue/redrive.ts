@@ -5,6 +5,8 @@ import { JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
 import { admit } from "./admit.ts";
+import { placeAgain } from "./branch.ts";
+import type { Place } from "./branch.ts";
 import { announce } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
@@ -31,11 +33,17 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
   }
   await checkUnique(tx, job.jobId);
   await dropEndedDependencies(tx, job.jobId);
-  await announce(tx, await queueAgain(tx, job.jobId, payload === undefined ? null : JSON.stringify(payload)));
+  const json = payload === undefined ? null : JSON.stringify(payload);
+  await announce(tx, await queueAgain(tx, job.jobId, { json, branch: await placeAgain(tx, job.jobId) }));
   return admit(tx, job);
 }
 
-async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<Readied[]> {
+async function queueAgain(
+  tx: Tx,
+  jobId: string,
+  { json, branch }: { json: string | null; branch: Place["branch"] },
+): Promise<Readied[]> {
+  const place = branch === undefined ? null : JSON.stringify({ branch });
   const waiting = tx`(select count(*)::int from job_dependencies where job_id = jobs.id)`;
   const queued = tx<Readied[]>`
     with closed as (
@@ -46,7 +54,9 @@ async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<R
     ), noted as (
       insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${jobId}
     )
-    update jobs set status = 'queued', payload = coalesce(${json}::text::jsonb, payload), retry_count = 0, pending_dependencies = ${waiting},
+    update jobs set status = 'queued', retry_count = 0, pending_dependencies = ${waiting},
+      payload = case when ${place}::text is null then coalesce(${json}::text::jsonb, payload)
+        else coalesce(${json}::text::jsonb, payload) || ${place}::text::jsonb end,
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case
         when exists (

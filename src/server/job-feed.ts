@@ -1,8 +1,9 @@
 import type { EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
 
-/** What is kept in memory for readers that follow closely; others read their pages from the database. */
+/** What is kept in memory for readers that follow closely, so many and of that size; others read their pages from the database. */
 const KEPT_EVENTS = 500;
+const KEPT_CHARS = 200_000;
 /** How long readers wait for a notice before the feed looks by itself; notices can be lost. */
 const LOOK_MS = 3_000;
 
@@ -12,6 +13,7 @@ export class JobFeed {
   readers = 0;
   readonly #read: (after: number) => Promise<EventPage>;
   #kept: JobEvent[] = [];
+  #sizes: number[] = [];
   /** The number of the newest event known. */
   #head: number;
   #closed = false;
@@ -62,7 +64,7 @@ export class JobFeed {
       this.#dirty = false;
       try {
         const { events, closed } = await this.#read(this.#head);
-        this.#kept = [...this.#kept, ...events].slice(-KEPT_EVENTS);
+        this.#keep(events);
         this.#head = events.at(-1)?.seq ?? this.#head;
         this.#closed = closed;
         // A page that brought something may have been full.
@@ -73,6 +75,17 @@ export class JobFeed {
       for (const wake of this.#waiting) wake();
     }
     this.#reading = false;
+  }
+
+  #keep(events: readonly JobEvent[]): void {
+    const kept = [...this.#kept, ...events].slice(-KEPT_EVENTS);
+    this.#sizes.push(...events.map(({ data }) => JSON.stringify(data).length));
+    this.#sizes = this.#sizes.slice(-KEPT_EVENTS);
+    let chars = this.#sizes.reduce((sum, size) => sum + size, 0);
+    let drop = 0;
+    for (; chars > KEPT_CHARS; drop += 1) chars -= this.#sizes[drop] ?? chars;
+    this.#kept = kept.slice(drop);
+    this.#sizes = this.#sizes.slice(drop);
   }
 
   /** Waits for the next change, or for a while, after which it looks whether a notice was lost. */

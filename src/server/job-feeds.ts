@@ -3,7 +3,8 @@ import type { Database, EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
 import { JobFeed } from "./job-feed.ts";
 
-const PAGE_EVENTS = 500;
+/** What a reader that is slow may hold in memory. */
+const PAGE_EVENTS = 100;
 
 export interface FollowOptions {
   ownerId: string;

@@ -44,9 +44,16 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, caller
         "x-content-type-options": "nosniff",
       });
       stream.flushHeaders();
-      const comments = setInterval(() => stream.write(": still here\n\n"), COMMENT_EVERY_MS);
+      const comments = setInterval(() => {
+        if (!stream.writableNeedDrain) stream.write(": still here\n\n");
+      }, COMMENT_EVERY_MS);
       try {
         for await (const event of feeds.follow({ ...key, after: after.data, signal })) {
+          // What comes at once goes out at once, as one.
+          if (stream.writableCorked === 0) {
+            stream.cork();
+            setImmediate(() => stream.uncork());
+          }
           // A reader that is slow to take what was written is not read for meanwhile.
           if (!stream.write(formatEvent(event))) await once(stream, "drain", { signal });
         }
@@ -62,6 +69,13 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, caller
   );
 }
 
+/** The events that several readers get are written out once. */
+const texts = new WeakMap<JobEvent, string>();
+
 function formatEvent(event: JobEvent): string {
-  return `id: ${event.seq}\nevent: ${event.type.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`;
+  const known = texts.get(event);
+  if (known !== undefined) return known;
+  const text = `id: ${event.seq}\nevent: ${event.type.replaceAll(/[\r\n]/g, " ")}\ndata: ${JSON.stringify(event)}\n\n`;
+  texts.set(event, text);
+  return text;
 }

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
 import { openModel } from "#graph";
-import { submitTurn } from "#queue";
+import { enqueue, submitTurn } from "#queue";
 import type { Budget } from "#shared/usage";
 import { startModelServer } from "../../test/model-server.ts";
 import { openTurns } from "../../test/turns.ts";
+import { defineJob } from "./define-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 import { findExcess } from "./purse.ts";
 
@@ -67,6 +69,55 @@ test("a job within its budget completes", async () => {
   await start();
   const { jobId } = await submit({ tokens: 18, costUsd: 0.01 });
   expect((await turns.reaches(jobId, "completed")).reply).toBe("An answer.");
+});
+
+test("what earlier attempts used counts: the one that goes over the budget of all is stopped", async () => {
+  server.behave({ kind: "answer", texts: ["An answer."] });
+  const model = await openModel("openai:m", { openaiBaseUrl: server.url });
+  const asks = defineJob({
+    type: "asks",
+    payload: z.unknown(),
+    async run({ spend }) {
+      await model.invoke("hello");
+      spend({ inputTokens: 11, outputTokens: 7, costUsd: 0.001 });
+      throw new Error("not yet");
+    },
+  });
+  await turns.startWorker([asks]);
+  const { jobId } = await turns.db.transaction(async (tx) =>
+    enqueue(tx, { ownerId: "local", jobType: "asks", payload: {}, maxRetries: 9, budget: { tokens: 40 } }),
+  );
+  const job = await turns.reaches(jobId, "failed");
+  expect(job.error).toBe("The job has used 54 tokens, more than its budget of 40");
+  expect(job.attempts.map(({ errorName }) => errorName)).toEqual(["Error", "Error", "BudgetExceededError"]);
+  expect(job.usage).toEqual({ inputTokens: 33, outputTokens: 21, costUsd: 0.003 });
+  expect(server.requests).toHaveLength(3);
+});
+
+test("what an attempt used that crashed counts as well", async () => {
+  const over = defineJob({
+    type: "over",
+    payload: z.unknown(),
+    async run({ spend, signal }) {
+      spend({ inputTokens: 30, outputTokens: 0, costUsd: null });
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    },
+  });
+  const worker = await turns.startWorker([over]);
+  const { jobId } = await turns.db.transaction(async (tx) =>
+    enqueue(tx, { ownerId: "local", jobType: "over", payload: {}, maxRetries: 9, budget: { tokens: 50 } }),
+  );
+  await expect.poll(async () => (await turns.reaches(jobId, "running")).usage).toMatchObject({ inputTokens: 30 });
+  await turns.expireLeases();
+  const job = await turns.reaches(jobId, "failed");
+  expect(job.attempts.map(({ outcome, usage }) => [outcome, usage?.inputTokens])).toEqual([
+    ["lease_expired", 30],
+    ["failed", 30],
+  ]);
+  expect(job.error).toContain("used 60 tokens");
+  await worker.stop();
 });
 
 test("earlier attempts count against the budget", () => {

@@ -4,6 +4,7 @@ import { appendEvents, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database, NewEvent } from "#queue";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
+import { storable } from "./storable.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
 const SPACING_MS = 40;
@@ -39,9 +40,10 @@ export class EventWriter {
     this.#after = options.job.eventSeq;
   }
 
-  /** Adds an event; it is written within 40 ms. */
-  add(type: string, data: unknown): void {
+  /** Adds an event; it is written within 40 ms. Data that is no JSON value counts as null. */
+  add(type: string, given: unknown): void {
     if (this.#closed) return;
+    const data = this.#keep(given);
     if (this.#waiting.length === 0 && this.#wroteAt === -Infinity) {
       const { workerId, attempt } = this.#options.job;
       this.#waiting.push({ type: "started", data: { workerId, attempt } });
@@ -52,7 +54,8 @@ export class EventWriter {
       last?.type === "token" &&
       isToken(last.data) &&
       isToken(data) &&
-      last.data.step === data.step
+      last.data.step === data.step &&
+      last.data.message === data.message
     ) {
       last.data = { ...last.data, text: last.data.text + data.text };
     } else {
@@ -63,7 +66,7 @@ export class EventWriter {
 
   /** Shows a step on the job and in its log. */
   report(progress: Progress): void {
-    this.#progress = progress;
+    this.#progress = storable(progress);
     this.add("progress", progress);
   }
 
@@ -80,6 +83,16 @@ export class EventWriter {
     this.#timer = undefined;
     while (this.#writing) await this.#writing;
     if (this.#sending || this.#waiting.length > 0) await this.#write();
+  }
+
+  /** What cannot be stored must not keep the rest from being written. */
+  #keep(data: unknown): unknown {
+    try {
+      return storable(data);
+    } catch (error) {
+      this.#options.log.warn({ err: describeError(error) }, "an event's data is no JSON value: it is written without");
+      return null;
+    }
   }
 
   #schedule(): void {
@@ -125,6 +138,6 @@ interface Progress {
   detail?: string;
 }
 
-function isToken(data: unknown): data is { text: string; step?: unknown } {
+function isToken(data: unknown): data is { text: string; step?: unknown; message?: unknown } {
   return typeof data === "object" && data !== null && "text" in data && typeof data.text === "string";
 }

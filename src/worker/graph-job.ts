@@ -4,6 +4,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
 import { WaitError } from "./errors.ts";
+import { storable } from "./storable.ts";
 import { openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
@@ -18,8 +19,8 @@ export function graphJob({ name, runTurn }: LoadedGraph, options: TurnJobOptions
       const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
         throw toJobError(error);
       });
-      if (ending.waits) throw new WaitError(ending.questions);
-      const { reply } = ending.output;
+      if (ending.waits) throw new WaitError(storable(ending.questions));
+      const reply = storable(ending.output.reply);
       return {
         effects: async (tx, claim) =>
           recordTurn(tx, claim, { decisionSetId, reply, version: null, checkpointId: saver.head }),

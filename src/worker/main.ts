@@ -5,10 +5,10 @@ import { resolve } from "node:path";
 import { pino } from "pino";
 import type { Logger } from "pino";
 import { Database, listen } from "#db";
-import { loadEnv, SettingsError } from "#env";
+import { fillEnv, loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { FencedSaver, pruneCheckpoints } from "#checkpoint";
-import { loadGraphs, openModel } from "#graph";
+import { loadGraphs, openModel, readGraphEnv } from "#graph";
 import type { ChatModel, LoadedGraph } from "#graph";
 import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL, registerGraphs } from "#queue";
 import type { Claim } from "#queue";
@@ -131,9 +131,14 @@ function leaveOnSignals(log: Logger, drain: () => Promise<void>): void {
 async function offerGraphs(db: Database, log: Logger, file: string | undefined): Promise<readonly LoadedGraph[]> {
   const path = resolve(file ?? "langgraph.json");
   if (file === undefined && !existsSync(path)) return [];
-  const { graphs, broken } = await loadGraphs(path).catch((error: unknown) => {
-    throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
-  });
+  const { graphs, broken } = await readGraphEnv(path)
+    .then(async (values) => {
+      fillEnv(values);
+      return loadGraphs(path);
+    })
+    .catch((error: unknown) => {
+      throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
+    });
   for (const { name, error } of broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
   await db.call(async (sql) =>
     registerGraphs(sql, [

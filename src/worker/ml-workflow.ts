@@ -5,6 +5,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
+import { storable } from "./storable.ts";
 import { openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
@@ -29,7 +30,7 @@ export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler
       return {
         result: { title },
         effects: async (tx, claim) =>
-          recordTurn(tx, claim, { decisionSetId, reply, version, checkpointId: saver.head }),
+          recordTurn(tx, claim, { decisionSetId, reply: storable(reply), version, checkpointId: saver.head }),
       };
     },
   });

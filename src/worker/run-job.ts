@@ -18,6 +18,7 @@ import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
 import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
+import { storable } from "./storable.ts";
 
 /** What all runs of a worker have in common. */
 export interface RunEnvironment {
@@ -121,13 +122,23 @@ async function execute(run: Run, environment: RunEnvironment): Promise<RunResult
     if (job.budget !== null) await teller.purse.open();
     faultPoint("before running");
     if (stop.reason) throw stop.reason;
-    return await stop.race(handler.run(context));
+    return checkResult(await stop.race(handler.run(context)));
   } catch (error) {
     // A run that is told to stop may throw anything; why it was told is what counts.
     throw stop.reason ?? error;
   } finally {
     clearTimeout(timer);
     await teller.close();
+  }
+}
+
+/** @throws PermanentError when the result cannot be kept: found before it could spoil the write of others. */
+function checkResult(run: RunResult): RunResult {
+  if (run.result === undefined) return run;
+  try {
+    return { ...run, result: storable(run.result) };
+  } catch (error) {
+    throw new PermanentError(`The result is no JSON value: ${describeError(error).message}`, { cause: error });
   }
 }
 

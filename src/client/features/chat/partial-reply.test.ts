@@ -14,7 +14,7 @@ test("tokens become the reply's text, in order, and progress its step", () => {
     [1, "token", { text: "Hel" }],
     [1, "token", { text: "lo" }],
   ];
-  expect(read(events)).toEqual({ seq: 4, attempt: 1, text: "Hello", step: "plan" });
+  expect(read(events)).toMatchObject({ seq: 4, attempt: 1, text: "Hello", step: "plan" });
 });
 
 test("what a dead attempt wrote is dropped, and what it still says is not heard", () => {
@@ -23,7 +23,7 @@ test("what a dead attempt wrote is dropped, and what it still says is not heard"
       [1, "token", { text: "Hel" }],
       [2, "started"],
     ]),
-  ).toEqual({ seq: 2, attempt: 2, text: "", step: null });
+  ).toEqual({ ...NOTHING_YET, seq: 2, attempt: 2 });
   expect(
     read([
       [1, "token", { text: "Hel" }],
@@ -38,13 +38,23 @@ test("what a dead attempt wrote is dropped, and what it still says is not heard"
   ).toBe("new");
 });
 
+test("what several models write at once is shown one after the other, not mixed", () => {
+  const events: Parameters<typeof read>[0] = [
+    [1, "token", { text: "Le", message: "left" }],
+    [1, "token", { text: "Ri", message: "right" }],
+    [1, "token", { text: "ft", message: "left" }],
+    [1, "token", { text: "ght", message: "right" }],
+  ];
+  expect(read(events).text).toBe("Left\n\nRight");
+});
+
 test("events of other kinds and odd shapes change nothing", () => {
-  const partial = { seq: 1, attempt: 1, text: "a", step: "s" };
+  const partial = { ...NOTHING_YET, seq: 1, attempt: 1, step: "s" };
   expect(readPartial(partial, { seq: 2, attempt: 1, type: "task", data: 1 })).toEqual({ ...partial, seq: 2 });
-  expect(readPartial(partial, { seq: 2, attempt: 1, type: "token", data: null })).toEqual({ ...partial, seq: 2 });
+  expect(readPartial(partial, { seq: 2, attempt: 1, type: "token", data: null }).text).toBe("");
 });
 
 test("an event that was read before is not read again", () => {
-  const partial = { seq: 7, attempt: 1, text: "a", step: null };
+  const partial = { ...NOTHING_YET, seq: 7, attempt: 1, text: "a" };
   expect(readPartial(partial, { seq: 7, attempt: 1, type: "token", data: { text: "a" } })).toBe(partial);
 });

@@ -4,12 +4,15 @@ export interface Partial {
   seq: number;
   /** The attempt that writes it; 0 before one has begun. */
   attempt: number;
+  /** The texts that are being written, in the order in which they began: models may write several at once. */
+  parts: readonly { message: string; text: string }[];
+  /** All of them, one after the other. */
   text: string;
   /** The step that the run is at; null before the first. */
   step: string | null;
 }
 
-export const NOTHING_YET: Partial = { seq: 0, attempt: 0, text: "", step: null };
+export const NOTHING_YET: Partial = { seq: 0, attempt: 0, parts: [], text: "", step: null };
 
 interface LogEvent {
   seq: number;
@@ -27,9 +30,17 @@ export function readPartial(before: Partial, { seq, attempt, type, data }: LogEv
   if (seq <= before.seq || attempt < before.attempt) return before;
   const fresh = { ...NOTHING_YET, seq, attempt };
   const partial = attempt > before.attempt ? fresh : { ...before, seq };
-  if (type === "token") return { ...partial, text: partial.text + textOf(data, "text") };
+  if (type === "token") return addText(partial, textOf(data, "message"), textOf(data, "text"));
   if (type === "progress") return { ...partial, step: textOf(data, "step") };
   return type === "retrying" || type === "released" ? fresh : partial;
+}
+
+function addText(partial: Partial, message: string, text: string): Partial {
+  const known = partial.parts.some((part) => part.message === message);
+  const parts = known
+    ? partial.parts.map((part) => (part.message === message ? { message, text: part.text + text } : part))
+    : [...partial.parts, { message, text }];
+  return { ...partial, parts, text: parts.map((part) => part.text).join("\n\n") };
 }
 
 function textOf(data: unknown, key: string): string {

@@ -1,0 +1,23 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../src/worker/main.ts", import.meta.url));
+
+/** Starts the product's worker as a process of its own, which soon notices a dead one; end it yourself. */
+export function startWorkerProcess(settings: Record<string, string>) {
+  const child = spawn(process.execPath, ["--conditions=source", "--import=tsx", MAIN], {
+    env: {
+      PATH: process.env["PATH"],
+      LEASE_MS: "1000",
+      HEARTBEAT_MS: "200",
+      RETRY_BASE_MS: "0",
+      POLL_MIN_MS: "50",
+      POLL_MAX_MS: "200",
+      LOG_LEVEL: "silent",
+      ...settings,
+    },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  return { child, ended: once(child, "exit") as Promise<[code: number | null, signal: string | null]> };
+}
