@@ -20,7 +20,7 @@ const RULES: Record<string, string> = {
   "decision versions have no gap": `
     select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
   "no conversation's turn failed":
-    "select id, status, error_message from jobs where decision_set_id is not null and status <> 'completed'",
+    "select id, status, error_message, cancel_requested_at from jobs where decision_set_id is not null and status <> 'completed'",
   "retries keep their bound": "select id, retry_count, max_retries from jobs where retry_count > max_retries",
   "every claim is accounted for": `
     select id, attempt, status from jobs
@@ -31,6 +31,18 @@ const RULES: Record<string, string> = {
   "the turns of a thread ended in their order": `
     select job.id, earlier.id as earlier from jobs as job join jobs as earlier on earlier.thread_id = job.thread_id and earlier.seq < job.seq
     where job.decision_set_id is not null and earlier.completed_at > job.started_at`,
+  "no two attempts of a thread overlap": `
+    with run as (
+      select job_id, jobs.thread_id, job_attempts.attempt, job_attempts.started_at, ended_at from job_attempts join jobs on jobs.id = job_id
+      union all
+      select id, thread_id, attempt, claimed_at, completed_at from jobs where status = 'completed'
+    )
+    select one.job_id, one.attempt, other.job_id as other, other.attempt as other_attempt from run as one join run as other
+      on other.thread_id = one.thread_id and (other.job_id, other.attempt) > (one.job_id, one.attempt)
+    where other.started_at < one.ended_at and one.started_at < other.ended_at`,
+  "a schedule has one job for each tick": `
+    select schedule_id, scheduled_for, count(*) from jobs where schedule_id is not null group by 1, 2
+    having count(*) > 1 or scheduled_for <> date_trunc('second', scheduled_for)`,
   // A node begins only once the checkpoint before it is stored, so a later attempt never begins with an earlier node.
   "no node runs again once its checkpoint is there": `
     select again.job_id, again.attempt, again.node, before.attempt as before_attempt, before.node as before_node
@@ -52,7 +64,9 @@ export async function checkTables(db: Database, said: Acknowledged): Promise<str
     if (rows.length > 0) faults.push(`${rule}: ${rows.length} times not, such as ${JSON.stringify(rows.slice(0, 3))}`);
   }
   const stored = new Set(
-    (await insist(db, async (tx) => tx<{ id: string }[]>`select id from jobs`)).map((row) => row.id),
+    (await insist(db, async (tx) => tx<{ id: string }[]>`select id from jobs where schedule_id is null`)).map(
+      (row) => row.id,
+    ),
   );
   const lost = [...said.jobs].filter((id) => !stored.has(id));
   if (lost.length > 0)
@@ -142,6 +156,7 @@ export async function countOutcomes(db: Database): Promise<Record<string, number
     async (tx) => tx<Record<string, number>[]>`
       select count(*)::int as jobs, count(*) filter (where status = 'completed')::int as completed, count(*) filter (where status = 'failed')::int as failed,
         count(*) filter (where status = 'cancelled')::int as cancelled, sum(attempt)::int as attempts,
+        count(*) filter (where schedule_id is not null)::int as scheduled,
         (select count(*)::int from job_attempts where outcome = 'lease_expired') as reaped,
         (select count(*)::int from job_attempts where outcome = 'released') as released,
         (select count(*)::int from messages where role = 'assistant') as replies, (select count(*)::int from chaos_nodes) as nodes, ${PLACES}::int as places from jobs`,

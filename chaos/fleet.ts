@@ -17,10 +17,14 @@ export interface FleetOptions {
 
 const RESTART_MS = 100;
 
-/** Worker processes that are started again whenever they end, until told otherwise. */
+/**
+ * Worker processes that are started again whenever they end, until told otherwise. Only one that has begun to claim is
+ * tormented: on a slow machine none would ever begin else.
+ */
 export class Fleet {
   readonly #options: FleetOptions;
   #children: ChildProcess[] = [];
+  readonly #ready = new Set<ChildProcess>();
   #rate: number;
   #closed = false;
   /** How many processes were ended in which way. */
@@ -34,30 +38,33 @@ export class Fleet {
 
   /** Ends a random worker as `kill -9` does. */
   kill(): void {
-    this.ends.killed += 1;
-    this.#options.random.pick(this.#children)?.kill("SIGKILL");
+    if (this.#pick()?.kill("SIGKILL")) this.ends.killed += 1;
   }
 
   /** Lets a random worker leave as a deployment does. */
   drain(): void {
-    this.ends.drained += 1;
-    this.#options.random.pick(this.#children)?.kill("SIGTERM");
+    if (this.#pick()?.kill("SIGTERM")) this.ends.drained += 1;
   }
 
   /** Stops a random worker for a time, so that it comes back as a zombie whose leases are gone. */
   async freeze(ms: number): Promise<void> {
-    const child = this.#options.random.pick(this.#children);
-    if (!child) return;
+    const child = this.#pick();
+    if (!child?.kill("SIGSTOP")) return;
     this.ends.frozen += 1;
-    child.kill("SIGSTOP");
     await wait(ms);
     child.kill("SIGCONT");
   }
 
-  /** From now on nothing dies of itself: all workers are replaced by healthy ones. */
-  heal(): void {
+  /** From now on nothing dies of itself: all workers are replaced by healthy ones; resolves when these have begun. */
+  async heal(): Promise<void> {
     this.#rate = 0;
+    this.#ready.clear();
     for (const child of this.#children) child.kill("SIGKILL");
+    while (this.#ready.size < this.#options.workers) await wait(100);
+  }
+
+  #pick(): ChildProcess | undefined {
+    return this.#options.random.pick([...this.#ready]);
   }
 
   /** Ends all workers. */
@@ -84,7 +91,9 @@ export class Fleet {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     this.#children.push(child);
+    child.once("message", () => this.#ready.add(child));
     child.once("exit", () => {
+      this.#ready.delete(child);
       this.#children = this.#children.filter((other) => other !== child);
       if (!this.#closed) setTimeout(() => this.#closed || this.#start(), RESTART_MS);
     });

@@ -37,6 +37,7 @@ const worker = new Worker({
   forgetThreads: pruneCheckpoints,
 });
 await worker.start();
+process.send?.({ type: "ready" });
 const listeners = [
   listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
   listen({ url, channel: CANCEL_CHANNEL, onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId) }),

@@ -9,6 +9,10 @@ const planSchema = z.object({
 });
 
 const plan = readPlan();
+/** The points that this process has come by. */
+const passed = new Set<string>();
+/** How much likelier a process ends where it passes for the first time: else the points that are rarely passed never end one. */
+const FIRST_TIMES = 5;
 
 function readPlan(): z.infer<typeof planSchema> | null {
   // oxlint-disable-next-line node/no-process-env -- not a setting of the product: only crash tests run this file
@@ -18,7 +22,10 @@ function readPlan(): z.infer<typeof planSchema> | null {
 
 /** Ends this process as `kill -9` does, now and then. */
 export function faultPoint(name: string): void {
-  if (plan === null || Math.random() >= plan.rate) return;
+  if (plan === null) return;
+  const rate = passed.has(name) ? plan.rate : plan.rate * FIRST_TIMES;
+  passed.add(name);
+  if (Math.random() >= rate) return;
   appendFileSync(plan.log, `${name}\n`);
   process.kill(process.pid, "SIGKILL");
 }

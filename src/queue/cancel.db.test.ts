@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../test/queue.ts";
-import { cancel, fail, park, reap, release, releaseOrphans } from "./index.ts";
+import { settleIfAsked } from "./cancel.ts";
+import { cancel, fail, LeaseLostError, park, reap, release, releaseOrphans } from "./index.ts";
 import type { ClaimedJob, Tx } from "./index.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
@@ -45,6 +46,13 @@ test("what a worker holds without knowing is not run again by another, where it 
   await queue.expire(jobId);
   await reap(queue.db, () => retry);
   expect(await queue.statusOf(jobId)).toBe("cancelled");
+});
+
+test("a job that nobody asked to cancel is not cancelled, whatever its worker found", async () => {
+  const { jobId } = await queue.add();
+  const job = await queue.takeOne();
+  await expect(inTx(async (tx) => settleIfAsked(tx, job))).rejects.toThrow(LeaseLostError);
+  expect(await queue.statusOf(jobId)).toBe("running");
 });
 
 test("a job whose end and cancellation race ends once, and never stays behind", async () => {

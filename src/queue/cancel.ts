@@ -39,6 +39,19 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
 }
 
 /**
+ * Ends a running job as cancelled where somebody has asked for it: what its worker wanted to do instead found nothing to
+ * change, for this reason or because it owns the job no more.
+ * @throws LeaseLostError when nobody has asked, or the attempt no longer owns the job; nothing was changed.
+ */
+export async function settleIfAsked(tx: Tx, claim: Claim): Promise<void> {
+  // A condition of its own: a heartbeat that committed meanwhile can make a lease hold that did not a statement ago.
+  const asked = await tx`
+    select 1 from jobs where id = ${claim.jobId} and attempt = ${claim.attempt} and cancel_requested_at is not null`;
+  if (asked.length === 0) throw new LeaseLostError(claim.jobId, claim.attempt);
+  await settleCancelled(tx, claim);
+}
+
+/**
  * Ends a running job as cancelled, on its worker's behalf.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */

@@ -1,7 +1,7 @@
 import type { Tx } from "#db";
 import { admit } from "./admit.ts";
 import type { Claim } from "./claim.ts";
-import { settleCancelled } from "./cancel.ts";
+import { settleIfAsked } from "./cancel.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
@@ -52,7 +52,7 @@ export async function park(
     select status from owner`;
   if (!parked) {
     for (const status of ["waiting", "queued"] as const) if (await settledBefore(tx, claim, status)) return status;
-    await settleCancelled(tx, claim);
+    await settleIfAsked(tx, claim);
     return "cancelled";
   }
   await recordInterrupts(tx, claim.jobId, interrupts);

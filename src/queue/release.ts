@@ -1,6 +1,6 @@
 import type { Executor, Tx } from "#db";
 import type { Claim } from "./claim.ts";
-import { settleCancelled } from "./cancel.ts";
+import { settleIfAsked } from "./cancel.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
@@ -37,7 +37,7 @@ export async function release(
     select id from owner`;
   if (rows.length === 0) {
     if (await settledBefore(tx, claim, "queued")) return "queued";
-    await settleCancelled(tx, claim);
+    await settleIfAsked(tx, claim);
     return "cancelled";
   }
   await notifyEvents(tx, { ...claim, eventSeq: 1 });
