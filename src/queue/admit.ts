@@ -74,7 +74,7 @@ export async function admitSoon(sql: Executor, keys: readonly LimitedKey[]): Pro
 /** The limited keys that may let more jobs in now, 100 at the most. */
 export async function findDueKeys(sql: Executor): Promise<LimitedKey[]> {
   return sql<(LimitedKey & { limitKey: string })[]>`
-    select queue, key as "limitKey" from limit_keys where admit_at <= clock_timestamp() order by admit_at limit 100`;
+    select queue, key as "limitKey" from limit_keys where admit_at <= statement_timestamp() order by admit_at limit 100`;
 }
 
 /** Lets a due key's jobs in, in a transaction of its own. */

@@ -26,13 +26,14 @@ export async function claimLine(
   const order = sql`order by priority desc, owner_id desc`;
   const rows = await sql<(ClaimRow & { more: boolean })[]>`
     with state as materialized (
-      -- In the claim index the others stand before the line, after it, or in other queues: one look at each place.
+      -- In the claim index the others stand before the line, after it, or in other queues: one look at each place. Not by
+      -- exists, which drops the order and with it the index.
       select next.priority is not null as lower, next.priority is distinct from ${priority}
         and exists (select 1 from queues where name = ${queue} and ${open})
-        and not exists (select 1 from jobs where queue = ${queue} and ${ready} and (priority, owner_id) > ${line} ${order} limit 1)
+        and (select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) > ${line} ${order} limit 1) is null
         and not exists (
           select 1 from queues where name <> ${queue} and ${open}
-            and exists (select 1 from jobs where queue = queues.name and ${ready})
+            and (select priority from jobs where queue = queues.name and ${ready} ${order} limit 1) is not null
         ) as alone
       from (select (
         select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) < ${line} ${order} limit 1

@@ -2,7 +2,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { INDEXED_PLANS } from "#db";
 import { openQueue } from "../../test/queue.ts";
-import { claim, completeMany, heartbeat } from "./index.ts";
+import { claim, completeMany, heartbeat, promote, prune } from "./index.ts";
 
 /*
  * The claim lives on one index, whatever the table holds and whether the planner knows it: a plan that reads the table
@@ -56,7 +56,7 @@ const expectOneIndex = (plan = "") => {
   expect(plan).toContain("idx_jobs_queue_claim");
   expect(plan).not.toMatch(/Seq Scan on jobs|Bitmap|Sort Key: jobs/);
   for (const [, index] of plan.matchAll(/using (\w+) on jobs/g))
-    expect(["idx_jobs_queue_claim", "jobs_pkey"]).toContain(index);
+    expect(["idx_jobs_queue_claim", "jobs_pkey"], plan).toContain(index);
   const read = [...plan.matchAll(/on jobs.*actual rows=([\d.]+) loops=(\d+)/g)].map(
     ([, count, loops]) => Number(count) * Number(loops),
   );
@@ -105,4 +105,29 @@ test("completing and heartbeats look each job up by its id, also with many runni
     expect(plan).toContain("Index Scan using jobs_pkey");
     expect(plan).not.toContain("idx_jobs_lease_expiry");
   }
+});
+
+test("pruning reads what has ended long ago by the index of that, not the table", async () => {
+  await rows(20_000, "'completed', null, 0, null, now() - interval '1 hour', now()");
+  await queue.db.sql`vacuum analyze jobs`;
+  await rows(20_000, "'completed', null, 0, null, now(), now()");
+  await queue.db.sql`select brin_summarize_new_values('idx_jobs_completed_at')`;
+  await queue.db.sql`analyze jobs`;
+  plans.length = 0;
+  expect(await sql.begin(async (tx) => prune(tx, { completedMs: 60_000, failedMs: 60_000 }, 10))).toBe(10);
+  const plan = plans.find((text) => text.includes("Delete on jobs")) ?? "";
+  expect(plan).toContain("idx_jobs_completed_at");
+  expect(plan).not.toMatch(/Seq Scan on jobs|Rows Removed by Filter: \d{4,}/);
+});
+
+test("readying what is due reads only that, whatever is scheduled for later", async () => {
+  await rows(20_000, "'queued', 'time', 0, null, null, now() + interval '1 day'");
+  await queue.addMany(Array.from({ length: 5 }, () => ({ delayMs: 1 })));
+  await queue.db.sql`update jobs set run_at = now() - interval '1 second' where run_at < now() + interval '1 hour'`;
+  await queue.db.sql`analyze jobs`;
+  plans.length = 0;
+  expect(await sql.begin(async (tx) => promote(tx))).toBe(5);
+  const plan = plans.find((text) => text.includes("Update on jobs")) ?? "";
+  expect(plan).toContain("idx_jobs_due");
+  expect(plan).not.toMatch(/Rows Removed by Filter: \d{3,}/);
 });

@@ -61,7 +61,7 @@ test.each(["1999-12-31T00:00:00Z", "2150-01-01T00:00:00Z"])(
     const late = await queue.addMany([{ queue: "order" }, { queue: "order" }]);
     expect((await queue.take(5)).map((job) => job.jobId)).toEqual(late.map((job) => job.jobId));
     await queue.finish(ending!);
-    expect(await prune(queue.db.sql, { completedMs: HOUR_MS, failedMs: HOUR_MS })).toBe(0);
+    expect(await queue.db.transaction(async (tx) => prune(tx, { completedMs: HOUR_MS, failedMs: HOUR_MS }))).toBe(0);
   },
 );
 

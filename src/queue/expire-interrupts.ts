@@ -12,7 +12,7 @@ import { notifyEvents } from "./wake.ts";
 export async function expireInterrupts(tx: Tx): Promise<number> {
   const [due] = await tx<{ job_id: string; owner_id: string }[]>`
     select job_interrupts.job_id, jobs.owner_id from job_interrupts join jobs on jobs.id = job_id
-    where answered_at is null and deadline_at <= clock_timestamp() order by deadline_at limit 1`;
+    where answered_at is null and deadline_at <= statement_timestamp() order by deadline_at limit 1`;
   return due ? expire(tx, { jobId: due.job_id, ownerId: due.owner_id }) : 0;
 }
 

@@ -8,7 +8,7 @@ import { lockAll } from "./locks.ts";
 export async function takeIdleThreads(tx: Tx, idleMs: number, limit: number): Promise<string[]> {
   const found = await tx<{ thread_id: string }[]>`
     select thread_id from decision_sets
-    where updated_at < clock_timestamp() - make_interval(secs => ${idleMs / 1000}::float8)
+    where updated_at < statement_timestamp() - make_interval(secs => ${idleMs / 1000}::float8)
       and (pruned_at is null or pruned_at < updated_at)
     order by updated_at limit ${limit} for update skip locked`;
   const threadIds = found.map((row) => row.thread_id);

@@ -31,7 +31,7 @@ export async function reap(db: Database, policyOf: (jobType: string) => RetryPol
       }[]
     >`
       select id, attempt, worker_id, job_type, thread_id, limit_key, queue from jobs
-      where status = 'running' and lease_expires_at <= clock_timestamp() order by lease_expires_at limit ${BATCH}`,
+      where status = 'running' and lease_expires_at <= statement_timestamp() order by lease_expires_at limit ${BATCH}`,
   );
   const reaped: Reaped[] = [];
   const faults: unknown[] = [];

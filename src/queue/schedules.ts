@@ -100,7 +100,7 @@ export async function fireSchedules(tx: Tx): Promise<Fired> {
   const fired: Fired = { looked: 0, made: 0, faults: [] };
   const due = await tx<DueSchedule[]>`
     select *, (extract(epoch from clock_timestamp() - next_run_at) * 1000)::float8 as late_ms from schedules
-    where not paused and next_run_at <= clock_timestamp() order by next_run_at limit ${BATCH} for update skip locked`;
+    where not paused and next_run_at <= statement_timestamp() order by next_run_at limit ${BATCH} for update skip locked`;
   fired.looked = due.length;
   if (due.length === 0) return fired;
   const at = await now(tx);

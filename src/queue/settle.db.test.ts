@@ -379,11 +379,11 @@ test("ended jobs are pruned by age and status, with their history; conversations
   await inTx(async (tx) => complete(tx, jobs[3]!));
   await queue.db
     .sql`update jobs set completed_at = clock_timestamp() - interval '2 hours' where status in ('completed', 'failed') and id <> ${fresh?.jobId ?? ""}`;
-  expect(await prune(queue.db.sql, { completedMs: 3_600_000, failedMs: 86_400_000 })).toBe(2);
+  expect(await queue.db.transaction(async (tx) => prune(tx, { completedMs: 3_600_000, failedMs: 86_400_000 }))).toBe(2);
   const left = await queue.db.sql<{ id: string }[]>`select id from jobs`;
   expect(new Set(left.map((row) => row.id))).toEqual(new Set([failed, fresh, open].map((job) => job?.jobId)));
   expect(left.map((row) => row.id)).not.toContain(done?.jobId);
   expect(await queue.db.sql`select content, job_id from messages`).toEqual([{ content: "hello", job_id: null }]);
-  expect(await prune(queue.db.sql, { completedMs: 3_600_000, failedMs: 3_600_000 })).toBe(1);
+  expect(await queue.db.transaction(async (tx) => prune(tx, { completedMs: 3_600_000, failedMs: 3_600_000 }))).toBe(1);
   expect(await queue.db.sql`select 1 from job_attempts`).toHaveLength(0);
 });

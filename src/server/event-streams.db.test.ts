@@ -151,7 +151,7 @@ test("a job that is pruned under its reader ends the stream, and is not found af
   stream.resume().once("close", () => (ended = true));
   await queue.db.sql`update jobs set status = 'cancelled', worker_id = null, lease_expires_at = null,
     completed_at = clock_timestamp() - interval '1 day' where id = ${job.jobId}`;
-  await prune(queue.db.sql, { completedMs: 1_000, failedMs: 1_000 });
+  await queue.db.transaction(async (tx) => prune(tx, { completedMs: 1_000, failedMs: 1_000 }));
   await expect.poll(() => ended, { timeout: 10_000 }).toBe(true);
   expect((await open(port, restPath(job.jobId))).statusCode).toBe(404);
 });
