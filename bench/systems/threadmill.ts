@@ -51,10 +51,10 @@ export async function openThreadmill(url: string): Promise<System> {
       await db.call(async (sql) => sql`vacuum analyze jobs`, LONG_MS);
     },
     async enqueue(payload) {
-      await db.transaction(async (tx) => enqueue(tx, { ...JOB, payload }));
+      await db.call(async (sql) => enqueue(sql, { ...JOB, payload }));
     },
     async enqueueMany(count) {
-      await db.transaction(async (tx) => enqueueMany(tx, copies(count)), LONG_MS);
+      await db.call(async (sql) => enqueueMany(sql, copies(count)), LONG_MS);
     },
     work: async (options) => work(db, url, options),
     async busy() {

@@ -94,7 +94,7 @@ export class Database {
     return this.call(async (sql) => {
       const notices: Notice[] = [];
       const value = await sql.begin(async (tx) => {
-        collectNotices(tx, (notice) => notices.push(notice));
+        collectNotices(tx, { collect: (notice) => notices.push(notice), takeQuiet: () => this.#notifier.takeQuiet() });
         return work(tx);
       });
       for (const notice of notices) this.#notifier.send(notice);
@@ -113,7 +113,10 @@ export class Database {
   #open(): postgres.Sql {
     const pool = openPool(this.#options);
     // A statement by itself has committed when it returns.
-    collectNotices(pool, (notice) => this.#notifier.send(notice));
+    collectNotices(pool, {
+      collect: (notice) => this.#notifier.send(notice),
+      takeQuiet: () => this.#notifier.takeQuiet(),
+    });
     return pool;
   }
 

@@ -9,5 +9,5 @@ export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded.ts";
 export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";
-export { notifyAfterCommit } from "./notify.ts";
+export { mayNotifyWithin, notifyAfterCommit } from "./notify.ts";
 export { migrate } from "./migrate.ts";

@@ -7,11 +7,25 @@ export interface Notice {
 }
 
 const SPACING_MS = 5;
-const collecting = new WeakMap<Executor, (notice: Notice) => void>();
+
+interface Collector {
+  collect: (notice: Notice) => void;
+  /** Whether none was sent for so long that another may go out by itself; counts as one that was. */
+  takeQuiet: () => boolean;
+}
+const collecting = new WeakMap<Executor, Collector>();
 
 /** Hands a pool's or a transaction's notices to whoever sends them later. */
-export function collectNotices(sql: Executor, collect: (notice: Notice) => void): void {
-  collecting.set(sql, collect);
+export function collectNotices(sql: Executor, collector: Collector): void {
+  collecting.set(sql, collector);
+}
+
+/**
+ * Whether a statement may notify by itself, which saves a way to the server: in a caller's own transaction, and where
+ * notices are so few that no commit waits for another's. Ask once for each statement.
+ */
+export function mayNotifyWithin(sql: Executor): boolean {
+  return collecting.get(sql)?.takeQuiet() ?? true;
 }
 
 /**
@@ -21,8 +35,8 @@ export function collectNotices(sql: Executor, collect: (notice: Notice) => void)
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
-  const collect = collecting.get(sql);
-  if (collect) collect({ channel, payload });
+  const collector = collecting.get(sql);
+  if (collector) collector.collect({ channel, payload });
   else await sendNotices(sql, [{ channel, payload }]);
 }
 
@@ -38,6 +52,7 @@ export class Notifier {
   readonly #send: (notices: readonly Notice[]) => Promise<void>;
   readonly #waiting = new Map<string, Notice>();
   #sending: Promise<void> | undefined;
+  #sentAt = -Infinity;
 
   constructor(send: (notices: readonly Notice[]) => Promise<void>) {
     this.#send = send;
@@ -49,6 +64,14 @@ export class Notifier {
     this.#sending ??= this.#run();
   }
 
+  /** Whether nothing was sent for some milliseconds; what asks is taken to send one now. */
+  takeQuiet(): boolean {
+    const now = performance.now();
+    if (this.#sending || now - this.#sentAt < SPACING_MS) return false;
+    this.#sentAt = now;
+    return true;
+  }
+
   /** Resolves when everything has been sent. */
   async close(): Promise<void> {
     await this.#sending;
@@ -58,6 +81,7 @@ export class Notifier {
     while (this.#waiting.size > 0) {
       const notices = [...this.#waiting.values()];
       this.#waiting.clear();
+      this.#sentAt = performance.now();
       await this.#send(notices).catch(() => undefined);
       if (this.#waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, SPACING_MS));
     }

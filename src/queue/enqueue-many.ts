@@ -1,4 +1,5 @@
-import type { Tx } from "#db";
+import type { Sql } from "postgres";
+import type { Executor, Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
 import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
 import { admit } from "./admit.ts";
@@ -13,11 +14,12 @@ import { readyHeadless } from "./ready.ts";
 import { notifyReady } from "./wake.ts";
 
 /**
- * Stores many jobs in the caller's transaction, all or none, in the order given; at most 10,000.
+ * Stores many jobs in the caller's transaction, all or none, in the order given; at most 10,000. On a pool they are a
+ * transaction of their own, which for jobs of no thread, key, limit or dependency is a single statement.
  * Those whose idempotency key, or unfinished unique key, has a job already return that one.
  * @throws InvalidJobError when a field is out of its range, a dependency is unknown or they form a cycle.
  */
-export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<EnqueuedJob[]> {
+export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promise<EnqueuedJob[]> {
   if (jobs.length === 0) return [];
   if (jobs.length > MAX_BATCH_JOBS)
     throw new InvalidJobError(`jobs must be at most ${MAX_BATCH_JOBS}: split the batch`);
@@ -30,11 +32,28 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
     queue: job.queue ?? DEFAULT_QUEUE,
   }));
   checkJobs(entries);
+  const givenIds = jobs.some((job) => job.jobId !== undefined);
+  if (!("begin" in sql)) return storeAll(sql as Tx, entries, givenIds);
+  if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, givenIds));
+  const { queues } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds });
+  for (const queue of queues) await notifyReady(sql, queue);
+  return entries.map(toEnqueued);
+}
+
+/** Whether nothing that is stored has a say in how the job is. */
+function isAlone({ threadId, idempotencyKey, uniqueKey, limitKey, scheduleId, after }: Entry): boolean {
+  return (threadId ?? idempotencyKey ?? uniqueKey ?? limitKey ?? scheduleId ?? after ?? null) === null;
+}
+
+function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): EnqueuedJob {
+  return { jobId, threadId, decisionSetId, status: "queued", created: true };
+}
+
+async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): Promise<EnqueuedJob[]> {
   const limited = limitedKeys(entries);
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
   await lockBatch(tx, threads, limited);
   const unfinished = await lockDependencies(tx, entries);
-  const givenIds = jobs.some((job) => job.jobId !== undefined);
   const added = await insertJobs(tx, entries, { unfinished, givenIds });
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
   const isWhole = added.ids === null || added.ids.size === entries.length;
@@ -48,10 +67,7 @@ export async function enqueueMany(tx: Tx, jobs: readonly NewJob[]): Promise<Enqu
   for (const queue of added.queues) await notifyReady(tx, queue);
   const first = isWhole ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
   return entries.map((entry, index) => {
-    if (isAdded(entry)) {
-      const { jobId, threadId = null, decisionSetId = null } = entry;
-      return { jobId, threadId, decisionSetId, status: "queued", created: true };
-    }
+    if (isAdded(entry)) return toEnqueued(entry);
     const found = first.get(index);
     if (!found) throw new InvalidJobError(`jobId ${entry.jobId} exists already: leave jobId out to get a new one`);
     return found;

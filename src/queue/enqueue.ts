@@ -1,4 +1,4 @@
-import type { Tx } from "#db";
+import type { Executor, Tx } from "#db";
 import type { Budget } from "#shared/usage";
 import type { JobStatus } from "#shared/job-states";
 import { enqueueMany } from "./enqueue-many.ts";
@@ -52,12 +52,12 @@ export interface EnqueuedJob {
 }
 
 /**
- * Stores one job in the caller's transaction; it is claimable when that commits.
+ * Stores one job in the caller's transaction, and it is claimable when that commits; or on a pool, by itself.
  * The same idempotency key by the same owner returns the first job, whatever became of it.
  * @throws InvalidJobError when a field is out of its range; nothing is stored.
  */
-export async function enqueue(tx: Tx, job: NewJob): Promise<EnqueuedJob> {
-  const [enqueued] = await enqueueMany(tx, [job]);
+export async function enqueue(sql: Executor, job: NewJob): Promise<EnqueuedJob> {
+  const [enqueued] = await enqueueMany(sql, [job]);
   if (!enqueued) throw new Error("the batch of one returned nothing");
   return enqueued;
 }

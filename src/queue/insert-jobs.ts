@@ -1,8 +1,10 @@
 import type { PendingQuery, Row } from "postgres";
-import type { Tx } from "#db";
+import { mayNotifyWithin } from "#db";
+import type { Executor } from "#db";
 import { DEFAULT_MAX_RETRIES } from "#shared/limits";
 import type { Entry } from "./enqueue-many.ts";
 import { nextHold } from "./ready.ts";
+import { READY_CHANNEL } from "./wake.ts";
 
 /** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
 interface Column {
@@ -43,40 +45,42 @@ const COLUMNS: readonly Column[] = [
 export interface Inserted {
   /** The ids of the jobs that were stored; null where all were. */
   ids: ReadonlySet<string> | null;
-  /** The queues that have got jobs which a worker may have to look at. */
+  /** The queues that have got jobs which a worker may have to look at, and whose workers are still to be woken. */
   queues: string[];
 }
 
 /** Stores the jobs, and the queues that are new with them, in one statement, in their order; those whose key or id is taken are left out. */
 export async function insertJobs(
-  tx: Tx,
+  sql: Executor,
   entries: readonly Entry[],
   { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
 ): Promise<Inserted> {
-  const names = tx.unsafe(NAMES.join(", "));
+  const names = sql.unsafe(NAMES.join(", "));
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   const isPlain = !givenIds && !entries.some(isKeyed);
-  const adding = tx`
+  const adding = sql`
     with named as (
       insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
       where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
     ), added as (
       insert into jobs (${names}, run_at, hold)
-      select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(tx)} end
+      select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(sql)} end
       from (
-        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(tx, entries)} as behind
-        from (${readRows(tx, entries, unfinished)}) as entry
+        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(sql, entries)} as behind
+        from (${readRows(sql, entries, unfinished)}) as entry
       ) as jobs
-      order by ord ${isPlain ? tx`` : tx`on conflict do nothing`}
+      order by ord ${isPlain ? sql`` : sql`on conflict do nothing`}
       returning id, queue, hold
     )`;
   // Those held for a time wake the workers as well: one may be due before they would look again.
   if (isPlain) {
-    const awaited = await tx<{ queue: string }[]>`
-      ${adding} select distinct queue from added where hold is null or hold = 'time'`;
-    return { ids: null, queues: awaited.map((row) => row.queue) };
+    const isTold = mayNotifyWithin(sql);
+    const awaited = await sql<{ queue: string }[]>`
+      ${adding} select queue from (select distinct queue from added where hold is null or hold = 'time') as awaited
+        ${isTold ? sql`cross join lateral pg_notify(${READY_CHANNEL}, queue)` : sql``}`;
+    return { ids: null, queues: isTold ? [] : awaited.map((row) => row.queue) };
   }
-  const added = await tx<{ id: string; queue: string; hold: string | null }[]>`${adding} select * from added`;
+  const added = await sql<{ id: string; queue: string; hold: string | null }[]>`${adding} select * from added`;
   const awaited = added.filter((row) => row.hold === null || row.hold === "time");
   return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
 }
@@ -84,14 +88,15 @@ export async function insertJobs(
 /** The columns of `jobs` that are taken from the rows as they are. */
 const NAMES = COLUMNS.map((column) => column.name).filter((name) => name !== "delay_ms" && name !== "due_at");
 
+/** Whether a job's place depends on what is stored, so that it may not be stored. */
 function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
   return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
 }
 
 /** Whether a job stands behind another of its thread, stored or in the batch. */
-function behind(tx: Tx, entries: readonly Entry[]): PendingQuery<Row[]> {
-  if (entries.every((entry) => (entry.threadId ?? null) === null)) return tx`false`;
-  return tx`thread_id is not null and (
+function behind(sql: Executor, entries: readonly Entry[]): PendingQuery<Row[]> {
+  if (entries.every((entry) => (entry.threadId ?? null) === null)) return sql`false`;
+  return sql`thread_id is not null and (
     row_number() over (partition by thread_id order by ord) > 1
     or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
   )`;
@@ -105,8 +110,8 @@ interface Selected {
 }
 
 /** The jobs as a query's rows. What is the same for all of them, which is most, is sent once: the rest as arrays. */
-function readRows(tx: Tx, entries: readonly Entry[], unfinished: ReadonlySet<string>): PendingQuery<Row[]> {
-  const raw = (text: string) => tx`${tx.unsafe(text)}`;
+function readRows(sql: Executor, entries: readonly Entry[], unfinished: ReadonlySet<string>): PendingQuery<Row[]> {
+  const raw = (text: string) => sql`${sql.unsafe(text)}`;
   const columns = COLUMNS.map((column): Selected => {
     const values = entries.map((entry) => column.of(entry, unfinished) ?? null);
     const isList = column.name === "id" || values.some((value) => value !== values[0]);
@@ -116,12 +121,12 @@ function readRows(tx: Tx, entries: readonly Entry[], unfinished: ReadonlySet<str
     const type = raw(column.type);
     const name = raw(column.name);
     return isList
-      ? { select: tx`${name}::${type}`, list: tx`${list}::${sent}[]`, name }
-      : { select: tx`${values[0] ?? null}::${sent}::${type} as ${name}`, list: null, name };
+      ? { select: sql`${name}::${type}`, list: sql`${list}::${sent}[]`, name }
+      : { select: sql`${values[0] ?? null}::${sent}::${type} as ${name}`, list: null, name };
   });
   const lists = columns.flatMap(({ list, name }) => (list === null ? [] : [{ list, name }]));
-  const join = (parts: PendingQuery<Row[]>[]) => parts.reduce((joined, part) => tx`${joined}, ${part}`);
-  return tx`
+  const join = (parts: PendingQuery<Row[]>[]) => parts.reduce((joined, part) => sql`${joined}, ${part}`);
+  return sql`
     select ord, ${join(columns.map((column) => column.select))}
     from unnest(${join(lists.map((one) => one.list))}) with ordinality as list (${join(lists.map((one) => one.name))}, ord)`;
 }
