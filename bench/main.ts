@@ -49,17 +49,19 @@ const stage: Stage = {
 };
 await rooms.prepare();
 const outcomes = new Map<string, Outcome>();
+let files: string[] = [];
 for (const { name, run } of BENCHMARKS) {
   if (values.only && !values.only.includes(name)) continue;
   say(`${name}: at ${Math.round((performance.now() - startedAt) / 1_000)} s`);
   outcomes.set(name, await run(stage));
+  // After each, so that a run that is interrupted leaves what it has measured.
+  files = writeResults(outcomes, {
+    postgres: await rooms.version(),
+    quick: values.quick,
+    seconds: Math.round((performance.now() - startedAt) / 1_000),
+  });
 }
 say(`\n${table([...outcomes.values()].flatMap(({ figures }) => figures))}\n`);
-const files = writeResults(outcomes, {
-  postgres: await rooms.version(),
-  quick: values.quick,
-  seconds: Math.round((performance.now() - startedAt) / 1_000),
-});
 say(`written: ${files.join(", ")}`);
 await rooms.close();
 process.off("exit", abandon);
