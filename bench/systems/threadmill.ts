@@ -51,7 +51,8 @@ export async function openThreadmill(url: string): Promise<System> {
       await db.call(async (sql) => sql`vacuum analyze jobs`, LONG_MS);
     },
     async enqueue(payload) {
-      await db.call(async (sql) => enqueue(sql, { ...JOB, payload }));
+      // At more than the system can take, callers wait: they are not to give up.
+      await db.call(async (sql) => enqueue(sql, { ...JOB, payload }), LONG_MS);
     },
     async enqueueMany(count) {
       await db.call(async (sql) => enqueueMany(sql, copies(count)), LONG_MS);
