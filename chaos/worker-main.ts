@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
 import { pino } from "pino";
-import { FencedSaver, pruneCheckpoints } from "#checkpoint";
+import { pruneCheckpoints } from "#checkpoint";
 import { Database, listen } from "#db";
-import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL } from "#queue";
-import { mlWorkflow, Worker } from "#worker";
+import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
+import { mlWorkflow, saverOpener, Worker } from "#worker";
 import type { TurnJobOptions } from "#worker";
 import { chaosHandlers } from "./job-types.ts";
 import { questionsJob } from "./questions.ts";
@@ -15,11 +15,7 @@ const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applica
 const turns: TurnJobOptions = {
   db,
   price: null,
-  openSaver: (claim) =>
-    new FencedSaver({
-      call: async (work) => db.call(work),
-      fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-    }),
+  openSaver: saverOpener(db),
 };
 const worker = new Worker({
   db,

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import { FencedSaver } from "#checkpoint";
 import { Database } from "#db";
-import { getJob, holdsLease, LeaseLostError } from "#queue";
+import { getJob } from "#queue";
 import type { JobDetail } from "#shared/contracts";
+import { saverOpener } from "#worker";
 import type { JobHandler } from "#worker";
 import { createTestDatabase } from "./database.ts";
 import { deferred } from "./deferred.ts";
@@ -78,10 +78,6 @@ function turnOptions(db: Database) {
   return {
     db,
     price: { input: 1, output: 2 },
-    openSaver: (claim: Parameters<typeof holdsLease>[1]) =>
-      new FencedSaver({
-        call: async (work) => db.call(work),
-        fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-      }),
+    openSaver: saverOpener(db),
   };
 }

@@ -7,7 +7,7 @@ import { checkJobs } from "./check-job.ts";
 import { lockDependencies, recordDependencies } from "./dependencies.ts";
 import type { EnqueuedJob, NewJob } from "./enqueue.ts";
 import { InvalidJobError } from "./errors.ts";
-import { insertJobs } from "./insert-jobs.ts";
+import { insertJobs, isKeyed } from "./insert-jobs.ts";
 import { lockAll } from "./locks.ts";
 import { newId } from "./new-id.ts";
 import { readyHeadless } from "./ready.ts";
@@ -41,8 +41,8 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
 }
 
 /** Whether nothing that is stored has a say in how the job is. */
-function isAlone({ threadId, idempotencyKey, uniqueKey, limitKey, scheduleId, after }: Entry): boolean {
-  return (threadId ?? idempotencyKey ?? uniqueKey ?? limitKey ?? scheduleId ?? after ?? null) === null;
+function isAlone(entry: Entry): boolean {
+  return !isKeyed(entry) && (entry.limitKey ?? entry.after ?? null) === null;
 }
 
 function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): EnqueuedJob {

@@ -89,7 +89,7 @@ export async function insertJobs(
 const NAMES = COLUMNS.map((column) => column.name).filter((name) => name !== "delay_ms" && name !== "due_at");
 
 /** Whether a job's place depends on what is stored, so that it may not be stored. */
-function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
+export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
   return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
 }
 

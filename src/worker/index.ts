@@ -9,6 +9,7 @@ export { exportThread } from "./export-thread.ts";
 export { graphJob } from "./graph-job.ts";
 export type { TurnJobOptions } from "./turn-job.ts";
 export { mlWorkflow } from "./ml-workflow.ts";
+export { saverOpener } from "./open-saver.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker.ts";

@@ -7,16 +7,16 @@ import type { Logger } from "pino";
 import { Database, listen } from "#db";
 import { fillEnv, loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
-import { FencedSaver, pruneCheckpoints } from "#checkpoint";
+import { pruneCheckpoints } from "#checkpoint";
 import { loadGraphs, openModel, readGraphEnv } from "#graph";
 import type { ChatModel, LoadedGraph } from "#graph";
-import { CANCEL_CHANNEL, holdsLease, LeaseLostError, READY_CHANNEL, registerGraphs } from "#queue";
-import type { Claim } from "#queue";
+import { CANCEL_CHANNEL, READY_CHANNEL, registerGraphs } from "#queue";
 import { openTracer } from "#tracing";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
 import { graphJob } from "./graph-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import { saverOpener } from "./open-saver.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 import { Worker } from "./worker.ts";
 
@@ -47,7 +47,7 @@ async function main(settings: Settings): Promise<void> {
   });
   const turns: TurnJobOptions = {
     db,
-    openSaver: (claim) => openSaver(db, claim),
+    openSaver: saverOpener(db),
     price: settings.MODEL_PRICE ?? null,
     tracer,
   };
@@ -80,16 +80,6 @@ async function main(settings: Settings): Promise<void> {
     await worker.stop(settings.SHUTDOWN_GRACE_MS);
     await Promise.all(listeners.map(async (listener) => listener.stop()));
     await Promise.all([db.close(), tracer?.close()]);
-  });
-}
-
-function openSaver(db: Database, claim: Claim): FencedSaver {
-  return new FencedSaver({
-    call: async (work) => db.call(work),
-    fence: {
-      holds: (sql) => holdsLease(sql, claim),
-      lost: () => new LeaseLostError(claim.jobId, claim.attempt),
-    },
   });
 }
 

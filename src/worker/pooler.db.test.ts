@@ -1,18 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { FencedSaver } from "#checkpoint";
 import { Database } from "#db";
-import {
-  cancel,
-  createQueue,
-  enqueueMany,
-  getJob,
-  holdsLease,
-  LeaseLostError,
-  saveSchedule,
-  setQueueLimits,
-  submitTurn,
-} from "#queue";
+import { cancel, createQueue, enqueueMany, getJob, saveSchedule, setQueueLimits, submitTurn } from "#queue";
 import type { NewJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { startWorker } from "../../test/start-worker.ts";
@@ -20,6 +9,7 @@ import { startTransactionPooler } from "../../test/transaction-pooler.ts";
 import type { TransactionPooler } from "../../test/transaction-pooler.ts";
 import { defineJob } from "./define-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import { saverOpener } from "./open-saver.ts";
 
 let pooler: TransactionPooler;
 let db: Database;
@@ -57,11 +47,7 @@ test("through a pooler in transaction mode everything works but LISTEN, which lo
     db,
     price: null,
     model: null,
-    openSaver: (claim) =>
-      new FencedSaver({
-        call: async (work) => db.call(work),
-        fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-      }),
+    openSaver: saverOpener(db),
   });
   const worker = await startWorker({
     db,

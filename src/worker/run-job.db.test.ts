@@ -1,9 +1,8 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { FencedSaver } from "#checkpoint";
 import { Database, DatabaseUnavailableError } from "#db";
-import { enqueue, getJob, getThread, holdsLease, LeaseLostError, submitTurn } from "#queue";
+import { enqueue, getJob, getThread, LeaseLostError, submitTurn } from "#queue";
 import type { NewJob, Tx } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
@@ -13,6 +12,7 @@ import { defineJob, snooze } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
 import { WaitError } from "./errors.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import { saverOpener } from "./open-saver.ts";
 
 let db: Database;
 let url: string;
@@ -56,11 +56,7 @@ const chat = () =>
     db,
     price: null,
     model: null,
-    openSaver: (claim) =>
-      new FencedSaver({
-        call: async (work) => db.call(work),
-        fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-      }),
+    openSaver: saverOpener(db),
   });
 
 test("a turn goes from queued to completed, with its reply, its version and its events", async () => {

@@ -1,17 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { FencedSaver, pruneCheckpoints } from "#checkpoint";
+import { pruneCheckpoints } from "#checkpoint";
 import { Database } from "#db";
-import {
-  enqueue,
-  getJob,
-  getJobStatus,
-  getThread,
-  holdsLease,
-  InvalidJobError,
-  LeaseLostError,
-  submitTurn,
-} from "#queue";
+import { enqueue, getJob, getJobStatus, getThread, InvalidJobError, submitTurn } from "#queue";
 import type { NewJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { pino } from "pino";
@@ -19,6 +10,7 @@ import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInl
 import type { JobHandler } from "./index.ts";
 import { Keeper } from "./keeper.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import { saverOpener } from "./open-saver.ts";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -44,11 +36,7 @@ const chat = (): JobHandler =>
     db,
     price: null,
     model: null,
-    openSaver: (claim) =>
-      new FencedSaver({
-        call: async (work) => db.call(work),
-        fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
-      }),
+    openSaver: saverOpener(db),
   });
 
 const greet = defineJob({
