@@ -11,15 +11,18 @@ const MAX_DEPENDENCIES = 1_000;
 /** The longest that a job can be put off: ten years. */
 export const MAX_DELAY_MS = 10 * 365 * 86_400_000;
 
-/** @throws InvalidJobError naming the first field that cannot be stored. */
-export function checkJobs(entries: readonly Entry[]): void {
-  for (const entry of entries) checkJob(entry);
+/** @throws InvalidJobError when jobs of a batch cannot be stored together. */
+export function checkBatch(entries: readonly Entry[]): void {
   if (new Set(entries.map((entry) => entry.jobId)).size < entries.length)
     throw new InvalidJobError("jobId must differ between the jobs of a batch");
   if (entries.some((entry) => entry.after !== undefined)) checkCycles(entries);
 }
 
-function checkJob(job: Entry): void {
+/**
+ * A job's payload as JSON text, when all its fields can be stored.
+ * @throws InvalidJobError naming the first field that cannot be.
+ */
+export function checkJob(job: Entry): string {
   whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
   whole("maxRetries", job.maxRetries, [0, 100]);
   whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
@@ -36,13 +39,17 @@ function checkJob(job: Entry): void {
   if ((job.after?.length ?? 0) > MAX_DEPENDENCIES)
     throw new InvalidJobError(`after must have at most ${MAX_DEPENDENCIES} ids`);
   for (const id of job.after ?? []) if (!UUID.test(id)) throw new InvalidJobError("after must hold UUIDs of jobs");
-  checkPayload(job.payload);
+  return checkPayload(job.payload);
 }
 
-/** @throws InvalidJobError when a payload is no JSON, over 1 MiB or holds what PostgreSQL cannot store. */
-export function checkPayload(payload: unknown): void {
+/**
+ * A payload as JSON text.
+ * @throws InvalidJobError when it is no JSON, over 1 MiB or holds what PostgreSQL cannot store.
+ */
+export function checkPayload(payload: unknown): string {
   const json = toStorableJson("payload", payload);
   if (Buffer.byteLength(json) > MAX_BODY_BYTES) throw new InvalidJobError("payload must have at most 1 MiB as JSON");
+  return json;
 }
 
 /** JSON.stringify escapes NUL and halves of surrogate pairs, which jsonb refuses; after an escaped backslash it is text. */

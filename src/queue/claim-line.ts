@@ -1,4 +1,7 @@
+import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
+import { endAlone, leftOver } from "./complete.ts";
+import type { Completion, EndedRow } from "./complete.ts";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 import { claimedColumns, takePicked, toClaimedJob } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
@@ -10,22 +13,47 @@ export interface Line {
   ownerId: string;
 }
 
+interface Taken {
+  jobs: ClaimedJob[];
+  more: boolean;
+}
+
 /**
  * Takes jobs of a line, unless others must be weighed against them: then nothing is taken and `more` is true. Where one
  * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
  */
-export async function claimLine(
+export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
+  return toTaken(await sql<LineRow[]>`with ${lineParts(sql, options, line)} ${lineResult(sql)}`, options);
+}
+
+/**
+ * Ends jobs as `completeMany` does and takes jobs of a line as `claimLine` does, in one statement. `left` are those it
+ * did not end.
+ */
+export async function endAndClaimLine<T extends Completion>(
   sql: Executor,
-  options: ClaimOptions,
-  { queue, priority, ownerId }: Line,
-): Promise<{ jobs: ClaimedJob[]; more: boolean }> {
-  const { workerId, limit } = options;
+  completions: readonly T[],
+  { line, ...options }: ClaimOptions & { line: Line },
+): Promise<Taken & { left: T[] }> {
+  const ending = endAlone(sql, completions);
+  if (!ending) return { ...(await claimLine(sql, options, line)), left: [...completions] };
+  const rows = await sql<(LineRow & { ended: string })[]>`
+    with done as (${ending}), ${lineParts(sql, options, line)}
+    ${lineResult(sql, sql`, (select json_agg(done) from done)::text as ended`)}`;
+  const ended = JSON.parse(rows[0]?.ended ?? "[]") as EndedRow[];
+  return { ...toTaken(rows, options), left: await leftOver(sql, completions, ended) };
+}
+
+type LineRow = ClaimRow & { others: boolean };
+
+/** The parts of a statement that take jobs of a line: `claimed` has them, `state` what else there is. */
+function lineParts(sql: Executor, options: ClaimOptions, { queue, priority, ownerId }: Line): PendingQuery<Row[]> {
   const ready = sql`status = 'queued' and hold is null`;
   const open = sql`not paused and limits ->> 'concurrency' is null`;
   const line = sql`(${priority}::int, ${ownerId}::text)`;
   const order = sql`order by priority desc, owner_id desc`;
-  const rows = await sql<(ClaimRow & { more: boolean })[]>`
-    with state as materialized (
+  return sql`
+    state as materialized (
       -- In the claim index the others stand before the line, after it, or in other queues: one look at each place. Not by
       -- exists, which drops the order and with it the index.
       select next.priority is not null as lower, next.priority is distinct from ${priority}
@@ -43,10 +71,20 @@ export async function claimLine(
       -- As in claim.ts: equal, said so that the order is only the claim index's to give.
       where (select alone from state) and queue = ${queue} and ${ready} and (priority, owner_id) <= ${line} and (priority, owner_id) >= ${line}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
-      ${order}, seq limit ${limit} for update skip locked
-    ), claimed as (${takePicked(sql, options)})
-    select not state.alone or state.lower or (select count(*) from picked) = ${limit} as more, ${claimedColumns(sql)}
+      ${order}, seq limit ${options.limit} for update skip locked
+    ), claimed as (${takePicked(sql, options)})`;
+}
+
+function lineResult(sql: Executor, also = sql``): PendingQuery<Row[]> {
+  return sql`
+    select not state.alone or state.lower as others, ${claimedColumns(sql)} ${also}
     from state left join claimed on true order by claimed.seq`;
+}
+
+function toTaken(rows: readonly LineRow[], { workerId, limit }: ClaimOptions): Taken {
   const found = rows.filter((row) => row.id !== null);
-  return { jobs: found.map((row) => toClaimedJob(row, workerId)), more: rows[0]?.more ?? true };
+  return {
+    jobs: found.map((row) => toClaimedJob(row, workerId)),
+    more: (rows[0]?.others ?? true) || found.length === limit,
+  };
 }

@@ -66,15 +66,25 @@ export interface Claimed {
  * Safe to send again: a claim whose answer was lost is found by `releaseOrphans`, or by `reap` when its lease expires.
  */
 export async function claim(sql: Executor, options: ClaimOptions): Promise<Claimed> {
-  const claimed: Claimed = { jobs: [], more: true, lastOwner: options.afterOwner, line: undefined };
-  if (options.line) {
-    const { jobs, more } = await claimLine(sql, options, options.line);
-    claimed.jobs.push(...jobs);
-    claimed.more = more;
-    if (jobs.length > 0) {
-      claimed.line = options.line;
-      claimed.lastOwner = options.line.ownerId;
-    }
+  const { line } = options;
+  return claimOn(sql, options, line && (await claimLine(sql, options, line)));
+}
+
+/** Goes on claiming after what was taken from the line that `options` name. */
+export async function claimOn(
+  sql: Executor,
+  options: ClaimOptions,
+  first: { jobs: ClaimedJob[]; more: boolean } | undefined,
+): Promise<Claimed> {
+  const claimed: Claimed = {
+    jobs: first?.jobs ?? [],
+    more: first?.more ?? true,
+    lastOwner: options.afterOwner,
+    line: undefined,
+  };
+  if (options.line && claimed.jobs.length > 0) {
+    claimed.line = options.line;
+    claimed.lastOwner = options.line.ownerId;
   }
   while (claimed.more && claimed.jobs.length < options.limit) {
     const limit = options.limit - claimed.jobs.length;

@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
 import { toStorableJson } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
@@ -16,13 +17,15 @@ import { notifyEvents } from "./wake.ts";
  * JSON; let it roll the transaction back.
  */
 export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
-  await lockThread(tx, claim.threadId);
-  await lockLimit(tx, claim);
-  const [ended] = await tx<{ has_dependents: boolean; event_seq: number }[]>`
-    update jobs set status = 'completed', result = ${toStorableJson("result", result ?? null)}::text::jsonb, error_message = null,
+  const json = toStorableJson("result", result ?? null);
+  // Sent together, in this order: each waits for the one before in the server.
+  const locks = [lockThread(tx, claim.threadId), lockLimit(tx, claim)];
+  const ending = tx<{ has_dependents: boolean; event_seq: number }[]>`
+    update jobs set status = 'completed', result = ${json}::text::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     where ${holdsLease(tx, claim)}
-    returning has_dependents, event_seq`;
+    returning has_dependents, event_seq`.execute();
+  const [[ended]] = await Promise.all([ending, ...locks]);
   if (!ended) {
     if (await settledBefore(tx, claim, "completed")) return false;
     throw new LeaseLostError(claim.jobId, claim.attempt);
@@ -45,17 +48,31 @@ export interface Completion {
  * be stored: `complete` tells which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
+  const ending = endAlone(sql, completions);
+  if (!ending) return [...completions];
+  const ended = await sql<EndedRow[]>`${ending}`;
+  return leftOver(sql, completions, ended);
+}
+
+export interface EndedRow {
+  id: string;
+  attempt: number;
+  event_seq: number;
+}
+
+/** The statement that ends those that may be ended together, and returns their `EndedRow`s; null where there are none. */
+export function endAlone(sql: Executor, completions: readonly Completion[]): PendingQuery<Row[]> | null {
   const alone = completions.flatMap(({ claim, result }) => {
     if (claim.threadId !== null || claim.limitKey !== null) return [];
     const json = tryJson(result ?? null);
     return json === undefined ? [] : [{ claim, json }];
   });
   const [first] = alone;
-  if (!first) return [...completions];
+  if (!first) return null;
   const { workerId } = first.claim;
   // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
   const same = alone.every(({ json }) => json === first.json) ? first.json : null;
-  const rows = await sql<{ id: string; attempt: number; event_seq: number }[]>`
+  return sql`
     update jobs set status = 'completed', result = coalesce(${same}::text, done.result)::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
@@ -64,10 +81,18 @@ export async function completeMany<T extends Completion>(sql: Executor, completi
     where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
     returning jobs.id, jobs.attempt, jobs.event_seq`;
-  for (const row of rows) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
-  if (rows.length === completions.length) return [];
-  const ended = new Set(rows.map((row) => `${row.id}:${row.attempt}`));
-  return completions.filter(({ claim }) => !ended.has(`${claim.jobId}:${claim.attempt}`));
+}
+
+/** Tells of those that were ended, and gives the others. */
+export async function leftOver<T extends Completion>(
+  sql: Executor,
+  completions: readonly T[],
+  ended: readonly EndedRow[],
+): Promise<T[]> {
+  for (const row of ended) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
+  if (ended.length === completions.length) return [];
+  const keys = new Set(ended.map((row) => `${row.id}:${row.attempt}`));
+  return completions.filter(({ claim }) => !keys.has(`${claim.jobId}:${claim.attempt}`));
 }
 
 function tryJson(result: unknown): string | undefined {

@@ -3,7 +3,7 @@ import type { Executor, Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
 import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
 import { admit } from "./admit.ts";
-import { checkJobs } from "./check-job.ts";
+import { checkBatch, checkJob } from "./check-job.ts";
 import { lockDependencies, recordDependencies } from "./dependencies.ts";
 import type { EnqueuedJob, NewJob } from "./enqueue.ts";
 import { InvalidJobError } from "./errors.ts";
@@ -23,21 +23,29 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
   if (jobs.length === 0) return [];
   if (jobs.length > MAX_BATCH_JOBS)
     throw new InvalidJobError(`jobs must be at most ${MAX_BATCH_JOBS}: split the batch`);
-  const entries = jobs.map((job) => ({
-    ...job,
-    // As the database writes them: ids are compared, and name locks.
-    jobId: job.jobId?.toLowerCase() ?? newId(),
-    threadId: job.threadId?.toLowerCase(),
-    after: job.after?.map((id) => id.toLowerCase()),
-    queue: job.queue ?? DEFAULT_QUEUE,
-  }));
-  checkJobs(entries);
+  const entries = jobs.map(toEntry);
+  checkBatch(entries);
   const givenIds = jobs.some((job) => job.jobId !== undefined);
   if (!("begin" in sql)) return storeAll(sql as Tx, entries, givenIds);
   if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, givenIds));
   const { queues } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds });
   for (const queue of queues) await notifyReady(sql, queue);
   return entries.map(toEnqueued);
+}
+
+/** @throws InvalidJobError when a field is out of its range. */
+function toEntry(job: NewJob): Entry {
+  const entry: Entry = {
+    ...job,
+    // As the database writes them: ids are compared, and name locks.
+    jobId: job.jobId?.toLowerCase() ?? newId(),
+    threadId: job.threadId?.toLowerCase(),
+    after: job.after?.map((id) => id.toLowerCase()),
+    queue: job.queue ?? DEFAULT_QUEUE,
+    payloadJson: "",
+  };
+  entry.payloadJson = checkJob(entry);
+  return entry;
 }
 
 /** Whether nothing that is stored has a say in how the job is. */
@@ -75,7 +83,7 @@ async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): P
 }
 
 /** A job with what is made for it when its submitter gave none. */
-export type Entry = NewJob & { jobId: string; queue: string };
+export type Entry = NewJob & { jobId: string; queue: string; payloadJson: string };
 
 function limitedKeys(entries: readonly Entry[]) {
   const keys = entries.filter((entry) => entry.limitKey !== undefined);

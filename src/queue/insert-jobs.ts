@@ -22,7 +22,7 @@ const COLUMNS: readonly Column[] = [
   { name: "job_type", type: "text", of: (entry) => entry.jobType },
   { name: "queue", type: "text", of: (entry) => entry.queue },
   { name: "priority", type: "int", of: (entry) => entry.priority ?? 0 },
-  { name: "payload", type: "jsonb", of: (entry) => JSON.stringify(entry.payload) },
+  { name: "payload", type: "jsonb", of: (entry) => entry.payloadJson },
   { name: "max_retries", type: "int", of: (entry) => entry.maxRetries ?? DEFAULT_MAX_RETRIES },
   { name: "idempotency_key", type: "text", of: (entry) => entry.idempotencyKey },
   { name: "unique_key", type: "text", of: (entry) => entry.uniqueKey },
@@ -69,20 +69,24 @@ export async function insertJobs(
         select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(sql, entries)} as behind
         from (${readRows(sql, entries, unfinished)}) as entry
       ) as jobs
-      order by ord ${isPlain ? sql`` : sql`on conflict do nothing`}
-      returning id, queue, hold
+      order by ord ${isPlain ? sql`` : sql`on conflict do nothing returning id, queue, hold`}
     )`;
-  // Those held for a time wake the workers as well: one may be due before they would look again.
   if (isPlain) {
-    const isTold = mayNotifyWithin(sql);
-    const awaited = await sql<{ queue: string }[]>`
-      ${adding} select queue from (select distinct queue from added where hold is null or hold = 'time') as awaited
-        ${isTold ? sql`cross join lateral pg_notify(${READY_CHANNEL}, queue)` : sql``}`;
-    return { ids: null, queues: isTold ? [] : awaited.map((row) => row.queue) };
+    const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
+    const isTold = awaited.length > 0 && mayNotifyWithin(sql);
+    await sql`${adding} select ${isTold ? sql`pg_notify(${READY_CHANNEL}, queue) from unnest(${awaited}::text[]) as queue` : sql`1`}`;
+    return { ids: null, queues: isTold ? [] : awaited };
   }
   const added = await sql<{ id: string; queue: string; hold: string | null }[]>`${adding} select * from added`;
+  // Those held for a time wake the workers as well: one may be due before they would look again.
   const awaited = added.filter((row) => row.hold === null || row.hold === "time");
   return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
+}
+
+/** Whether a worker has to look at a job that depends on nothing stored: now, or because it is held for a time. */
+function isAwaited({ after, limitKey, delayMs, runAt }: Entry, unfinished: ReadonlySet<string>): boolean {
+  if (after?.some((id) => unfinished.has(id))) return false;
+  return (limitKey ?? null) === null || (delayMs ?? runAt ?? null) !== null;
 }
 
 /** The columns of `jobs` that are taken from the rows as they are. */
@@ -113,16 +117,16 @@ interface Selected {
 function readRows(sql: Executor, entries: readonly Entry[], unfinished: ReadonlySet<string>): PendingQuery<Row[]> {
   const raw = (text: string) => sql`${sql.unsafe(text)}`;
   const columns = COLUMNS.map((column): Selected => {
-    const values = entries.map((entry) => column.of(entry, unfinished) ?? null);
-    const isList = column.name === "id" || values.some((value) => value !== values[0]);
+    const valueOf = (entry: Entry) => column.of(entry, unfinished) ?? null;
+    const same = entries[0] ? valueOf(entries[0]) : null;
+    const isList = column.name === "id" || entries.some((entry) => valueOf(entry) !== same);
     const isText = column.type === "jsonb" || column.type === "timestamptz";
     const sent = raw(isText ? "text" : column.type);
-    const list = values as (string | number)[];
     const type = raw(column.type);
     const name = raw(column.name);
     return isList
-      ? { select: sql`${name}::${type}`, list: sql`${list}::${sent}[]`, name }
-      : { select: sql`${values[0] ?? null}::${sent}::${type} as ${name}`, list: null, name };
+      ? { select: sql`${name}::${type}`, list: sql`${entries.map(valueOf) as (string | number)[]}::${sent}[]`, name }
+      : { select: sql`${same}::${sent}::${type} as ${name}`, list: null, name };
   });
   const lists = columns.flatMap(({ list, name }) => (list === null ? [] : [{ list, name }]));
   const join = (parts: PendingQuery<Row[]>[]) => parts.reduce((joined, part) => sql`${joined}, ${part}`);

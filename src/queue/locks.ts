@@ -27,11 +27,11 @@ export async function lockLimit(tx: Tx, { queue, limitKey }: LimitedKey): Promis
   if (limitKey !== null) await lockAll(tx, [`limit:${queue}:${limitKey}`]);
 }
 
-/** Takes several advisory locks in one order for all. */
+/** Takes several advisory locks in one order for all. Sent at once: statements that are sent after the call wait for them. */
 export async function lockAll(tx: Tx, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx`
     select pg_advisory_xact_lock(hash) from (
       select distinct hashtextextended(name, 0) as hash from unnest(${[...new Set(names)]}::text[]) as name order by 1
-    ) as hashes`;
+    ) as hashes`.execute();
 }

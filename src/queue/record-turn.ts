@@ -1,7 +1,5 @@
 import type { Tx } from "#db";
 import type { Claim } from "./claim.ts";
-import { addMessage } from "./submit-turn.ts";
-import type { NewMessage } from "./submit-turn.ts";
 import { newId } from "./new-id.ts";
 
 export interface TurnResult {
@@ -30,21 +28,27 @@ export interface TurnResult {
 export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promise<void> {
   const { decisionSetId, reply, checkpointId, version } = turn;
   const id = newId();
-  const [asked] = await tx<{ id: string }[]>`select id from messages where job_id = ${claim.jobId} and role = 'user'`;
-  const parentId = asked?.id ?? null;
-  const message = { id, role: "assistant", content: reply, checkpointId, decisionSetId, jobId: claim.jobId, parentId };
-  await addMessage(tx, message as NewMessage);
-  // A message that was sent before this reply was there followed the question; now it follows the reply.
-  if (parentId !== null)
-    await tx`update messages set parent_id = ${id} where parent_id = ${parentId} and role = 'user' and id <> ${id}`;
-  const [set] = await tx<{ version: number }[]>`
-    update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}
-    where id = ${decisionSetId} returning current_version as version`;
-  if (!version || !set) return;
   const json = (value: unknown) => JSON.stringify(value ?? null);
   await tx`
+    with asked as materialized (
+      select id from messages where job_id = ${claim.jobId} and role = 'user'
+    ), replied as (
+      insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
+      select ${id}, ${decisionSetId}, ${claim.jobId}, (select id from asked), ${checkpointId}, 'assistant', ${reply}
+    ), moved as (
+      -- A message that was sent before this reply was there followed the question; now it follows the reply.
+      update messages set parent_id = ${id} from asked where messages.parent_id = asked.id and messages.role = 'user'
+    ), owner as (
+      update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}
+      where id = ${decisionSetId} returning current_version
+    )
+    ${
+      version
+        ? tx`
     insert into decision_versions (decision_set_id, version, job_id, requirements, plan, alternatives, costs, risks, policy, rationale, diff)
-    values (${decisionSetId}, ${set.version}, ${claim.jobId}, ${json(version.requirements)}::text::jsonb, ${json(version.plan)}::text::jsonb,
+    select ${decisionSetId}, current_version, ${claim.jobId}, ${json(version.requirements)}::text::jsonb, ${json(version.plan)}::text::jsonb,
       ${json(version.alternatives)}::text::jsonb, ${json(version.costs)}::text::jsonb, ${json(version.risks)}::text::jsonb,
-      ${json(version.policy)}::text::jsonb, ${version.rationale}, ${json(version.diff)}::text::jsonb)`;
+      ${json(version.policy)}::text::jsonb, ${version.rationale}, ${json(version.diff)}::text::jsonb from owner`
+        : tx`select 1`
+    }`;
 }

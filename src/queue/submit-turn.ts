@@ -52,7 +52,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
   const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
   const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: newId(), ...message })) : [];
-  const place = await placeOf(tx, decisionSet.id, turn.parentId ?? forgotten);
+  const place = await placeOf(tx, decisionSet, turn.parentId ?? forgotten);
   for (const message of history) {
     await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null, parentId: place.parentId });
     place.parentId = message.id;
@@ -98,8 +98,9 @@ function keyTaken(jobId: string): JobConflictError {
   return new JobConflictError(`idempotencyKey is that of job ${jobId}, which is no chat turn: use another`);
 }
 
-async function placeOf(tx: Tx, decisionSetId: string, messageId: string | null): Promise<Place> {
-  return messageId === null ? placeAtEnd(tx, decisionSetId) : placeAt(tx, decisionSetId, messageId);
+async function placeOf(tx: Tx, { id, created }: OpenThread, messageId: string | null): Promise<Place> {
+  if (messageId !== null) return placeAt(tx, id, messageId);
+  return created ? { parentId: null } : placeAtEnd(tx, id);
 }
 
 interface OpenThread {

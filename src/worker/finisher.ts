@@ -1,6 +1,21 @@
 import { faultPoint } from "#fault";
-import { complete, completeMany, DatabaseUnavailableError } from "#queue";
-import type { Claim, Database } from "#queue";
+import { complete, completeAndClaim, completeMany, DatabaseUnavailableError } from "#queue";
+import type { Claim, Claimed, Database } from "#queue";
+
+/** What is claimed along with completions. */
+export type ClaimAlong = Parameters<typeof completeAndClaim>[2];
+
+/** Who wants jobs in place of those that are completed. */
+export interface Successor {
+  /** What it claims over. */
+  db: Database;
+  /** What to claim in the statement that completes so many jobs; undefined where the claim is to be one of its own. */
+  reserve: (completions: number) => ClaimAlong | undefined;
+  /** What was claimed by a statement that was sent at a time, in milliseconds since 1970. */
+  take: (claimed: Claimed, asked: { along: ClaimAlong; sentMs: number }) => void;
+  /** Nothing was claimed, as far as one can know. */
+  fail: (along: ClaimAlong) => void;
+}
 
 interface Waiting {
   claim: Claim;
@@ -11,14 +26,24 @@ interface Waiting {
 
 const MOST = 500;
 
-/** Completes jobs without effects together: while one statement is under way, those that end meanwhile share the next. */
+/**
+ * Completes jobs without effects together: while one statement is under way, those that end meanwhile share the next.
+ * Where they are few, the statement claims those that come after them as well.
+ */
 export class Finisher {
   readonly #db: Database;
+  readonly #successor: Successor | undefined;
   readonly #waiting: Waiting[] = [];
   #writing = false;
 
-  constructor(db: Database) {
+  constructor(db: Database, successor?: Successor) {
     this.#db = db;
+    this.#successor = successor;
+  }
+
+  /** Whether completions are about to be sent, in this turn of the event loop or the next. */
+  get isDue(): boolean {
+    return this.#waiting.length > 0;
   }
 
   /**
@@ -41,7 +66,7 @@ export class Finisher {
       const batch = this.#waiting.splice(0, MOST);
       try {
         faultPoint("before completing many");
-        const left = new Set(await this.#db.call((sql) => completeMany(sql, batch)));
+        const left = new Set(await this.#complete(batch));
         faultPoint("completed many");
         for (const one of batch) if (!left.has(one)) one.resolve();
         for (const one of left) void this.#finishAlone(one);
@@ -53,6 +78,23 @@ export class Finisher {
       }
     }
     this.#writing = false;
+  }
+
+  /** Returns those that were not completed. */
+  async #complete(batch: readonly Waiting[]): Promise<Waiting[]> {
+    const successor = this.#successor;
+    const along = successor?.reserve(batch.length);
+    if (!successor || !along) return this.#db.call((sql) => completeMany(sql, batch));
+    const sentMs = Date.now();
+    try {
+      const { left, ...claimed } = await successor.db.call((sql) => completeAndClaim(sql, batch, along));
+      faultPoint("completed and claimed");
+      successor.take(claimed, { along, sentMs });
+      return left;
+    } catch (error) {
+      successor.fail(along);
+      throw error;
+    }
   }
 
   async #finishAlone({ claim, result, resolve, reject }: Waiting): Promise<void> {

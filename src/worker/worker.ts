@@ -1,9 +1,9 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import { faultPoint } from "#fault";
-import { claim, claimKey, claimLimited, LeaseLostError, releaseOrphans } from "#queue";
-import type { Claimed, ClaimedJob, Database, Line, RetryPolicy, Tx } from "#queue";
+import { claimKey, LeaseLostError } from "#queue";
+import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { Span, Tracer } from "#tracing";
+import { Claimer } from "./claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -57,6 +57,7 @@ interface RunMeans {
 /** Claims and runs jobs until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions;
+  readonly #claimer: Claimer;
   readonly #environment: RunEnvironment;
   readonly #keeper: Keeper;
   /** Every attempt that this worker holds a lease for. */
@@ -66,12 +67,9 @@ export class Worker {
   readonly #claiming = new Waker();
   readonly #keeping = new Waker();
   #heart: Heart | undefined;
-  #lastOwner: string | undefined;
-  #line: Line | undefined;
-  /** Whether queues with a limit may have ready jobs. */
-  #limited = false;
-  #yielding = false;
   #idleLooks = 0;
+  /** Whether something was told of that the keeper has to look at as well. */
+  #noticed = false;
   #stopping = false;
   readonly #draining = new AbortController();
   #loops: Promise<unknown> = Promise.resolve();
@@ -79,12 +77,22 @@ export class Worker {
   constructor(options: WorkerOptions) {
     const { db, log, retention, retry, defaultTimeoutMs, leaseMs } = options;
     this.#options = options;
+    this.#claimer = new Claimer({
+      db,
+      log,
+      workerId: options.identity.workerId,
+      leaseMs,
+      places: () => this.#freePlaces(),
+      known: () => [...this.#runs.values()].map((run) => run.job),
+      launch: (jobs, sentMs) => this.#launch(jobs, sentMs),
+      onFree: () => this.#claiming.wake(),
+    });
     const handlers = wrapHandlers(options.handlers, options.middleware);
     this.#environment = {
       db,
       logs: log.isLevelEnabled("info"),
       handlers,
-      finisher: new Finisher(db),
+      finisher: new Finisher(db, this.#claimer),
       retry,
       defaultTimeoutMs,
       leaseMs,
@@ -110,8 +118,8 @@ export class Worker {
 
   /** Makes an idle worker look for jobs now. */
   wake(): void {
+    this.#noticed = true;
     this.#claiming.wake();
-    this.#keeping.wake();
   }
 
   /** Stops the run of a job that was cancelled, if it is here. */
@@ -128,6 +136,8 @@ export class Worker {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     this.wake();
+    this.#keeping.wake();
+    this.#claimer.close();
     this.#draining.abort();
     this.#heart?.report("draining");
     let timer: NodeJS.Timeout | undefined;
@@ -139,7 +149,9 @@ export class Worker {
     clearTimeout(timer);
     this.#stopRuns([...this.#runs.keys()], () => new ShutdownError("The worker is shutting down"));
     await this.#allEnded();
+    await this.#claimer.giveBackUnknown().catch(() => undefined);
     await this.#heart?.stop();
+    await this.#claimer.db.close();
   }
 
   async #allEnded(): Promise<void> {
@@ -157,15 +169,19 @@ export class Worker {
     while (!this.#stopping) {
       // The handlers that end in one turn of the event loop free their places together.
       await turn();
+      // Completions that are about to go out come first: the claim may go with them.
+      if (this.#environment.finisher.isDue) await turn();
       if (this.#stopping) return;
       const seen = this.#claiming.count;
-      const free = this.#freePlaces();
       try {
-        if (free > 0 && (await this.#claim(free))) continue;
+        if ((await this.#claimer.fill()).more) continue;
       } catch (error) {
         await this.#recover(error);
         continue;
       }
+      // The keeper's look would only be in the way of the claim: it comes after it.
+      if (this.#noticed) this.#keeping.wake();
+      this.#noticed = false;
       // A free slot or a notice ends the wait; for what neither tells of, the keeper looks.
       if (!this.#stopping) await this.#claiming.wait(LONGEST_WAIT_MS, seen);
     }
@@ -180,59 +196,16 @@ export class Worker {
     return Math.min(concurrency - this.#busy, 2 * concurrency - this.#runs.size);
   }
 
-  /** Claims and starts jobs; true when more may be had at once. */
-  async #claim(limit: number): Promise<boolean> {
-    const { db } = this.#options;
-    let left = limit;
-    if (this.#limited) {
-      // Where both have jobs of the same priority, they take turns: neither keeps the other waiting.
-      this.#yielding = !this.#yielding;
-      left -= await this.#claimLimited(left, this.#yielding ? "equal" : "lower");
-    }
-    let more = false;
-    if (left > 0) {
-      const sentMs = Date.now();
-      const claimed = await db.call((sql) => claim(sql, { ...this.#claimOptions(left), line: this.#line }));
-      faultPoint("claimed");
-      this.#line = claimed.line ?? (claimed.jobs.length === 0 ? this.#line : undefined);
-      left -= this.#launch(claimed, sentMs);
-      ({ more } = claimed);
-    }
-    if (this.#limited && left > 0) left -= await this.#claimLimited(left);
-    if (left < limit) this.#idleLooks = 0;
-    return left < limit && left > 0 && (more || this.#limited);
-  }
-
-  /** Claims jobs of queues with a limit; remembers whether there may be more, now or once a place is free. */
-  async #claimLimited(limit: number, yields?: "lower" | "equal"): Promise<number> {
-    const options = { ...this.#claimOptions(limit), yields };
-    const sentMs = Date.now();
-    const claimed = await this.#options.db.transaction((tx) => claimLimited(tx, options));
-    faultPoint("claimed of a limit");
-    this.#limited = claimed.more;
-    return this.#launch(claimed, sentMs);
-  }
-
-  #claimOptions(limit: number) {
-    const { identity, leaseMs } = this.#options;
-    return { workerId: identity.workerId, limit, leaseMs, afterOwner: this.#lastOwner };
-  }
-
   async #recover(error: unknown): Promise<void> {
-    const { db, log, identity, poll } = this.#options;
+    const { log, poll } = this.#options;
     log.error({ err: describeError(error) }, "claiming failed; will try again");
     this.#idleLooks += 1;
     await this.#claiming.wait(pollDelayMs(this.#idleLooks, poll), this.#claiming.count);
-    // The claim, or the first of its statements, may have been made though the answer was lost: what this worker holds
-    // without knowing goes back.
-    const known = [...this.#runs.values()].map((run) => run.job);
-    const freed = await db.call((sql) => releaseOrphans(sql, identity.workerId, known)).catch(() => 0);
-    if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
   }
 
-  /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970; returns how many. */
-  #launch({ jobs, lastOwner }: Claimed, claimSentMs: number): number {
-    this.#lastOwner = lastOwner;
+  /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970. */
+  #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
+    if (jobs.length > 0) this.#idleLooks = 0;
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
     const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
@@ -247,7 +220,6 @@ export class Worker {
       const span = tracer && openAttempt(tracer, job, claimSentMs);
       this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
     }
-    return jobs.length;
   }
 
   async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {
@@ -278,7 +250,7 @@ export class Worker {
       let delayMs = pollDelayMs(this.#idleLooks, poll);
       try {
         const { ready, limited, nextMs } = await this.#keeper.tend();
-        this.#limited ||= limited;
+        if (limited) this.#claimer.expectLimited();
         if (ready || limited) this.#claiming.wake();
         delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
       } catch (error) {

@@ -93,7 +93,11 @@ export function totalCost(costs: readonly Cost[]): number {
   return costs.reduce((sum, cost) => sum + cost.usdPerMonth, 0);
 }
 
+// Made once: a formatter takes a hundred times as long to make as to use.
+const WHOLE = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 21 });
+const ROUNDED = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
+
 /** A number as it is shown, with thousands set apart. */
 export function number(value: number): string {
-  return value.toLocaleString("en-US", { maximumSignificantDigits: value >= 100 ? 21 : 3 });
+  return (value >= 100 ? WHOLE : ROUNDED).format(value);
 }
