@@ -204,7 +204,10 @@ export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; 
 /** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
 
-/** `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock. */
+/**
+ * `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock,
+ * `jobTypes` what it runs.
+ */
 export type WorkerRow = {
   workerId: string;
   host: string;
@@ -214,6 +217,7 @@ export type WorkerRow = {
   running: number;
   state: string;
   alive: boolean;
+  jobTypes: string[];
   startedAt: string;
   heartbeatAt: string;
 };
