@@ -57,6 +57,7 @@ export { readAnswers } from "./read-answers.ts";
 export { readEvents } from "./read-events.ts";
 export type { EventPage } from "./read-events.ts";
 export { readSpent } from "./read-spent.ts";
+export { readTrace } from "./read-trace.ts";
 export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";
