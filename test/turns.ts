@@ -77,7 +77,7 @@ export async function openTurns() {
 function turnOptions(db: Database) {
   return {
     db,
-    price: { input: 1, output: 2 },
+    price: { model: "openai:m", input: 1, output: 2 },
     openSaver: saverOpener(db),
   };
 }

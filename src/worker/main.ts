@@ -48,7 +48,7 @@ async function main(settings: Settings): Promise<void> {
   const turns: TurnJobOptions = {
     db,
     openSaver: saverOpener(db),
-    price: settings.MODEL_PRICE ?? null,
+    price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,
     tracer,
   };
   const { graphs, broken } = await openGraphs(log, settings.LANGGRAPH_CONFIG);

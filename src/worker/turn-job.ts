@@ -9,8 +9,10 @@ import type { Tracer } from "#tracing";
 import type { RunContext } from "./define-job.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 
-/** What one million tokens of the worker's model cost, in US dollars. */
+/** What one million tokens of a model cost, in US dollars. */
 export interface ModelPrice {
+  /** As `provider:name`; the price is this model's only. */
+  model: string;
   input: number;
   output: number;
 }
@@ -57,15 +59,17 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
       }),
       onStep: (step) => progress(step),
       onEvent: (event) => emitTurn(emit, event),
-      onUse: (use) => spend({ ...use, costUsd: costOf(use, price) }),
+      onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
       tracer,
     },
   };
 }
 
-/** Dollars, to the precision of a double; null where no price is known. */
-export function costOf({ inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
-  return price === null ? null : (inputTokens * price.input + outputTokens * price.output) / 1e6;
+/** Dollars, to the precision of a double; null where the model's price is not known. */
+export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
+  return price === null || model !== price.model
+    ? null
+    : (inputTokens * price.input + outputTokens * price.output) / 1e6;
 }
 
 /** What a run tells, as events of its job; steps are told of as progress. */
