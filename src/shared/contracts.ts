@@ -8,6 +8,7 @@ import { contentSchema, idSchema, prioritySchema, shortText } from "./fields.ts"
 import { interruptSchema } from "./interrupts.ts";
 import { INT32_MAX } from "./limits.ts";
 import { budgetSchema, usageSchema } from "./usage.ts";
+import type { Usage } from "./usage.ts";
 
 const maxRetriesSchema = z
   .int("maxRetries must be a whole number")
@@ -91,13 +92,11 @@ export const jobStatusSchema = z.object({
 /** `jobs.status`: where one job stands. */
 export type JobStatusView = z.infer<typeof jobStatusSchema>;
 
-export const jobRowSchema = jobStatusSchema
-  .omit({ reply: true, interrupt: true, interrupts: true, usage: true })
-  .extend({
-    queue: z.string(),
-    /** Why a queued job is not ready yet; null when it is, or is not queued. */
-    hold: z.enum(HOLDS).nullable(),
-  });
+export const jobRowSchema = jobStatusSchema.omit({ reply: true, interrupt: true, interrupts: true }).extend({
+  queue: z.string(),
+  /** Why a queued job is not ready yet; null when it is, or is not queued. */
+  hold: z.enum(HOLDS).nullable(),
+});
 /** One row of `jobs.list`. */
 export type JobRow = z.infer<typeof jobRowSchema>;
 
@@ -184,6 +183,8 @@ export type Message = {
   role: MessageRole;
   content: string;
   jobId: string | null;
+  /** What the turn of a reply has used of models; null when nothing, and once its job was pruned. */
+  usage: Usage | null;
   createdAt: string;
 };
 
