@@ -277,6 +277,8 @@ export const chatPayloadSchema = z.object({
   messageId: z.string(),
   /** Where the turn begins, if not where the thread's last one ended: at a checkpoint, or at none with null. */
   branch: z.object({ checkpointId: z.string().nullable() }).optional(),
+  /** The graph's run, where an edited payload has begun another than the job's first. */
+  runId: z.string().optional(),
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });

@@ -45,12 +45,12 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { jobId, threadId, decisionSetId, attempt, jobType } = job;
   if (threadId === null || decisionSetId === null)
     throw new PermanentError(`${jobType} jobs belong to a thread: submit them with chat.submit`);
-  const { messageId, content, history = [], branch } = payload;
+  const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
     input: { threadId, messageId, content, history },
     options: {
-      runId: jobId,
+      runId,
       signal,
       drain,
       answers: attempt === 1 ? new Map<string, unknown>() : await db.call(async (sql) => readAnswers(sql, jobId)),
