@@ -6,7 +6,8 @@ import { parseArgs } from "node:util";
 import { migrateCheckpoints } from "#checkpoint";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
 import type { EmbeddedPostgres } from "#db";
-import { createQueue, pauseSchedule, registerGraphs, saveSchedule, setQueueLimits } from "#queue";
+import { createQueue, pauseSchedule, saveSchedule, setQueueLimits } from "#queue";
+import { offerGraphs } from "../test/offer-graphs.ts";
 import { checkTables, countOutcomes } from "./check.ts";
 import { Fleet } from "./fleet.ts";
 import { insist, OWNER_ID } from "./insist.ts";
@@ -60,7 +61,7 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
   await db.sql`create table chaos_runs (job_id uuid, attempt int, thread_id uuid, primary key (job_id, attempt))`;
   await db.sql`create table chaos_nodes (id bigserial primary key, job_id uuid, attempt int, node text)`;
-  await registerGraphs(db.sql, [{ name: GRAPH, description: null, error: null }]);
+  await offerGraphs(db.sql, [GRAPH]);
   await createQueue(db.sql, "default");
   await db.transaction(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
   const schedule = { ownerId: OWNER_ID, name: "every second", cron: "* * * * * *", jobType: "short", payload: {} };

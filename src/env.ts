@@ -63,7 +63,7 @@ const settingsSchema = z.object({
     .string()
     .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")
     .optional(),
-  /** US dollars for a million tokens, `input:output`; unset, costs are not counted. */
+  /** US dollars for a million tokens of `MODEL`, `input:output`; unset, costs are not counted. */
   MODEL_PRICE: z
     .string()
     .regex(/^\d+(\.\d+)?:\d+(\.\d+)?$/, "must be input:output in US dollars for a million tokens, such as 0.15:0.60")

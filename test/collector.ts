@@ -27,6 +27,7 @@ const spanSchema = z.object({
   endTimeUnixNano: z.string(),
   attributes: attributesSchema,
   events: z.array(z.object({ name: z.string(), attributes: attributesSchema })).default([]),
+  links: z.array(z.object({ traceId: z.string(), spanId: z.string() })).default([]),
   status: z.object({ code: z.number().optional(), message: z.string().optional() }).default({}),
 });
 const exportSchema = z.object({

@@ -64,7 +64,7 @@ export async function openTurns() {
       return getJob(db.sql, { ownerId: OWNER_ID, jobId });
     },
     async clear(): Promise<void> {
-      await db.sql`truncate jobs, decision_sets, queues, graphs, langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes cascade`;
+      await db.sql`truncate jobs, decision_sets, queues, workers, langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes cascade`;
     },
     async close(): Promise<void> {
       await stopWorkers();
@@ -77,7 +77,7 @@ export async function openTurns() {
 function turnOptions(db: Database) {
   return {
     db,
-    price: { input: 1, output: 2 },
+    price: { model: "openai:m", input: 1, output: 2 },
     openSaver: saverOpener(db),
   };
 }

@@ -94,7 +94,8 @@ test("the example's agent calls a tool, asks before it orders, and answers", asy
     const ended = await agent?.runTurn(saver, input, { ...options, answers });
     expect(ended).toEqual({ waits: false, output: { reply: "Done: two GPUs are on their way." } });
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain("Ordered 2 × gpu");
-    expect(uses).toHaveLength(2);
+    const used = { model: "openai:gpt-4.1-mini", inputTokens: 11, outputTokens: 7 };
+    expect(uses).toEqual([used, used]);
   } finally {
     vi.unstubAllEnvs();
     await server.close();

@@ -52,7 +52,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     const output = await run();
     expect(output.reply).toBe("Take two towers.");
     expect(tokens()).toEqual(["Take ", "two ", "towers."]);
-    expect(uses).toEqual([{ inputTokens: 11, outputTokens: 7 }]);
+    expect(uses).toEqual([{ model: `${provider}:m`, inputTokens: 11, outputTokens: 7 }]);
     expect(output.version?.requirements).toMatchObject({ task: "recommendation" });
     expect(JSON.stringify(server.requests[0]?.body)).toContain("two-tower retrieval");
     expect(JSON.stringify(server.requests[0]?.body)).toContain(input.content);

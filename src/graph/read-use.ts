@@ -1,9 +1,14 @@
 import type { UsageMetadata } from "@langchain/core/messages";
 import type { LLMResult } from "@langchain/core/outputs";
-import type { ModelUse } from "./turn.ts";
+
+/** The tokens of one answer. */
+interface Tokens {
+  inputTokens: number;
+  outputTokens: number;
+}
 
 /** What a call of a model has used, for each of its answers that says so. */
-export function readUse({ generations }: LLMResult): ModelUse[] {
+export function readUse({ generations }: LLMResult): Tokens[] {
   return generations.flat().flatMap((generation) => {
     const message = "message" in generation ? (generation.message as { usage_metadata?: UsageMetadata }) : undefined;
     const used = message?.usage_metadata;

@@ -2,11 +2,8 @@ import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import type { LLMResult } from "@langchain/core/outputs";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import type { Attributes, Span, SpanOptions, Tracer } from "#tracing";
+import type { Callback } from "./callback.ts";
 import { readUse } from "./read-use.ts";
-
-type Callback<Name extends keyof BaseCallbackHandler> = Parameters<
-  Extract<BaseCallbackHandler[Name], (...given: never[]) => unknown>
->;
 
 interface Run {
   span: Span;

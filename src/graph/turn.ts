@@ -34,6 +34,8 @@ export type Ending<Output> = { waits: false; output: Output } | { waits: true; q
 
 /** What one call of a model has used. */
 export interface ModelUse {
+  /** The model that was asked, as `MODEL` names it: `provider:name`; null where it does not say. */
+  model: string | null;
   inputTokens: number;
   outputTokens: number;
 }

@@ -3,7 +3,7 @@ import type { Tx } from "#db";
 import { checkPayload } from "./check-job.ts";
 import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
-import type { JobKey } from "./lock-job.ts";
+import type { JobKey, LockedJob } from "./lock-job.ts";
 import { readyAnswered } from "./park.ts";
 import { notifyEvents } from "./wake.ts";
 
@@ -21,7 +21,7 @@ interface Asked {
 
 /**
  * Answers what a job asks, one interrupt or several, all or none; a waiting job goes on from there. An interrupt may
- * also be answered while the job runs on with another's answer.
+ * also be answered while the job runs on with another's answer, and after its deadline until that was acted on.
  * @throws JobNotFoundError; InterruptNotFoundError when the job never asked it; InvalidAnswerError when an answer does
  * not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
  */
@@ -40,13 +40,22 @@ export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): 
     where job_id = ${job.jobId} and interrupt_id = given.id`;
   // A running job's log is its worker's to write.
   if (job.status !== "waiting") return job.status;
+  await goOn(tx, job, { interruptIds: [...given.keys()] });
+  return "queued";
+}
+
+/** Lets a waiting job go on with what was answered, and says so in its log; the job is locked. */
+export async function goOn(
+  tx: Tx,
+  job: LockedJob,
+  answered: { interruptIds: readonly string[]; byDefault?: true },
+): Promise<void> {
   await tx`
     with job as (update jobs set event_seq = event_seq + 1 where id = ${job.jobId} returning id, event_seq, attempt)
     insert into job_events (job_id, seq, attempt, type, data)
-    select id, event_seq, attempt, 'answered', jsonb_build_object('interruptIds', ${JSON.stringify([...given.keys()])}::text::jsonb) from job`;
+    select id, event_seq, attempt, 'answered', ${JSON.stringify(answered)}::text::jsonb from job`;
   await readyAnswered(tx, job.jobId);
   await notifyEvents(tx, { ...job, eventSeq: 1 });
-  return "queued";
 }
 
 function readAnswers(interruptId: string | undefined, answers: unknown): Map<string, unknown> {

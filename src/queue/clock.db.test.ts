@@ -96,6 +96,7 @@ test.each(["1999-12-31T00:00:00Z", "2150-01-01T00:00:00Z"])(
       concurrency: 1,
       running: 0,
       state: "active" as const,
+      offers: [],
     };
     await reportWorker(queue.db.sql, worker);
     await pruneWorkers(queue.db.sql);

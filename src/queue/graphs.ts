@@ -2,50 +2,43 @@ import type { Executor, Tx } from "#db";
 import type { GraphRow } from "#shared/contracts";
 import { InvalidJobError } from "./errors.ts";
 import { iso } from "./job-view.ts";
+import { isOffering } from "./register-worker.ts";
 
-/** A graph that a worker offers, or tried to. */
-export interface OfferedGraph {
-  name: string;
-  description: string | null;
-  /** Why it cannot be run; null when it can. */
-  error: string | null;
-}
+const PREFIX = "graph:";
 
-/** The job type that runs a registered graph. */
+/** The job type that runs a graph of one's own. */
 export function graphJobType(name: string): string {
-  return `graph:${name}`;
+  return `${PREFIX}${name}`;
 }
 
-/** Registers the graphs that a worker has read at its start. */
-export async function registerGraphs(sql: Executor, graphs: readonly OfferedGraph[]): Promise<void> {
-  if (graphs.length === 0) return;
-  await sql`
-    insert into graphs (name, description, error)
-    select name, description, error from jsonb_to_recordset(${JSON.stringify(graphs)}::text::jsonb) as offered (name text, description text, error text)
-    on conflict (name) do update set description = excluded.description, error = excluded.error, registered_at = clock_timestamp()`;
-}
-
-/** The graphs that one can chat with besides the built-in one, by name; with why not, for those that are broken. */
+/**
+ * The graphs that one can chat with besides the built-in one, by name; with why not, for those that no worker could
+ * load. Of workers that offer different ones under a name, one that can run it counts, the newest of them.
+ */
 export async function listGraphs(sql: Executor): Promise<GraphRow[]> {
-  const rows = await sql<{ name: string; description: string | null; error: string | null; registered_at: string }[]>`
-    select name, description, error, registered_at from graphs order by name`;
-  return rows.map(({ name, description, error, registered_at }) => ({
+  const rows = await sql<{ name: string; description: string | null; error: string | null; started_at: string }[]>`
+    select distinct on (name) substr(offer."jobType", ${PREFIX.length + 1}::int) as name, description, error, started_at
+    from workers cross join lateral
+      jsonb_to_recordset(workers.offers) as offer ("jobType" text, description text, error text)
+    where starts_with(offer."jobType", ${PREFIX}) and ${isOffering(sql)}
+    order by name, error is not null, started_at desc`;
+  return rows.map(({ name, description, error, started_at }) => ({
     name,
     description,
     error,
-    registeredAt: iso(registered_at),
+    registeredAt: iso(started_at),
   }));
 }
 
 /**
  * Checks that one can chat with a graph.
- * @throws InvalidJobError when no worker has registered it, or it is broken.
+ * @throws InvalidJobError when no worker offers it, or none could load it.
  */
 export async function checkGraph(tx: Tx, name: string): Promise<void> {
   const graphs = await listGraphs(tx);
   const found = graphs.find((graph) => graph.name === name);
   const usable = graphs.filter((graph) => graph.error === null).map((graph) => graph.name);
-  const known = usable.length > 0 ? `there are ${usable.join(", ")}` : "no worker has registered any";
+  const known = usable.length > 0 ? `there are ${usable.join(", ")}` : "no worker offers any";
   if (!found) throw new InvalidJobError(`graph ${JSON.stringify(name)} is unknown: ${known}`);
   if (found.error !== null) throw new InvalidJobError(`graph ${JSON.stringify(name)} cannot be run: ${found.error}`);
 }

@@ -41,8 +41,7 @@ export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
 export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus } from "./get-job.ts";
-export { graphJobType, listGraphs, registerGraphs } from "./graphs.ts";
-export type { OfferedGraph } from "./graphs.ts";
+export { graphJobType, listGraphs } from "./graphs.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
 export { takeIdleThreads } from "./idle-threads.ts";
@@ -60,10 +59,12 @@ export { readAnswers } from "./read-answers.ts";
 export { readEvents } from "./read-events.ts";
 export type { EventPage } from "./read-events.ts";
 export { readSpent } from "./read-spent.ts";
+export { readTrace } from "./read-trace.ts";
 export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";
-export { listWorkers, reportWorker } from "./register-worker.ts";
+export { isRunSomewhere, listWorkers, reportWorker } from "./register-worker.ts";
+export type { Offer } from "./register-worker.ts";
 export { release, releaseOrphans } from "./release.ts";
 export {
   deleteSchedule,

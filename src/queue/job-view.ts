@@ -26,37 +26,41 @@ export interface JobColumns {
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
+  usages: Usage[] | null;
 }
 
 /** Selects a job's visible columns; JSON comes as text, for the driver's parsers are not ours to rely on. */
 export function jobColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`jobs.id, jobs.job_type, jobs.queue, jobs.status, jobs.hold, jobs.thread_id, jobs.decision_set_id, jobs.priority,
     jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.error_message, jobs.progress, jobs.worker_id,
-    jobs.lease_expires_at, jobs.run_at, jobs.created_at, jobs.started_at, jobs.completed_at`;
+    jobs.lease_expires_at, jobs.run_at, jobs.created_at, jobs.started_at, jobs.completed_at, ${usagesOf(sql)} as usages`;
+}
+
+/** What each of a job's attempts has used of models. */
+export function usagesOf(sql: Executor): PendingQuery<Row[]> {
+  return sql`(
+    select jsonb_agg(usage) from (
+      select usage from job_attempts where job_id = jobs.id and usage is not null
+      union all
+      -- Of the attempt that has no row: the one that runs, or that completed the job.
+      select jobs.usage where jobs.usage is not null
+        and not exists (select 1 from job_attempts where job_id = jobs.id and attempt = jobs.attempt)
+    ) as used
+  )`;
 }
 
 /** What only the view of one job shows, besides its reply. */
 export interface DetailColumns {
   interrupts: (Omit<Interrupt, "deadlineAt"> & { deadlineAt: string | null })[] | null;
-  usages: Usage[] | null;
 }
 
-/** Selects what a job asks and nobody has answered, and what each of its attempts has used of models. */
+/** Selects what a job asks and nobody has answered. */
 export function detailColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`
     case when jobs.status in ('queued', 'running', 'waiting') then (
       select jsonb_agg(jsonb_build_object('id', interrupt_id, 'kind', kind, 'value', value, 'schema', schema, 'deadlineAt', deadline_at) order by created_at, interrupt_id)
       from job_interrupts where job_id = jobs.id and answered_at is null
-    ) end as interrupts,
-    (
-      select jsonb_agg(usage) from (
-        select usage from job_attempts where job_id = jobs.id and usage is not null
-        union all
-        -- Of the attempt that has no row: the one that runs, or that completed the job.
-        select jobs.usage where jobs.usage is not null
-          and not exists (select 1 from job_attempts where job_id = jobs.id and attempt = jobs.attempt)
-      ) as used
-    ) as usages`;
+    ) end as interrupts`;
 }
 
 /** The sum of what attempts have used; null when nothing. The cost is null once one of them is not known. */
@@ -95,6 +99,7 @@ export function toJobRow(row: JobColumns): JobRow {
     maxRetries: row.max_retries,
     error: row.error_message,
     progress: row.progress,
+    usage: addUsage(row.usages),
     workerId: row.worker_id,
     leaseExpiresAt: isoOrNull(row.lease_expires_at),
     runAt: iso(row.run_at),
@@ -112,7 +117,6 @@ export function toStatusView(row: JobColumns & DetailColumns & { reply: string |
     ...shared,
     interrupt: interrupts[0] ?? null,
     interrupts,
-    usage: addUsage(row.usages),
     reply: row.reply,
   };
 }

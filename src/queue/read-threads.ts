@@ -1,7 +1,8 @@
 import type { Executor } from "#db";
 import type { DecisionSet, DecisionVersion, Message, MessageRole, Thread, ThreadRow } from "#shared/contracts";
 import { DecisionSetNotFoundError, ThreadNotFoundError } from "./errors.ts";
-import { detailColumns, iso, jobColumns, toStatusView } from "./job-view.ts";
+import type { Usage } from "#shared/usage";
+import { addUsage, detailColumns, iso, jobColumns, toStatusView, usagesOf } from "./job-view.ts";
 import type { DetailColumns, JobColumns } from "./job-view.ts";
 
 interface SetColumns {
@@ -56,10 +57,14 @@ export async function getThread(
       role: MessageRole;
       content: string;
       job_id: string | null;
+      usages: Usage[] | null;
       created_at: string;
     }[]
   >`
-    select id, parent_id, role, content, job_id, created_at from messages where decision_set_id = ${set.id} order by seq`;
+    select messages.id, parent_id, role, content, job_id, messages.created_at,
+      case when role = 'assistant' then ${usagesOf(sql)} end as usages
+    from messages left join jobs on jobs.id = messages.job_id
+    where messages.decision_set_id = ${set.id} order by messages.seq`;
   return {
     ...toThreadRow(set),
     currentVersion: set.current_version,
@@ -70,6 +75,7 @@ export async function getThread(
       role: row.role,
       content: row.content,
       jobId: row.job_id,
+      usage: addUsage(row.usages),
       createdAt: iso(row.created_at),
     })),
   };

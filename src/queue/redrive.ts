@@ -1,6 +1,7 @@
 import type { Tx } from "#db";
 import { checkPayload } from "./check-job.ts";
 import { dropEndedDependencies } from "./dependencies.ts";
+import { editPayload } from "./edit-payload.ts";
 import { JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
@@ -14,7 +15,8 @@ import type { Readied } from "./ready.ts";
  * Queues a dead letter or a cancelled job again, with all its retries and with its history kept; a job that waits for
  * its retry runs at once. In a thread that has gone on, it comes after the job at its head and before the rest. It waits
  * for those of its dependencies that are unfinished, such as one that was queued again before it. With a payload, that
- * replaces the job's; the caller has checked that it fits the job type.
+ * replaces the job's, and a chat turn begins anew with it instead of going on from its last checkpoint; the caller has
+ * checked that it fits the job type.
  * @throws JobNotFoundError; InvalidJobError when the payload cannot be stored; JobConflictError when the job runs,
  * waits for a person or has completed, or when another unfinished job has its unique key.
  */
@@ -22,8 +24,9 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
   if (payload !== undefined) checkPayload(payload);
   const job = await lockJob(tx, key);
   if (job.status === "queued" && job.hold === "time") {
+    const json = await edit(tx, job.jobId, payload);
     const readied = await tx<Readied[]>`
-      update jobs set run_at = clock_timestamp(), hold = case when limit_key is not null then 'limit'::job_hold end
+      update jobs set run_at = clock_timestamp(), payload = coalesce(${json}::text::jsonb, payload), hold = case when limit_key is not null then 'limit'::job_hold end
       where id = ${job.jobId} returning queue, limit_key, hold`;
     await announce(tx, readied);
     return admit(tx, job);
@@ -33,9 +36,17 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
   }
   await checkUnique(tx, job.jobId);
   await dropEndedDependencies(tx, job.jobId);
-  const json = payload === undefined ? null : JSON.stringify(payload);
-  await announce(tx, await queueAgain(tx, job.jobId, { json, branch: await placeAgain(tx, job.jobId) }));
+  const json = await edit(tx, job.jobId, payload);
+  // An edited turn has its place in its payload.
+  const branch = json === null ? await placeAgain(tx, job.jobId) : undefined;
+  await announce(tx, await queueAgain(tx, job.jobId, { json, branch }));
   return admit(tx, job);
+}
+
+/** The edited payload as JSON; null where the job keeps its own. */
+async function edit(tx: Tx, jobId: string, payload: unknown): Promise<string | null> {
+  const edited = payload === undefined ? undefined : await editPayload(tx, jobId, payload);
+  return edited === undefined ? null : JSON.stringify(edited);
 }
 
 async function queueAgain(
@@ -55,8 +66,7 @@ async function queueAgain(
       insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${jobId}
     )
     update jobs set status = 'queued', retry_count = 0, pending_dependencies = ${waiting},
-      payload = case when ${place}::text is null then coalesce(${json}::text::jsonb, payload)
-        else coalesce(${json}::text::jsonb, payload) || ${place}::text::jsonb end,
+      payload = case when ${place}::text is null then coalesce(${json}::text::jsonb, payload) else payload || ${place}::text::jsonb end,
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case
         when exists (

@@ -1,4 +1,5 @@
 import type { Executor } from "#db";
+import { mayExpire } from "./expire-interrupts.ts";
 
 /** What a worker may have to do besides running ready jobs; waits are in milliseconds by the database's clock. */
 export interface Survey {
@@ -30,7 +31,8 @@ export async function survey(sql: Executor): Promise<Survey> {
       (select ${wait(sql`min(lease_expires_at)`)} from jobs where status = 'running') as "leaseMs",
       (select ${wait(sql`min(admit_at)`)} from limit_keys) as "admitMs",
       (select ${wait(sql`min(next_run_at)`)} from schedules where not paused) as "tickMs",
-      (select ${wait(sql`min(deadline_at)`)} from job_interrupts where answered_at is null and deadline_at is not null) as "answerMs",
+      (select ${wait(sql`deadline_at`)} from job_interrupts join jobs on jobs.id = job_id
+        where ${mayExpire(sql)} order by deadline_at limit 1) as "answerMs",
       exists (
         select 1 from queues where not paused and limits ->> 'concurrency' is null
           and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)

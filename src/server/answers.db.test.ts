@@ -1,10 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, park, registerGraphs } from "#queue";
+import { claim, park } from "#queue";
 import type { NewInterrupt } from "#queue";
 import type { JobStatusView } from "#shared/contracts";
 import { createTestDatabase } from "../../test/database.ts";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { buildApp } from "./app.ts";
 
 let db: Database;
@@ -18,7 +19,7 @@ beforeAll(async () => {
   app = await buildApp({ db, logLevel: "silent" });
 });
 beforeEach(async () => {
-  await db.sql`truncate jobs, decision_sets, queues, graphs cascade`;
+  await db.sql`truncate jobs, decision_sets, queues, workers cascade`;
 });
 afterAll(async () => {
   await app.close();
@@ -120,17 +121,15 @@ test.each<[string, object, RegExp]>([
   ["a fractional budget", { budget: { tokens: 1.5 } }, /budget\.tokens must be a whole number/],
   ["a negative cost", { budget: { costUsd: -1 } }, /budget\.costUsd must be above 0/],
 ])("%s is refused, and nothing is stored", async (_name, input, message) => {
-  await registerGraphs(db.sql, [
-    { name: "good", description: null, error: null },
-    { name: "broken", description: null, error: "it has no export" },
-  ]);
+  await offerGraphs(db.sql, ["good"]);
+  await offerGraphs(db.sql, ["broken"], { error: "it has no export" });
   const refused = await call("chat.submit", { content: "hello", ...input });
   expect([refused.status, refused.message]).toEqual([400, expect.stringMatching(message)]);
   expect(await db.sql`select 1 from jobs union all select 1 from decision_sets`).toHaveLength(0);
 });
 
 test("a thread goes on with the graph that it began with, and says which that is", async () => {
-  await registerGraphs(db.sql, [{ name: "good", description: "Does good", error: null }]);
+  await offerGraphs(db.sql, ["good"], { description: "Does good" });
   expect(await ask("graphs.list")).toMatchObject({ graphs: [{ name: "good", description: "Does good", error: null }] });
   const { data } = await call("chat.submit", { content: "hello", graph: "good" });
   const threadId = String(data?.["threadId"]);

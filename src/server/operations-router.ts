@@ -34,6 +34,7 @@ import {
   scheduleIdInputSchema,
 } from "#shared/operations";
 import { mapError } from "./map-error.ts";
+import { traceChange } from "./trace-change.ts";
 import { traceSubmit } from "./trace-submit.ts";
 import { describeFaults, procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
@@ -60,36 +61,45 @@ async function forEach(ctx: Context, jobIds: readonly string[], act: (jobId: str
   return { done: jobIds.length - refused.length, refused };
 }
 
+async function retry(ctx: Context, entry: string, { jobId, payload }: { jobId: string; payload?: unknown }) {
+  const { db, ownerId } = ctx;
+  await traceChange(ctx, { name: "job retry", entry, jobId }, async () => {
+    if (payload !== undefined) {
+      const { jobType } = await db.call(async (sql) => getJob(sql, { ownerId, jobId }));
+      checkPayload(jobType, payload);
+    }
+    await db.transaction(async (tx) => redrive(tx, { ownerId, jobId }, { payload }));
+  });
+}
+
+async function stop(ctx: Context, entry: string, jobId: string) {
+  return traceChange(ctx, { name: "job cancel", entry, jobId }, async () =>
+    ctx.db.transaction(async (tx) => cancel(tx, { ownerId: ctx.ownerId, jobId })),
+  );
+}
+
 /** What operators do to jobs; merged into `jobs`. */
 export const jobActions = {
   /** Queues a failed or cancelled job again, or a delayed one now; with a payload, that replaces the job's. */
-  retry: procedure
-    .input(retryInputSchema)
-    .mutation(async ({ ctx: { db, ownerId, log }, input: { jobId, payload } }) => {
-      if (payload !== undefined) {
-        const { jobType } = await db.call(async (sql) => getJob(sql, { ownerId, jobId }));
-        checkPayload(jobType, payload);
-      }
-      await db.transaction(async (tx) => redrive(tx, { ownerId, jobId }, { payload }));
-      log.info({ jobId }, "job retried by hand");
-      return { jobId };
-    }),
+  retry: procedure.input(retryInputSchema).mutation(async ({ ctx, input: { jobId, payload } }) => {
+    await retry(ctx, "jobs.retry", { jobId, payload });
+    ctx.log.info({ jobId }, "job retried by hand");
+    return { jobId };
+  }),
   retryMany: procedure
     .input(jobIdsInputSchema)
     .mutation(async ({ ctx, input }) =>
-      forEach(ctx, input.jobIds, async (jobId) =>
-        ctx.db.transaction(async (tx) => redrive(tx, { ownerId: ctx.ownerId, jobId })),
-      ),
+      forEach(ctx, input.jobIds, async (jobId) => retry(ctx, "jobs.retryMany", { jobId })),
     ),
   /** Cancels at once what is queued or waiting; a running job is asked to stop. */
-  cancel: procedure.input(jobIdInputSchema).mutation(async ({ ctx: { db, ownerId, log }, input: { jobId } }) => {
-    const status = await db.transaction(async (tx) => cancel(tx, { ownerId, jobId }));
-    log.info({ jobId, status }, "job cancelled by hand");
+  cancel: procedure.input(jobIdInputSchema).mutation(async ({ ctx, input: { jobId } }) => {
+    const status = await stop(ctx, "jobs.cancel", jobId);
+    ctx.log.info({ jobId, status }, "job cancelled by hand");
     return { jobId, status };
   }),
   cancelMany: procedure.input(jobIdsInputSchema).mutation(async ({ ctx, input }) =>
     forEach(ctx, input.jobIds, async (jobId) => {
-      await ctx.db.transaction(async (tx) => cancel(tx, { ownerId: ctx.ownerId, jobId }));
+      await stop(ctx, "jobs.cancelMany", jobId);
     }),
   ),
   changePriority: procedure

@@ -25,6 +25,7 @@ import {
 } from "#shared/contracts";
 import type { SubmitInput } from "#shared/contracts";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
+import { traceChange } from "./trace-change.ts";
 import { traceSubmit } from "./trace-submit.ts";
 import { procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
@@ -59,7 +60,10 @@ const chat = router({
   /** Answers what a job asks; it goes on from there. */
   answer: procedure.input(answerInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = input;
-    const status = await ctx.db.transaction(async (tx) => answer(tx, { ...input, ownerId: ctx.ownerId }));
+    const change = { name: "job answer", entry: "chat.answer", jobId };
+    const status = await traceChange(ctx, change, async () =>
+      ctx.db.transaction(async (tx) => answer(tx, { ...input, ownerId: ctx.ownerId })),
+    );
     ctx.log.info({ jobId, interruptId: input.interruptId }, "interrupt answered");
     return { jobId, status };
   }),

@@ -47,7 +47,7 @@ export async function traceSubmit<T extends Submission>(
 }
 
 /** The caller's trace context; empty where the headers carry none. @see https://www.w3.org/TR/trace-context/ */
-function readTraceContext({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext {
+export function readTraceContext({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext {
   if (typeof traceparent !== "string") return {};
   return { traceparent, ...(typeof tracestate === "string" && { tracestate }) };
 }

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { park } from "#queue";
+import type { ClaimedJob } from "#queue";
 import type { Tracer } from "#tracing";
 import { startCollector } from "../../test/collector.ts";
 import { openQueue } from "../../test/queue.ts";
@@ -111,4 +113,76 @@ test("without a tracer nothing is told and nothing is stored", async () => {
   await tracer.close();
   expect((await stored()).map((job) => job.trace_context)).toEqual([null]);
   expect(collector.spans).toEqual([]);
+});
+
+const QUESTION = { id: "q", kind: "question", value: "?", schema: null, deadlineMs: null };
+const OTHER = { id: "1".repeat(32), span: "2".repeat(16) };
+const CHANGES: [string, string, (job: ClaimedJob) => Promise<unknown>, object][] = [
+  [
+    "job answer",
+    "chat.answer",
+    async (job) => queue.db.transaction(async (tx) => park(tx, job, [QUESTION])),
+    { interruptId: "q", answers: 1 },
+  ],
+  ["job retry", "jobs.retry", async (job) => queue.failOne(job, true), {}],
+  ["job cancel", "jobs.cancel", async () => undefined, {}],
+];
+
+test.each(CHANGES)(
+  "%s is a span of the job's own trace, as its next attempt is; a caller's is linked",
+  async (...change) => {
+    const [name, entry, prepare, input] = change;
+    await post("/api/chat/async", { messages }, headers);
+    const job = await queue.takeOne();
+    await prepare(job);
+    const { jobId } = job;
+    const caller = { traceparent: `00-${OTHER.id}-${OTHER.span}-01` };
+    expect((await post(`/api/trpc/${entry}`, { jobId, ...input }, caller)).statusCode).toBe(200);
+    const [next] = await queue.take();
+    if (name !== "job cancel") expect(next?.traceContext).toEqual(job.traceContext);
+    await tracer.close();
+    const [submit, span] = collector.spans;
+    expect(span).toMatchObject({
+      name,
+      traceId: TRACE_ID,
+      parentSpanId: submit?.spanId,
+      links: [{ traceId: OTHER.id, spanId: OTHER.span }],
+      status: {},
+    });
+    expect(span?.attributes).toEqual({ "threadmill.entry": entry, "threadmill.job.id": jobId });
+  },
+);
+
+test("what is done to many jobs is a span of each one's trace", async () => {
+  const [one, two] = [await queue.add(), await queue.add()];
+  await post("/api/trpc/jobs.cancelMany", { jobIds: [one.jobId, two.jobId] });
+  await post("/api/trpc/jobs.retryMany", { jobIds: [one.jobId, two.jobId] });
+  await tracer.close();
+  expect(collector.spans.map((span) => [span.name, span.attributes["threadmill.job.id"]])).toEqual([
+    ["job cancel", one.jobId],
+    ["job cancel", two.jobId],
+    ["job retry", one.jobId],
+    ["job retry", two.jobId],
+  ]);
+});
+
+test("a job that was submitted in no trace is changed in the caller's, and a refusal is a span that failed", async () => {
+  const { jobId } = await queue.add();
+  await post("/api/trpc/jobs.cancel", { jobId }, headers);
+  expect((await post("/api/trpc/chat.answer", { jobId, interruptId: "q", answers: 1 }, headers)).statusCode).toBe(409);
+  await tracer.close();
+  expect(collector.spans).toMatchObject([
+    { name: "job cancel", traceId: TRACE_ID, parentSpanId: CALLER_ID, links: [], status: {} },
+    { name: "job answer", traceId: TRACE_ID, parentSpanId: CALLER_ID, status: { code: 2, message: "described" } },
+  ]);
+});
+
+test("another owner's job tells nothing of its trace", async () => {
+  const { jobId } = await queue.add({
+    ownerId: "other",
+    traceContext: { traceparent: `00-${OTHER.id}-${OTHER.span}-01` },
+  });
+  expect((await post("/api/trpc/jobs.cancel", { jobId }, headers)).statusCode).toBe(404);
+  await tracer.close();
+  expect(collector.spans).toMatchObject([{ name: "job cancel", traceId: TRACE_ID, status: { code: 2 } }]);
 });

@@ -8,6 +8,7 @@ import { contentSchema, idSchema, prioritySchema, shortText } from "./fields.ts"
 import { interruptSchema } from "./interrupts.ts";
 import { INT32_MAX } from "./limits.ts";
 import { budgetSchema, usageSchema } from "./usage.ts";
+import type { Usage } from "./usage.ts";
 
 const maxRetriesSchema = z
   .int("maxRetries must be a whole number")
@@ -91,13 +92,11 @@ export const jobStatusSchema = z.object({
 /** `jobs.status`: where one job stands. */
 export type JobStatusView = z.infer<typeof jobStatusSchema>;
 
-export const jobRowSchema = jobStatusSchema
-  .omit({ reply: true, interrupt: true, interrupts: true, usage: true })
-  .extend({
-    queue: z.string(),
-    /** Why a queued job is not ready yet; null when it is, or is not queued. */
-    hold: z.enum(HOLDS).nullable(),
-  });
+export const jobRowSchema = jobStatusSchema.omit({ reply: true, interrupt: true, interrupts: true }).extend({
+  queue: z.string(),
+  /** Why a queued job is not ready yet; null when it is, or is not queued. */
+  hold: z.enum(HOLDS).nullable(),
+});
 /** One row of `jobs.list`. */
 export type JobRow = z.infer<typeof jobRowSchema>;
 
@@ -184,6 +183,8 @@ export type Message = {
   role: MessageRole;
   content: string;
   jobId: string | null;
+  /** What the turn of a reply has used of models; null when nothing, and once its job was pruned. */
+  usage: Usage | null;
   createdAt: string;
 };
 
@@ -204,7 +205,10 @@ export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; 
 /** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
 
-/** `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock. */
+/**
+ * `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock,
+ * `jobTypes` what it runs.
+ */
 export type WorkerRow = {
   workerId: string;
   host: string;
@@ -214,6 +218,7 @@ export type WorkerRow = {
   running: number;
   state: string;
   alive: boolean;
+  jobTypes: string[];
   startedAt: string;
   heartbeatAt: string;
 };
@@ -272,6 +277,8 @@ export const chatPayloadSchema = z.object({
   messageId: z.string(),
   /** Where the turn begins, if not where the thread's last one ended: at a checkpoint, or at none with null. */
   branch: z.object({ checkpointId: z.string().nullable() }).optional(),
+  /** The graph's run, where an edited payload has begun another than the job's first. */
+  runId: z.string().optional(),
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
 });

@@ -22,7 +22,10 @@ export const deadLetterFilterSchema = z.object({
 });
 export type DeadLetterFilter = z.infer<typeof deadLetterFilterSchema>;
 
-/** `jobs.retry`: one job again, with its own payload or an edited one, which must fit the job type. */
+/**
+ * `jobs.retry`: one job again, with its own payload or an edited one, which must fit the job type. A chat turn goes on
+ * from its last checkpoint with its own, and begins anew with another.
+ */
 export const retryInputSchema = jobIdInputSchema.extend({ payload: z.unknown().optional() });
 
 export const jobIdsInputSchema = z.object({

@@ -14,6 +14,6 @@ export type Budget = z.infer<typeof budgetSchema>;
 export const usageSchema = z.object({
   inputTokens: z.int(),
   outputTokens: z.int(),
-  costUsd: z.number().nullable().describe("US dollars; null where the worker knows no price."),
+  costUsd: z.number().nullable().describe("US dollars; null where the price of a model that was used is not known."),
 });
 export type Usage = z.infer<typeof usageSchema>;

@@ -1,5 +1,5 @@
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { Context, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
+import type { Context, Link, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
@@ -65,10 +65,16 @@ interface Means extends Pick<OpenTracerOptions, "describe"> {
   manager: InnermostContextManager;
 }
 
-function startSpan(means: Means, name: string, { kind = "internal", attributes = {}, parent, startMs }: SpanOptions) {
+function startSpan(means: Means, name: string, spanOptions: SpanOptions) {
+  const { kind = "internal", attributes = {}, parent, links = [], startMs } = spanOptions;
   const span = means.tracer.startSpan(
     name,
-    { kind: KINDS[kind], attributes: present(attributes), ...(startMs !== undefined && { startTime: startMs }) },
+    {
+      kind: KINDS[kind],
+      attributes: present(attributes),
+      links: links.flatMap(toLink),
+      ...(startMs !== undefined && { startTime: startMs }),
+    },
     contextOf(parent),
   );
   return new OtlpSpan(means, span);
@@ -78,6 +84,11 @@ function contextOf(parent: SpanOptions["parent"]): Context {
   if (parent === undefined) return context.active();
   if (parent instanceof OtlpSpan) return parent.inner;
   return PROPAGATOR.extract(context.active(), parent, MAP_GETTER);
+}
+
+function toLink(linked: TraceContext): Link[] {
+  const found = trace.getSpanContext(PROPAGATOR.extract(ROOT_CONTEXT, linked, MAP_GETTER));
+  return found === undefined ? [] : [{ context: found }];
 }
 
 class OtlpSpan implements Span {

@@ -10,6 +10,8 @@ export interface SpanOptions {
   attributes?: Attributes;
   /** The span, or the other process's, that this one is part of; what runs here unless given. */
   parent?: Span | TraceContext;
+  /** Spans of other traces that it has to do with; empty contexts are none. */
+  links?: readonly TraceContext[];
   /** When it began, in milliseconds since 1970; now unless given. */
   startMs?: number;
 }

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
-import { cancel, getThread, InvalidJobError, JobConflictError, registerGraphs, submitTurn } from "#queue";
+import { cancel, getThread, InvalidJobError, JobConflictError, submitTurn } from "#queue";
 import type { JobHandler } from "#worker";
 import { deferred } from "../../test/deferred.ts";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { openTurns } from "../../test/turns.ts";
 import { defineJob } from "./define-job.ts";
 import { graphJob } from "./graph-job.ts";
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await turns.clear();
-  await registerGraphs(turns.db.sql, [{ name: "echo", description: null, error: null }]);
+  await offerGraphs(turns.db.sql, ["echo"]);
 });
 afterEach(async () => turns.stopWorkers());
 afterAll(async () => turns.close());

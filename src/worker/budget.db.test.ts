@@ -1,11 +1,14 @@
+import { MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { openModel } from "#graph";
+import { openModel, wrapGraph } from "#graph";
 import { enqueue, submitTurn } from "#queue";
 import type { Budget } from "#shared/usage";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { startModelServer } from "../../test/model-server.ts";
 import { openTurns } from "../../test/turns.ts";
 import { defineJob } from "./define-job.ts";
+import { graphJob } from "./graph-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
 import { findExcess } from "./purse.ts";
 
@@ -25,7 +28,7 @@ afterEach(async () => {
 });
 afterAll(async () => turns.close());
 
-const start = async (price = turns.options.price as { input: number; output: number } | null) => {
+const start = async (price = turns.options.price as typeof turns.options.price | null) => {
   const model = await openModel("openai:m", { openaiBaseUrl: server.url });
   await turns.startWorker([mlWorkflow({ ...turns.options, price, model })]);
 };
@@ -48,6 +51,26 @@ test("without a price the cost is not known", async () => {
   await start(null);
   const { jobId } = await submit();
   expect((await turns.reaches(jobId, "completed")).usage).toEqual({ inputTokens: 11, outputTokens: 7, costUsd: null });
+});
+
+test.each<[string[], number | null]>([
+  [["m"], 25e-6],
+  [["other"], null],
+  [["m", "other"], null],
+])("a graph that asks the models %j costs %j, where the price of one is known", async (names, costUsd) => {
+  const models = await Promise.all(
+    names.map(async (name) => openModel(`openai:${name}`, { openaiBaseUrl: server.url })),
+  );
+  const graph = new StateGraph(MessagesAnnotation)
+    .addNode("ask", async () => ({ messages: await Promise.all(models.map(async (model) => model.invoke("hello"))) }))
+    .addEdge(START, "ask");
+  await turns.startWorker([graphJob(wrapGraph("own", graph), turns.options)]);
+  await offerGraphs(turns.db.sql, ["own"]);
+  const { jobId } = await turns.db.transaction(async (tx) =>
+    submitTurn(tx, { ownerId: "local", content: "hello", graph: "own", maxRetries: 0 }),
+  );
+  const { usage } = await turns.reaches(jobId, "completed");
+  expect(usage).toEqual({ inputTokens: 11 * names.length, outputTokens: 7 * names.length, costUsd });
 });
 
 test.each<[Budget, RegExp]>([

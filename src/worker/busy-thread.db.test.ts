@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
-import { answer, cancel, getThread, JobConflictError, redrive, registerGraphs, submitTurn } from "#queue";
+import { answer, cancel, getThread, JobConflictError, redrive, submitTurn } from "#queue";
 import type { JobHandler } from "#worker";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { openTurns } from "../../test/turns.ts";
 import { graphJob } from "./graph-job.ts";
 
@@ -16,11 +17,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await turns.clear();
-  const names = ["twice", "at-once", "echo"];
-  await registerGraphs(
-    turns.db.sql,
-    names.map((name) => ({ name, description: null, error: null })),
-  );
+  await offerGraphs(turns.db.sql, ["twice", "at-once", "echo"]);
 });
 afterEach(async () => turns.stopWorkers());
 afterAll(async () => turns.close());

@@ -43,6 +43,8 @@ export interface JobDefinition<Payload> {
 /** A job type that a worker can run, its payload still unchecked. */
 export interface JobHandler {
   type: string;
+  /** What it does, for people; absent where its type says so. */
+  description?: string;
   retry?: Partial<RetryPolicy>;
   timeoutMs?: number;
   /** @throws PermanentError when the payload is not what the type takes. */

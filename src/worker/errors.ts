@@ -20,8 +20,9 @@ export class RetryAfterError extends Error {
 export class SnoozeError extends Error {
   override readonly name = "SnoozeError";
   readonly delayMs: number;
-  constructor(delayMs: number) {
-    super(`Snoozed for ${delayMs} ms`);
+  /** The message is kept in the job's history as why. */
+  constructor(delayMs: number, message = `Snoozed for ${delayMs} ms`) {
+    super(message);
     this.delayMs = delayMs;
   }
 }

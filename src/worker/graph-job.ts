@@ -9,8 +9,8 @@ import { openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
 /** The job type of a graph of one's own: one turn of a conversation with it. */
-export function graphJob({ name, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
-  return defineJob({
+export function graphJob({ name, description, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
+  const handler = defineJob({
     type: graphJobType(name),
     payload: chatPayloadSchema,
     async run(context) {
@@ -27,4 +27,5 @@ export function graphJob({ name, runTurn }: LoadedGraph, options: TurnJobOptions
       };
     },
   });
+  return description === null ? handler : { ...handler, description };
 }

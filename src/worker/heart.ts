@@ -1,6 +1,6 @@
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
-import type { HeldClaim } from "#queue";
+import type { HeldClaim, Offer } from "#queue";
 import { ClaimLedger } from "./heartbeat/claim-ledger.ts";
 import { openThread } from "./open-thread.ts";
 
@@ -10,7 +10,14 @@ export interface HeartSettings {
   prepare: boolean;
   leaseMs: number;
   heartbeatMs: number;
-  report: { workerId: string; host: string; pid: number; version: string; concurrency: number };
+  report: {
+    workerId: string;
+    host: string;
+    pid: number;
+    version: string;
+    concurrency: number;
+    offers: readonly Offer[];
+  };
   /** The memory of the ledger of claims. */
   claims: SharedArrayBuffer;
 }

@@ -9,8 +9,8 @@ import { fillEnv, loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { pruneCheckpoints } from "#checkpoint";
 import { loadGraphs, openModel, readGraphEnv } from "#graph";
-import type { ChatModel, LoadedGraph } from "#graph";
-import { CANCEL_CHANNEL, READY_CHANNEL, registerGraphs } from "#queue";
+import type { BrokenGraph, ChatModel, LoadedGraph } from "#graph";
+import { CANCEL_CHANNEL, graphJobType, READY_CHANNEL } from "#queue";
 import { openTracer } from "#tracing";
 import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
@@ -48,10 +48,10 @@ async function main(settings: Settings): Promise<void> {
   const turns: TurnJobOptions = {
     db,
     openSaver: saverOpener(db),
-    price: settings.MODEL_PRICE ?? null,
+    price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,
     tracer,
   };
-  const graphs = await offerGraphs(db, log, settings.LANGGRAPH_CONFIG);
+  const { graphs, broken } = await openGraphs(log, settings.LANGGRAPH_CONFIG);
   const worker = new Worker({
     db,
     connection,
@@ -61,6 +61,7 @@ async function main(settings: Settings): Promise<void> {
       mlWorkflow({ ...turns, model: await chooseModel(settings) }),
       ...graphs.map((graph) => graphJob(graph, turns)),
     ],
+    broken: broken.map(({ name, error }) => ({ jobType: graphJobType(name), description: null, error })),
     identity: { workerId, host: hostname(), pid: process.pid, version: VERSION },
     concurrency: settings.WORKER_CONCURRENCY,
     leaseMs: settings.LEASE_MS,
@@ -117,11 +118,16 @@ function leaveOnSignals(log: Logger, drain: () => Promise<void>): void {
   process.on("disconnect", () => leave("disconnect"));
 }
 
-/** Loads and registers the graphs that can be chatted with; what is wrong with one is one line of the log. */
-async function offerGraphs(db: Database, log: Logger, file: string | undefined): Promise<readonly LoadedGraph[]> {
+interface OpenedGraphs {
+  graphs: readonly LoadedGraph[];
+  broken: readonly BrokenGraph[];
+}
+
+/** Loads the graphs that can be chatted with; what is wrong with one is one line of the log. */
+async function openGraphs(log: Logger, file: string | undefined): Promise<OpenedGraphs> {
   const path = resolve(file ?? "langgraph.json");
-  if (file === undefined && !existsSync(path)) return [];
-  const { graphs, broken } = await readGraphEnv(path)
+  if (file === undefined && !existsSync(path)) return { graphs: [], broken: [] };
+  const opened = await readGraphEnv(path)
     .then(async (values) => {
       fillEnv(values);
       return loadGraphs(path);
@@ -129,14 +135,8 @@ async function offerGraphs(db: Database, log: Logger, file: string | undefined):
     .catch((error: unknown) => {
       throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
     });
-  for (const { name, error } of broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
-  await db.call(async (sql) =>
-    registerGraphs(sql, [
-      ...graphs.map(({ name, description }) => ({ name, description, error: null })),
-      ...broken.map(({ name, error }) => ({ name, description: null, error })),
-    ]),
-  );
-  return graphs;
+  for (const { name, error } of opened.broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
+  return opened;
 }
 
 /** The model that MODEL names; null runs the built-in offline engine. */

@@ -1,18 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
 import type { LoadedGraph } from "#graph";
-import {
-  answer,
-  cancel,
-  getJob,
-  getThread,
-  InvalidAnswerError,
-  JobConflictError,
-  registerGraphs,
-  submitTurn,
-} from "#queue";
+import { answer, cancel, getJob, getThread, InvalidAnswerError, JobConflictError, submitTurn } from "#queue";
 import type { Interrupt } from "#shared/interrupts";
 import { notes } from "../../test/graphs/questions.ts";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { openTurns } from "../../test/turns.ts";
 import { graphJob } from "./graph-job.ts";
 
@@ -27,9 +19,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   notes.length = 0;
   await turns.clear();
-  await registerGraphs(
+  await offerGraphs(
     turns.db.sql,
-    graphs.map(({ name, description }) => ({ name, description, error: null })),
+    graphs.map(({ name }) => name),
   );
 });
 afterEach(async () => turns.stopWorkers());

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { getThread, registerGraphs, submitTurn } from "#queue";
+import { getThread, submitTurn } from "#queue";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { startModelServer } from "../../test/model-server.ts";
 import { openTurns } from "../../test/turns.ts";
 import { startWorkerProcess } from "../../test/worker-process.ts";
@@ -22,7 +23,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await turns.clear();
   await turns.db.sql`truncate node_runs`;
-  await registerGraphs(turns.db.sql, [{ name: "crew", description: null, error: null }]);
+  await offerGraphs(turns.db.sql, ["crew"]);
 });
 afterEach(() => {
   for (const stop of stops) stop();

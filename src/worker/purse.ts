@@ -60,7 +60,7 @@ export function findExcess(budget: Budget, { inputTokens, outputTokens, costUsd 
     return `The job has used ${tokens} tokens, more than its budget of ${budget.tokens}`;
   if (budget.costUsd === undefined) return null;
   if (costUsd === null)
-    return "The job has a budget in US dollars, but the worker knows no price of its model: set MODEL_PRICE";
+    return "The job has a budget in US dollars, but it used a model whose price is not known: MODEL_PRICE is that of MODEL";
   return costUsd > budget.costUsd
     ? `The job has cost $${costUsd.toFixed(6)}, more than its budget of $${budget.costUsd}`
     : null;

@@ -19,6 +19,7 @@ import type { Finisher } from "./finisher.ts";
 import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
+import { refuse } from "./refuse.ts";
 
 /** What all runs of a worker have in common. */
 export interface RunEnvironment {
@@ -97,10 +98,7 @@ export function timeoutOf(
 async function execute(run: Run, environment: RunEnvironment): Promise<RunResult> {
   const { job, stop, log } = run;
   const handler = environment.handlers.get(job.jobType);
-  if (!handler) {
-    const known = [...environment.handlers.keys()].join(", ");
-    throw new PermanentError(`Unknown job type ${JSON.stringify(job.jobType)}: this worker runs ${known}`);
-  }
+  if (!handler) throw await refuse(job, environment);
   const timeoutMs = timeoutOf(job, environment);
   const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
   const teller = new Teller(run, environment);
@@ -216,7 +214,7 @@ async function settleError(
   if (error instanceof SnoozeError) {
     const status = await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
     faultPoint("snoozed");
-    log().info({ status, delayMs: error.delayMs }, "job snoozed");
+    log().info({ status, delayMs: error.delayMs, reason: error.message }, "job snoozed");
     return status === "cancelled" ? CANCELLED : RELEASED;
   }
   if (error instanceof CancelledError) {

@@ -3,7 +3,8 @@ import { interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/lan
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { wrapGraph } from "#graph";
-import { answer, enqueue, registerGraphs, submitTurn } from "#queue";
+import { answer, enqueue, submitTurn } from "#queue";
+import { offerGraphs } from "../../test/offer-graphs.ts";
 import { openTurns } from "../../test/turns.ts";
 import { defineJob } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
@@ -70,7 +71,7 @@ test("what a graph asks and replies is stored without what cannot be", async () 
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("ask", () => ({ messages: [new AIMessage(`you said\0 ${String(interrupt("sure\0?"))}\ud800`)] }))
     .addEdge(START, "ask");
-  await registerGraphs(turns.db.sql, [{ name: "odd", description: null, error: null }]);
+  await offerGraphs(turns.db.sql, ["odd"]);
   await turns.startWorker([graphJob(wrapGraph("odd", graph), turns.options)]);
   const { jobId } = await turns.db.transaction(async (tx) => submitTurn(tx, { ownerId, content: "hi", graph: "odd" }));
   const [asked] = (await turns.reaches(jobId, "waiting")).interrupts;

@@ -9,8 +9,10 @@ import type { Tracer } from "#tracing";
 import type { RunContext } from "./define-job.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 
-/** What one million tokens of the worker's model cost, in US dollars. */
+/** What one million tokens of a model cost, in US dollars. */
 export interface ModelPrice {
+  /** As `provider:name`; the price is this model's only. */
+  model: string;
   input: number;
   output: number;
 }
@@ -43,12 +45,12 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { jobId, threadId, decisionSetId, attempt, jobType } = job;
   if (threadId === null || decisionSetId === null)
     throw new PermanentError(`${jobType} jobs belong to a thread: submit them with chat.submit`);
-  const { messageId, content, history = [], branch } = payload;
+  const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
     input: { threadId, messageId, content, history },
     options: {
-      runId: jobId,
+      runId,
       signal,
       drain,
       answers: attempt === 1 ? new Map<string, unknown>() : await db.call(async (sql) => readAnswers(sql, jobId)),
@@ -57,15 +59,17 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
       }),
       onStep: (step) => progress(step),
       onEvent: (event) => emitTurn(emit, event),
-      onUse: (use) => spend({ ...use, costUsd: costOf(use, price) }),
+      onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
       tracer,
     },
   };
 }
 
-/** Dollars, to the precision of a double; null where no price is known. */
-export function costOf({ inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
-  return price === null ? null : (inputTokens * price.input + outputTokens * price.output) / 1e6;
+/** Dollars, to the precision of a double; null where the model's price is not known. */
+export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
+  return price === null || model !== price.model
+    ? null
+    : (inputTokens * price.input + outputTokens * price.output) / 1e6;
 }
 
 /** What a run tells, as events of its job; steps are told of as progress. */

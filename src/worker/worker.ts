@@ -1,13 +1,14 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { claimKey, LeaseLostError } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { ClaimedJob, Database, Offer, RetryPolicy, Tx } from "#queue";
 import type { Span, Tracer } from "#tracing";
 import { Claimer } from "./claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
+import { enterRegistry } from "./enter-registry.ts";
 import { Finisher } from "./finisher.ts";
 import { Heart } from "./heart.ts";
 import { Keeper } from "./keeper.ts";
@@ -26,6 +27,8 @@ export interface WorkerOptions {
   log: Logger;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
+  /** The job types that it was to run and cannot, for the registry. */
+  broken?: readonly Offer[];
   /** What attempts are traced with; absent where nothing is traced. */
   tracer?: Tracer | undefined;
   identity: { workerId: string; host: string; pid: number; version: string };
@@ -104,9 +107,9 @@ export class Worker {
 
   /** Enters the registry and starts to claim; resolves when it does. */
   async start(): Promise<void> {
-    const { connection, leaseMs, heartbeatMs, identity, concurrency, log } = this.#options;
+    const { connection, leaseMs, heartbeatMs, concurrency, log } = this.#options;
     this.#heart = new Heart({
-      settings: { ...connection, leaseMs, heartbeatMs, report: { ...identity, concurrency } },
+      settings: { ...connection, leaseMs, heartbeatMs, report: await enterRegistry(this.#options) },
       mostClaims: 2 * concurrency,
       log,
       onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),

@@ -24,6 +24,8 @@ export const workers = pgTable(
     concurrency: integer().notNull(),
     running: integer().notNull().default(0),
     state: text().notNull().default("active"),
+    /** The job types that it runs, or tried to: a list of `{jobType, description, error}`. */
+    offers: jsonb().notNull().default([]),
     startedAt: at("started_at").notNull().defaultNow(),
     heartbeatAt: at("heartbeat_at").notNull().defaultNow(),
   },
@@ -44,15 +46,6 @@ export const queues = pgTable("queues", {
 export const jobTypes = pgTable("job_types", {
   name: text().primaryKey(),
   paused: boolean().notNull().default(false),
-});
-
-/** The graphs that workers have offered to chat with, as of their last start. */
-export const graphs = pgTable("graphs", {
-  name: text().primaryKey(),
-  description: text(),
-  /** Why it cannot be run; null when it can. */
-  error: text(),
-  registeredAt: at("registered_at").notNull().defaultNow(),
 });
 
 /** The rate account of one limited key; a row lives while the key is in use. */

@@ -8,6 +8,7 @@ const message = (id: string, parentId: string | null): Message => ({
   role: id.startsWith("r") ? "assistant" : "user",
   content: id,
   jobId: `job-${id.slice(1)}`,
+  usage: null,
   createdAt: "2030-01-01T00:00:00Z",
 });
 const ids = (messages: readonly Message[], chosen = {}) => readPath(messages, chosen).map((step) => step.message.id);

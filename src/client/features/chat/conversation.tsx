@@ -69,7 +69,7 @@ function ConversationLine({
   onChooseVersion,
 }: Omit<ConversationProps, "lines"> & { line: Line }) {
   if (line.kind === "job") return <JobState jobId={line.jobId} threadId={threadId} first={line.job} />;
-  if (line.kind === "message" && line.role === "assistant") return <Reply content={line.content} />;
+  if (line.kind === "message" && line.role === "assistant") return <Reply content={line.content} usage={line.usage} />;
   if (line.kind === "message") {
     const { edit } = line;
     if (!edit) return <Bubble content={line.content} muted />;

@@ -42,7 +42,7 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
     },
   });
 
-  if (job?.status === "completed") return <Reply content={job.reply ?? ""} />;
+  if (job?.status === "completed") return <Reply content={job.reply ?? ""} usage={job.usage} />;
   if (job?.status === "failed" || job?.status === "cancelled") {
     return (
       <ErrorNotice
@@ -116,7 +116,7 @@ function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
   );
   return (
     <div className="flex flex-col gap-4">
-      {partial.text !== "" && <Reply content={partial.text} />}
+      {partial.text !== "" && <Reply content={partial.text} usage={null} />}
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
         <LoaderCircle aria-hidden className="size-4 animate-spin" />
         <Doing job={job} step={partial.step} unreachable={unreachable} />

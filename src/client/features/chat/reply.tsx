@@ -3,7 +3,9 @@ import { useEffect, useRef, useState } from "react";
 import type { ComponentProps } from "react";
 import Markdown from "react-markdown";
 import remarkGfm from "remark-gfm";
+import type { Usage } from "#shared/usage";
 import { Button } from "../../ui/button.tsx";
+import { formatUsage } from "../../usage/format-usage.ts";
 
 const COPIED_MS = 1_500;
 
@@ -57,7 +59,7 @@ const PARTS = {
 };
 
 /** An assistant's reply, written as Markdown; HTML in it is shown as text. */
-export function Reply({ content }: { content: string }) {
+export function Reply({ content, usage }: { content: string; usage: Usage | null }) {
   return (
     <article aria-label="Reply" className="group/reply min-w-0">
       <div className="prose-reply">
@@ -65,8 +67,9 @@ export function Reply({ content }: { content: string }) {
           {content}
         </Markdown>
       </div>
-      <div className="mt-1 -ml-1.5 opacity-0 transition-opacity group-focus-within/reply:opacity-100 group-hover/reply:opacity-100 pointer-coarse:opacity-100">
+      <div className="mt-1 -ml-1.5 flex items-center gap-2 opacity-0 transition-opacity group-focus-within/reply:opacity-100 group-hover/reply:opacity-100 pointer-coarse:opacity-100">
         <CopyButton label="Copy reply" text={() => content} />
+        {usage && <span className="text-xs text-faint tabular-nums">{formatUsage(usage)}</span>}
       </div>
     </article>
   );

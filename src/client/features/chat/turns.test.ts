@@ -9,6 +9,7 @@ const message = (id: string, role: Message["role"], jobId: string | null, parent
   role,
   jobId,
   content: id,
+  usage: null,
   createdAt: "2030-01-01T00:00:00Z",
 });
 const thread = (messages: Message[]): Thread => ({

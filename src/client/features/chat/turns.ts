@@ -5,7 +5,14 @@ import type { Outgoing } from "./outbox.ts";
 
 /** One line of a conversation as the page shows it. */
 export type Line =
-  | { kind: "message"; key: string; role: Message["role"]; content: string; edit: Editable | null }
+  | {
+      kind: "message";
+      key: string;
+      role: Message["role"];
+      content: string;
+      usage: Message["usage"];
+      edit: Editable | null;
+    }
   | { kind: "job"; key: string; jobId: string; job: JobStatusView | null }
   | { kind: "outgoing"; key: string; message: Outgoing };
 
@@ -30,12 +37,12 @@ export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[],
   const path = readPath(thread?.messages ?? [], chosen);
   const replied = new Set(path.flatMap(({ message }) => (message.role === "assistant" ? [message.jobId] : [])));
   for (const { message, versions } of path) {
-    const { id, parentId, role, content, jobId } = message;
+    const { id, parentId, role, content, jobId, usage } = message;
     if (waiting.some((one) => one.parentId === id && role === "user")) break;
     const edit = role === "user" ? { messageId: id, parentId, versions } : null;
     // The same key for a job and its reply: the one becomes the other in place.
     const key = role === "assistant" && jobId !== null ? `reply-${jobId}` : id;
-    lines.push({ kind: "message", key, role, content, edit });
+    lines.push({ kind: "message", key, role, content, usage, edit });
     if (jobId !== null && role === "user" && !replied.has(jobId))
       lines.push({ kind: "job", key: `reply-${jobId}`, jobId, job: jobs.get(jobId) ?? null });
   }

@@ -2,6 +2,7 @@ import type { AttemptOutcome } from "#shared/job-states";
 import type { Attempt, JobEvent } from "../../outputs.ts";
 import { formatDuration, formatMoment } from "../../time/age.ts";
 import { useNow } from "../../time/now.ts";
+import { formatUsage } from "../../usage/format-usage.ts";
 import { Badge } from "../../ui/badge.tsx";
 import type { Tone } from "../../ui/badge.tsx";
 
@@ -36,9 +37,7 @@ export function AttemptList({ attempts }: { attempts: readonly Attempt[] }) {
               )}
               <span className="text-faint tabular-nums">{formatDuration(endMs - Date.parse(attempt.startedAt))}</span>
               {attempt.usage !== null && (
-                <span className="text-xs text-faint tabular-nums">
-                  {(attempt.usage.inputTokens + attempt.usage.outputTokens).toLocaleString()} tokens
-                </span>
+                <span className="text-xs text-faint tabular-nums">{formatUsage(attempt.usage)}</span>
               )}
               <span className="font-mono text-xs text-faint [overflow-wrap:anywhere]">{attempt.workerId}</span>
               <span className="ml-auto text-xs text-faint">{formatMoment(attempt.startedAt)}</span>

@@ -9,6 +9,7 @@ import { trpc } from "../../trpc.ts";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
 import { JsonBlock } from "../../ui/json-block.tsx";
 import { Page } from "../../ui/page.tsx";
+import { formatCost, formatInAndOut } from "../../usage/format-usage.ts";
 import { AttemptList, EventList } from "./job-history.tsx";
 import { JobActions } from "./job-actions.tsx";
 import { StatusBadge } from "./status-badge.tsx";
@@ -93,8 +94,8 @@ function Facts({ job }: { job: JobDetail }) {
     ["Queue", job.queue],
     ["Worker", job.workerId],
     ["Step", job.progress?.step ?? null],
-    ["Tokens", usage && `${usage.inputTokens.toLocaleString()} in, ${usage.outputTokens.toLocaleString()} out`],
-    ["Cost", usage?.costUsd ? `$${usage.costUsd.toPrecision(3)}` : null],
+    ["Tokens", usage && formatInAndOut(usage)],
+    ["Cost", usage && formatCost(usage)],
     ["Waits for", job.interrupts.length > 0 ? job.interrupts.map((one) => one.kind).join(", ") : null],
     ["Created", moment(job.createdAt)],
     ["Started", moment(job.startedAt)],

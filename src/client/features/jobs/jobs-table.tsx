@@ -2,24 +2,14 @@ import { Link } from "@tanstack/react-router";
 import type { JobRow } from "#shared/contracts";
 import { Age } from "../../time/live-age.tsx";
 import { Cell, HeadCell, Row, TableFrame } from "../../ui/table.tsx";
+import { formatCost, formatInAndOut } from "../../usage/format-usage.ts";
 import { StatusBadge } from "./status-badge.tsx";
 
 /** Jobs, one a row; a row's id leads to the job. */
 export function JobsTable({ rows, onType }: { rows: readonly JobRow[]; onType: (jobType: string) => void }) {
   return (
     <TableFrame label="Jobs">
-      <thead>
-        <tr>
-          <HeadCell>Job</HeadCell>
-          <HeadCell>Status</HeadCell>
-          <HeadCell>Type</HeadCell>
-          <HeadCell className="text-right">Priority</HeadCell>
-          <HeadCell className="text-right">Retries</HeadCell>
-          <HeadCell>Worker</HeadCell>
-          <HeadCell className="text-right">Age</HeadCell>
-          <HeadCell className="w-full">Error</HeadCell>
-        </tr>
-      </thead>
+      <JobsHead />
       <tbody>
         {rows.map((job) => (
           <Row key={job.jobId}>
@@ -50,6 +40,7 @@ export function JobsTable({ rows, onType }: { rows: readonly JobRow[]; onType: (
             <Cell className="text-right tabular-nums" title={`${job.retryCount} of ${job.maxRetries} retries used`}>
               {job.retryCount}/{job.maxRetries}
             </Cell>
+            <UsageCells usage={job.usage} />
             <Cell className="max-w-40 truncate font-mono text-xs text-soft" title={job.workerId ?? undefined}>
               {job.workerId ?? "–"}
             </Cell>
@@ -63,5 +54,35 @@ export function JobsTable({ rows, onType }: { rows: readonly JobRow[]; onType: (
         ))}
       </tbody>
     </TableFrame>
+  );
+}
+
+function JobsHead() {
+  return (
+    <thead>
+      <tr>
+        <HeadCell>Job</HeadCell>
+        <HeadCell>Status</HeadCell>
+        <HeadCell>Type</HeadCell>
+        <HeadCell className="text-right">Priority</HeadCell>
+        <HeadCell className="text-right">Retries</HeadCell>
+        <HeadCell className="text-right">Tokens</HeadCell>
+        <HeadCell className="text-right">Cost</HeadCell>
+        <HeadCell>Worker</HeadCell>
+        <HeadCell className="text-right">Age</HeadCell>
+        <HeadCell className="w-full">Error</HeadCell>
+      </tr>
+    </thead>
+  );
+}
+
+function UsageCells({ usage }: Pick<JobRow, "usage">) {
+  return (
+    <>
+      <Cell className="text-right whitespace-nowrap tabular-nums" title={usage ? formatInAndOut(usage) : undefined}>
+        {usage ? (usage.inputTokens + usage.outputTokens).toLocaleString() : "–"}
+      </Cell>
+      <Cell className="text-right whitespace-nowrap tabular-nums">{(usage && formatCost(usage)) ?? "–"}</Cell>
+    </>
   );
 }

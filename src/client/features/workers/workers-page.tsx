@@ -27,6 +27,7 @@ export function WorkersPage() {
               <HeadCell>Worker</HeadCell>
               <HeadCell>State</HeadCell>
               <HeadCell className="text-right">Running</HeadCell>
+              <HeadCell>Runs</HeadCell>
               <HeadCell>Host</HeadCell>
               <HeadCell className="text-right">Process</HeadCell>
               <HeadCell className="text-right">Up for</HeadCell>
@@ -43,6 +44,9 @@ export function WorkersPage() {
                 </Cell>
                 <Cell className="text-right tabular-nums">
                   {worker.running}/{worker.concurrency}
+                </Cell>
+                <Cell className="max-w-56 truncate" title={worker.jobTypes.join(", ")}>
+                  {worker.jobTypes.join(", ")}
                 </Cell>
                 <Cell>{worker.host}</Cell>
                 <Cell className="text-right tabular-nums">{worker.pid}</Cell>

@@ -1,0 +1,21 @@
+import type { Executor } from "#db";
+import { graphJobType, reportWorker } from "#queue";
+
+/** Has graphs offered as by a worker that lives; another call replaces nothing, each name is its own worker's. */
+export async function offerGraphs(
+  sql: Executor,
+  names: readonly string[],
+  more: { error?: string; description?: string } = {},
+): Promise<void> {
+  const { error = null, description = null } = more;
+  await reportWorker(sql, {
+    workerId: `offers-${names.join("-")}`,
+    host: "test",
+    pid: 1,
+    version: "0.0.0",
+    concurrency: 1,
+    running: 0,
+    state: "active",
+    offers: names.map((name) => ({ jobType: graphJobType(name), description, error })),
+  });
+}
