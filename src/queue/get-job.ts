@@ -6,14 +6,9 @@ import type { AttemptOutcome } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
 import { detailColumns, iso, isoOrNull, jobColumns, toStatusView } from "./job-view.ts";
 import type { DetailColumns, JobColumns } from "./job-view.ts";
+import type { JobKey } from "./lock-job.ts";
 
 const NEWEST_EVENTS = 500;
-
-/** One owner's job: nobody else's is found by it. */
-export interface JobKey {
-  ownerId: string;
-  jobId: string;
-}
 
 /**
  * Where one of the owner's jobs stands, with its reply once it has completed.

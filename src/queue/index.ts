@@ -39,7 +39,7 @@ export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
 export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus, getJobStatuses } from "./get-job.ts";
-export type { JobKey } from "./get-job.ts";
+export type { JobKey } from "./lock-job.ts";
 export { graphJobType, listGraphs, registerGraphs } from "./graphs.ts";
 export type { OfferedGraph } from "./graphs.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
