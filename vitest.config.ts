@@ -7,6 +7,7 @@ const resolve = {
   alias: [
     { find: /^#env$/, replacement: `${src}/env.ts` },
     { find: /^#shared\/(.*)$/, replacement: `${src}/shared/$1.ts` },
+    { find: /^#queue\/leases$/, replacement: `${src}/queue/leases.ts` },
     { find: /^#(db|queue|checkpoint|graph|tracing|worker|fault)$/, replacement: `${src}/$1/index.ts` },
   ],
 };

@@ -1,6 +1,4 @@
 import { fileURLToPath } from "node:url";
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as runMigrations } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { checkServer, toSetupError } from "./check-server.ts";
 import { errorCode, isConnectionError } from "./errors.ts";
@@ -36,6 +34,11 @@ export async function migrate({ url, setting = "DATABASE_URL", also }: MigrateOp
   });
   try {
     await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
+    // Only who migrates loads it: the API, the workers and their threads do not, and have its memory to themselves.
+    const [{ drizzle }, { migrate: runMigrations }] = await Promise.all([
+      import("drizzle-orm/postgres-js"),
+      import("drizzle-orm/postgres-js/migrator"),
+    ]);
     await runMigrations(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
     await also?.(sql);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { Tx } from "#db";
 import { checkPayload } from "./check-job.ts";
 import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./errors.ts";
@@ -27,13 +27,15 @@ interface Asked {
  */
 export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
   const given = readAnswers(interruptId, answers);
+  // Loaded by who is answered, and before anything is locked: few processes ever need it.
+  const ajv = await import("ajv/dist/2020.js");
   const job = await lockJob(tx, key);
   if (job.status === "completed" || job.status === "failed" || job.status === "cancelled") {
     throw new JobConflictError(`The job has ${job.status} already: its questions can no longer be answered`);
   }
   const asked = await tx<Asked[]>`
     select interrupt_id, schema, answered_at is not null as answered from job_interrupts where job_id = ${job.jobId}`;
-  for (const [id, value] of given) checkAnswer(asked, id, value);
+  for (const [id, value] of given) checkAnswer(findAsked(asked, id), value, ajv.Ajv2020);
   await tx`
     update job_interrupts set answer = given.value, answered_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
@@ -70,12 +72,16 @@ function readAnswers(interruptId: string | undefined, answers: unknown): Map<str
   return new Map(Object.entries(answers));
 }
 
-function checkAnswer(asked: readonly Asked[], id: string, value: unknown): void {
+function findAsked(asked: readonly Asked[], id: string): Asked {
   const interrupt = asked.find((one) => one.interrupt_id === id);
   if (!interrupt) throw new InterruptNotFoundError(id);
   if (interrupt.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
+  return interrupt;
+}
+
+function checkAnswer(interrupt: Asked, value: unknown, Ajv: typeof Ajv2020): void {
   if (interrupt.schema === null || interrupt.schema === undefined) return;
-  const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: false });
+  const ajv = new Ajv({ allErrors: true, strict: false, logger: false, validateFormats: false });
   let fits;
   try {
     fits = ajv.compile(interrupt.schema);
@@ -87,5 +93,5 @@ function checkAnswer(asked: readonly Asked[], id: string, value: unknown): void 
   const faults = (fits.errors ?? []).map(
     (fault) => `answers${fault.instancePath.replaceAll("/", ".")} ${fault.message}`,
   );
-  throw new InvalidAnswerError(`${faults.join("; ")} (interrupt ${id})`);
+  throw new InvalidAnswerError(`${faults.join("; ")} (interrupt ${interrupt.interrupt_id})`);
 }

@@ -6,27 +6,39 @@ import type { AttemptOutcome } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
 import { detailColumns, iso, isoOrNull, jobColumns, toStatusView } from "./job-view.ts";
 import type { DetailColumns, JobColumns } from "./job-view.ts";
+import type { JobKey } from "./lock-job.ts";
 
 const NEWEST_EVENTS = 500;
-
-interface Key {
-  ownerId: string;
-  jobId: string;
-}
 
 /**
  * Where one of the owner's jobs stands, with its reply once it has completed.
  * @throws JobNotFoundError when the owner has no such job.
  */
-export async function getJobStatus(sql: Executor, { ownerId, jobId }: Key): Promise<JobStatusView> {
+export async function getJobStatus(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobStatusView> {
   return toStatusView(await readJob(sql, { ownerId, jobId }));
+}
+
+/**
+ * Where each of these jobs stands, in their order and in one statement; null for one that its owner has not.
+ */
+export async function getJobStatuses(sql: Executor, keys: readonly JobKey[]): Promise<(JobStatusView | null)[]> {
+  const rows = await sql<(StatusColumns & { place: number })[]>`
+    select asked.place::int as place, ${statusColumns(sql)}
+    from unnest(${keys.map((key) => key.ownerId)}::text[], ${keys.map((key) => key.jobId)}::uuid[])
+      with ordinality as asked (owner_id, job_id, place)
+    join jobs on jobs.id = asked.job_id and jobs.owner_id = asked.owner_id`;
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_key, index) => {
+    const row = found.get(index + 1);
+    return row ? toStatusView(row) : null;
+  });
 }
 
 /**
  * One of the owner's jobs with its payload, attempts and newest 500 events, oldest first.
  * @throws JobNotFoundError when the owner has no such job.
  */
-export async function getJob(sql: Executor, { ownerId, jobId }: Key): Promise<JobDetail> {
+export async function getJob(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobDetail> {
   const job = await readJob(sql, { ownerId, jobId });
   const attempts = await sql<AttemptColumns[]>`select * from job_attempts where job_id = ${jobId} order by attempt`;
   const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
@@ -95,8 +107,11 @@ function toAttempt(row: AttemptColumns): Attempt {
   };
 }
 
-interface JobDetailColumns extends JobColumns, DetailColumns {
+interface StatusColumns extends JobColumns, DetailColumns {
   reply: string | null;
+}
+
+interface JobDetailColumns extends StatusColumns {
   payload: unknown;
   result: unknown;
   claimed_at: string | null;
@@ -117,11 +132,15 @@ interface AttemptColumns {
   usage: Usage | null;
 }
 
-async function readJob(sql: Executor, { ownerId, jobId }: Key) {
+/** Selects what `jobs.status` shows. */
+function statusColumns(sql: Executor) {
+  return sql`${jobColumns(sql)}, ${detailColumns(sql)},
+    (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply`;
+}
+
+async function readJob(sql: Executor, { ownerId, jobId }: JobKey) {
   const [row] = await sql<JobDetailColumns[]>`
-    select ${jobColumns(sql)}, ${detailColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id,
-      jobs.event_seq, jobs.usage,
-      (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply
+    select ${statusColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq, jobs.usage
     from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!row) throw new JobNotFoundError();
   return row;

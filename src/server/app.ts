@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
-import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
-import type { FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
@@ -13,13 +11,13 @@ import { Callers } from "./callers.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { JobCounter } from "./job-counter.ts";
 import { JobFeeds } from "./job-feeds.ts";
+import { JobReads } from "./job-reads.ts";
 import { addMetrics } from "./metrics.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
 import { addOpenApi } from "./openapi.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
-import { appRouter } from "./router.ts";
-import type { AppRouter } from "./router.ts";
+import { addTrpc } from "./trpc-route.ts";
 
 export interface AppOptions {
   db: Database;
@@ -53,14 +51,16 @@ export async function buildApp({
   });
   const callers = new Callers();
   const counter = new JobCounter(db);
+  const reads = new JobReads(db);
   app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
   addMetrics(app, { db, feeds });
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onSend", (_request, reply, ...[, done]) => {
     void reply
       .header("x-content-type-options", "nosniff")
       .header("referrer-policy", "same-origin")
       .header("x-frame-options", "DENY");
+    done();
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     if (error.statusCode !== undefined && error.statusCode < 500)
@@ -70,27 +70,20 @@ export async function buildApp({
     if (mapped.httpStatus === 500) request.log.error({ err: error }, "request failed");
     return reply.code(mapped.httpStatus).send({ detail: mapped.message });
   });
-  await app.register(fastifyTRPCPlugin, {
-    prefix: "/api/trpc",
-    trpcOptions: {
-      router: appRouter,
-      createContext: ({ req, res }) => ({
-        db,
-        feeds,
-        counter,
-        ownerId: OWNER_ID,
-        log: req.log,
-        tracer,
-        headers: req.headers,
-        signal: callers.whenGone(res),
-      }),
-      responseMeta: ({ errors }) =>
-        errors.some((error) => error.code === "SERVICE_UNAVAILABLE")
-          ? { headers: { "retry-after": String(RETRY_AFTER_SECONDS) } }
-          : {},
+  addTrpc(app, (request, reply) => ({
+    db,
+    reads,
+    feeds,
+    counter,
+    ownerId: OWNER_ID,
+    log: request.log,
+    tracer,
+    headers: request.headers,
+    get signal() {
+      return callers.whenGone(reply);
     },
-  } satisfies FastifyTRPCPluginOptions<AppRouter>);
-  addRest(app, { db, ownerId: OWNER_ID, callers, tracer });
+  }));
+  addRest(app, { db, reads, ownerId: OWNER_ID, callers, tracer });
   addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
   addOpenApi(app);
   addHealth(app, db);

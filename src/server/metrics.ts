@@ -72,11 +72,12 @@ function countRequests(app: FastifyInstance, registry: Registry): void {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers,
   });
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     const route = routeOf(request);
     const { method } = request;
     requests.inc({ method, route, status: reply.statusCode });
     if (!STREAMS.has(route)) durations.observe({ method, route }, reply.elapsedTime / 1000);
+    done();
   });
 }
 

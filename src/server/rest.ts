@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { getJobStatus, submitTurn } from "#queue";
+import { submitTurn } from "#queue";
 import type { Database } from "#queue";
 import { chatRequestSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
@@ -8,12 +8,14 @@ import { toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
 import type { Tracer } from "#tracing";
 import type { Callers } from "./callers.ts";
+import type { JobReads } from "./job-reads.ts";
 import { traceSubmit } from "./trace-submit.ts";
 import { describeFaults } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
 
 interface RestOptions {
   db: Database;
+  reads: JobReads;
   ownerId: string;
   callers: Callers;
   /** Absent where nothing is traced. */
@@ -23,7 +25,7 @@ interface RestOptions {
 const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
-export function addRest(app: FastifyInstance, { db, ownerId, callers, tracer }: RestOptions): void {
+export function addRest(app: FastifyInstance, { db, reads, ownerId, callers, tracer }: RestOptions): void {
   const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
     const turn = {
       ownerId,
@@ -43,7 +45,7 @@ export function addRest(app: FastifyInstance, { db, ownerId, callers, tracer }: 
     const body = parseBody(request, reply);
     if (!body) return reply;
     const { jobId, threadId } = await submit(body, request);
-    const job = await waitForEnd({ db, ownerId, jobId, signal: callers.whenGone(reply) });
+    const job = await waitForEnd({ reads, ownerId, jobId, signal: callers.whenGone(reply) });
     if (job.status === "completed") {
       const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
       return { messages, thread_id: threadId } satisfies ChatReply;
@@ -68,7 +70,7 @@ export function addRest(app: FastifyInstance, { db, ownerId, callers, tracer }: 
   app.get<{ Params: { job_id: string } }>("/api/jobs/:job_id/status", async (request, reply) => {
     const jobId = idSchema("job_id").safeParse(request.params.job_id);
     if (!jobId.success) return reply.code(404).send(NOT_FOUND);
-    return inSnakeCase(await db.call((sql) => getJobStatus(sql, { ownerId, jobId: jobId.data })));
+    return inSnakeCase(await reads.status({ ownerId, jobId: jobId.data }));
   });
 }
 

@@ -5,10 +5,8 @@ import {
   getDecisionSet,
   getDecisionVersion,
   getJob,
-  getJobStatus,
   getThread,
   listGraphs,
-  listJobs,
   listThreads,
   listWorkers,
   submitTurn,
@@ -72,13 +70,13 @@ const chat = router({
 const jobs = router({
   status: procedure
     .input(jobIdInputSchema)
-    .query(async ({ ctx, input }) => ctx.db.call((sql) => getJobStatus(sql, { ...input, ownerId: ctx.ownerId }))),
+    .query(async ({ ctx, input }) => ctx.reads.status({ ...input, ownerId: ctx.ownerId })),
   get: procedure
     .input(jobIdInputSchema)
     .query(async ({ ctx, input }) => ctx.db.call((sql) => getJob(sql, { ...input, ownerId: ctx.ownerId }))),
   list: procedure
     .input(jobListInputSchema.optional())
-    .query(async ({ ctx, input }) => ctx.db.call((sql) => listJobs(sql, { ...input, ownerId: ctx.ownerId }))),
+    .query(async ({ ctx, input }) => ctx.reads.list({ ...input, ownerId: ctx.ownerId })),
   /** A job's event log, live: each event once and in order, to the closing one. */
   events: procedure.input(jobEventsInputSchema).subscription(async function* events({ ctx, input, signal }) {
     const gone = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;

@@ -6,11 +6,13 @@ import type { Database } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobCounter } from "./job-counter.ts";
 import type { JobFeeds } from "./job-feeds.ts";
+import type { JobReads } from "./job-reads.ts";
 import { mapError } from "./map-error.ts";
 
 /** What every procedure has: the database, who asks, the request's log, and a signal that aborts when the caller leaves. */
 export interface Context {
   db: Database;
+  reads: JobReads;
   ownerId: string;
   log: FastifyBaseLogger;
   signal: AbortSignal;

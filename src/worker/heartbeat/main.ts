@@ -1,7 +1,7 @@
 /** The heartbeat's thread: extends the leases of the claims in the ledger, and renews the worker's registry entry. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
-import { claimKey, heartbeat, reportWorker } from "#queue";
+import { claimKey, heartbeat, reportWorker } from "#queue/leases";
 import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "../heart.ts";
 import { Waker } from "../waker.ts";
 import { ClaimLedger } from "./claim-ledger.ts";

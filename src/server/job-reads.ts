@@ -1,0 +1,68 @@
+import { getJobStatuses, JobNotFoundError, listJobs } from "#queue";
+import type { Database, JobKey } from "#queue";
+import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
+import { gather } from "./gather.ts";
+import type { Gathered } from "./gather.ts";
+
+/** One owner's list, as far as it is not the default. */
+export type ListQuery = JobListInput & { ownerId: string };
+
+interface SharedList {
+  list: Gathered<ListQuery, JobList>;
+  /** How many wait for it. */
+  asked: number;
+}
+
+/** The reads that pages and waiting callers repeat, shared by those that ask at the same time; never across owners. */
+export class JobReads {
+  readonly #db: Database;
+  readonly #statuses: Gathered<JobKey, JobStatusView>;
+  /** By what is asked for, so that a search through everything holds up nobody who asks for something else. */
+  readonly #lists = new Map<string, SharedList>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#statuses = gather<JobKey, JobStatusView>({
+      keyOf: ({ ownerId, jobId }) => `${jobId} ${ownerId}`,
+      read: async (keys) => {
+        const found = await db.call(async (sql) => getJobStatuses(sql, keys));
+        return found.map((status) => status ?? new JobNotFoundError());
+      },
+    });
+  }
+
+  /**
+   * Where one of the owner's jobs stands, with its reply once it has completed. It is shared: change nothing in it.
+   * @throws JobNotFoundError when the owner has no such job.
+   */
+  async status(key: JobKey): Promise<JobStatusView> {
+    return this.#statuses.load(key);
+  }
+
+  /** The owner's jobs that match, newest first, a page at a time. It is shared: change nothing in it. */
+  async list(query: ListQuery): Promise<JobList> {
+    const { ownerId, status, jobType, queue, search, cursor, limit } = query;
+    const key = JSON.stringify([ownerId, status, jobType, queue, search, cursor, limit]);
+    const shared = this.#lists.get(key) ?? this.#open(key);
+    shared.asked += 1;
+    try {
+      return await shared.list.load(query);
+    } finally {
+      shared.asked -= 1;
+      if (shared.asked === 0) this.#lists.delete(key);
+    }
+  }
+
+  #open(key: string): SharedList {
+    const shared = {
+      list: gather({
+        keyOf: () => key,
+        read: async (queries: readonly ListQuery[]) =>
+          Promise.all(queries.map(async (query) => this.#db.call(async (sql) => listJobs(sql, query)))),
+      }),
+      asked: 0,
+    };
+    this.#lists.set(key, shared);
+    return shared;
+  }
+}
