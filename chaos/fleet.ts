@@ -29,9 +29,9 @@ interface Member {
   workerId: string | undefined;
 }
 
-/** A worker works for so long before its fault points end it, in milliseconds. */
-const SHORTEST_LIFE_MS = 300;
-const LONGEST_LIFE_MS = 3_000;
+/** A worker works for so long before its fault points end it, in milliseconds of a processor. */
+const SHORTEST_LIFE_MS = 100;
+const LONGEST_LIFE_MS = 1_000;
 /** Every other worker dies at whichever of so many points has ended the fewest. */
 const RAREST = 6;
 
@@ -137,15 +137,15 @@ export class Fleet {
   }
 
   /** Points by turns and the ones that have ended the fewest workers, so that a run meets all of them. */
-  #arm(): { points: readonly FaultPoint[]; afterMs: number } {
-    if (this.#healing) return { points: [], afterMs: 0 };
+  #arm(): { points: readonly FaultPoint[]; afterCpuMs: number } {
+    if (this.#healing) return { points: [], afterCpuMs: 0 };
     const { random } = this.#options;
     this.#armed += 1;
     const byTurns = FAULT_POINTS[(this.#armed >> 1) % FAULT_POINTS.length] ?? "claimed";
     const counts = this.faults();
     const rarest = FAULT_POINTS.toSorted((one, other) => counts[one] - counts[other]).slice(0, RAREST);
-    const afterMs = SHORTEST_LIFE_MS + random.below(LONGEST_LIFE_MS - SHORTEST_LIFE_MS);
-    return { points: this.#armed % 2 === 0 ? [byTurns] : rarest, afterMs };
+    const afterCpuMs = SHORTEST_LIFE_MS + random.below(LONGEST_LIFE_MS - SHORTEST_LIFE_MS);
+    return { points: this.#armed % 2 === 0 ? [byTurns] : rarest, afterCpuMs };
   }
 
   #start(): void {

@@ -78,9 +78,10 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   const { scheduleId } = await db.transaction(async (tx) => saveSchedule(tx, { ...schedule, missedRuns: "run_once" }));
   const log = join(dataDir, "faults.log");
   writeFileSync(log, "");
-  const fleet = new Fleet({ url, workers: number("workers", 4), spares: number("spares", 3), random, log });
+  const fleet = new Fleet({ url, workers: number("workers", 6), spares: number("spares", 4), random, log });
   const enough = new AbortController();
-  const over = AbortSignal.any([AbortSignal.timeout(seconds * 1_000), enough.signal]);
+  const over = enough.signal;
+  const timer = setTimeout(() => enough.abort(), seconds * 1_000);
   const ended = new AbortController();
   const answering = answerQuestions(db, ended.signal);
   const [said] = await Promise.all([
@@ -88,6 +89,7 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
     killWorkers(db, fleet, over).then(() => enough.abort()),
     torment(fleet, over),
   ]);
+  clearTimeout(timer);
   const tormentedMs = performance.now() - begunAt;
   await insist(db, async (tx) => pauseSchedule(tx, { ownerId: OWNER_ID, scheduleId }, true));
   say(`after ${(tormentedMs / 60_000).toFixed(1)} minutes and ${fleet.deaths} deaths: nothing dies any more`);
@@ -121,16 +123,22 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   return found;
 }
 
-/** Kills workers that have turns in hand, until the signal or until enough have died, at fault points or here. */
+/** Kills workers that are in the middle of a turn, so that turns get somewhere on any machine, until the signal or until enough have died, at fault points or here. */
 async function killWorkers(db: Database, fleet: Fleet, signal: AbortSignal): Promise<void> {
+  let saidAt = performance.now();
   while (!signal.aborted && fleet.deaths < kills) {
-    await wait(200 + random.below(800), undefined, { signal }).catch(() => undefined);
+    await wait(100 + random.below(500), undefined, { signal }).catch(() => undefined);
     const busy = await insist(
       db,
       async (tx) => tx<{ worker_id: string }[]>`
-        select distinct worker_id from jobs where status = 'running' and decision_set_id is not null`,
+        select distinct worker_id from jobs where status = 'running' and decision_set_id is not null
+          and exists (select 1 from job_events where job_id = jobs.id and seq = jobs.event_seq and attempt = jobs.attempt)`,
     );
     fleet.kill(busy.map((row) => row.worker_id));
+    if (performance.now() - saidAt > 60_000) {
+      saidAt = performance.now();
+      say(`${fleet.deaths} workers have died`);
+    }
   }
 }
 
@@ -144,7 +152,7 @@ async function torment(fleet: Fleet, signal: AbortSignal): Promise<void> {
     else if (draw < 0.55) fleet.drain();
     else if (draw < 0.9) await cutConnections();
     else await crashDatabase();
-    await pause(500 + random.below(2_000));
+    await pause(1_000 + random.below(3_000));
   }
 }
 

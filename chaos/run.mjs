@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = spawnSync(process.execPath, [join(root, "src/launch/run.mjs"), "build"], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
-const { build } = await import("esbuild");
+const { build, stop } = await import("esbuild");
 const options = { absWorkingDir: root, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
 await build({
   ...options,
@@ -26,4 +26,5 @@ await build({
   minify: true,
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
+await stop();
 await import(join(root, "dist/chaos/main.js"));

@@ -9,7 +9,8 @@ import { chaosHandlers } from "./job-types.ts";
 import type { FromWorker, ToWorker } from "./fleet.ts";
 import { graphJobs } from "./graphs.ts";
 
-const tell = (message: FromWorker) => process.send?.(message);
+// Nobody may be left to hear it.
+const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
 
 // A spare waits here, loaded, until it is needed.
 await new Promise<void>((resolve) => {
