@@ -119,33 +119,41 @@ function say(stage: Stage) {
  * on all the turns before. What a node tells is told in pieces that name the node.
  */
 export function buildFanOut(stage: Stage) {
-  return new StateGraph(State)
-    .addNode("plan", async ({ turn }, config) => {
-      await stage.begin(config);
-      return { turn: turn + 1, facts: [`${turn + 1} plan`] };
-    })
-    .addNode("left", sibling(stage, "left"))
-    .addNode("right", sibling(stage, "right"))
-    .addNode("branch", branch(stage), { input: Part })
-    .addNode("inner", buildInner(stage))
-    .addNode("gather", async ({ turn, found }, config) => {
-      await stage.begin(config);
-      return { facts: [`${turn} gathered ${found.join("; ")}`] };
-    })
-    .addNode("say", say(stage))
-    .addEdge(START, "plan")
-    .addConditionalEdges(
-      "plan",
-      ({ turn, facts }) => [
-        "left",
-        "right",
-        "inner",
-        ...Array.from({ length: 2 + (turn % 2) }, (_, part) => new Send("branch", { turn, part, known: facts.length })),
-      ],
-      ["left", "right", "inner", "branch"],
-    )
-    .addEdge(["left", "right", "inner"], "gather")
-    .addEdge("branch", "gather")
-    .addEdge("gather", "say")
-    .addEdge("say", END);
+  return (
+    new StateGraph(State)
+      .addNode("plan", async ({ turn }, config) => {
+        await stage.begin(config);
+        return { turn: turn + 1, facts: [`${turn + 1} plan`] };
+      })
+      .addNode("left", sibling(stage, "left"))
+      .addNode("right", sibling(stage, "right"))
+      .addNode("branch", branch(stage), { input: Part })
+      .addNode("inner", buildInner(stage))
+      .addNode("gather", async ({ turn, found }, config) => {
+        await stage.begin(config);
+        return { facts: [`${turn} gathered ${found.join("; ")}`] };
+      })
+      .addNode("say", say(stage))
+      .addEdge(START, "plan")
+      .addConditionalEdges(
+        "plan",
+        ({ turn, facts }) => [
+          "left",
+          "right",
+          "inner",
+          ...Array.from(
+            { length: 2 + (turn % 2) },
+            (_, part) => new Send("branch", { turn, part, known: facts.length }),
+          ),
+        ],
+        ["left", "right", "inner", "branch"],
+      )
+      // No waiting edge beside a plain one: LangGraph.js 1.7 runs a node that has both again after a resume, whatever the saver.
+      .addEdge("left", "gather")
+      .addEdge("right", "gather")
+      .addEdge("inner", "gather")
+      .addEdge("branch", "gather")
+      .addEdge("gather", "say")
+      .addEdge("say", END)
+  );
 }
