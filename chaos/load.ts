@@ -4,11 +4,13 @@ import { cancel, enqueueMany, JobConflictError, redrive, submitTurn } from "#que
 import type { Database, NewJob } from "#queue";
 import { KINDS } from "./job-types.ts";
 import { insist, OWNER_ID } from "./insist.ts";
-import { GRAPH } from "./questions.ts";
+import { GRAPH_NAMES } from "./graphs.ts";
+import type { GraphName } from "./graphs.ts";
 import type { Random } from "./random.ts";
 
 export const PLACES = 3;
-const MOST_UNFINISHED = 400;
+const MOST_UNFINISHED = 150;
+const MOST_TURNS = 5;
 const PROMPTS = [
   "Detect card fraud at 2,000 transactions per second within 50 ms",
   "Make it cheaper, under $3,000 a month",
@@ -21,10 +23,8 @@ const PROMPTS = [
 /** What the database has said yes to; all of it must be found again in the end. */
 export interface Acknowledged {
   jobs: Set<string>;
-  /** By thread: its messages in submit order. */
-  turns: Map<string, { jobId: string; content: string }[]>;
-  /** Turns of the graph that asks people. */
-  asked: Set<string>;
+  /** By thread: its messages in submit order, and the graph that it talks to; null is the product's own. */
+  threads: Map<string, { graph: GraphName | null; turns: { jobId: string; content: string }[] }>;
   redriven: Map<string, number>;
   cancelled: Set<string>;
 }
@@ -33,20 +33,21 @@ export interface Acknowledged {
 export async function makeLoad(db: Database, random: Random, signal: AbortSignal): Promise<Acknowledged> {
   const said: Acknowledged = {
     jobs: new Set(),
-    turns: new Map(),
-    asked: new Set(),
+    threads: new Map(),
     redriven: new Map(),
     cancelled: new Set(),
   };
   const plainThreads = Array.from({ length: 12 }, () => randomUUID());
-  const chatThreads = Array.from({ length: 12 }, () => randomUUID());
-  const askingThreads = Array.from({ length: 12 }, () => randomUUID());
+  const chatThreads = new Map(
+    [null, ...GRAPH_NAMES].map((graph) => [graph, Array.from({ length: 12 }, () => randomUUID())]),
+  );
   while (!signal.aborted) {
     await keepUp(db, signal);
     const draw = random.next();
-    if (draw < 0.25) await submit(db, random, { said, threads: chatThreads });
-    else if (draw < 0.35) await submit(db, random, { said, threads: askingThreads, graph: GRAPH });
-    else if (draw < 0.45) await meddle(db, random, said);
+    const graph = draw < 0.15 ? null : draw < 0.25 ? "questions" : draw < 0.65 ? "fan-out" : undefined;
+    const threads = graph === undefined ? undefined : chatThreads.get(graph);
+    if (graph !== undefined && threads) await submit(db, random, { said, threads, graph });
+    else if (draw < 0.75) await meddle(db, random, said);
     else await enqueueSome(db, random, { said, threads: plainThreads });
     await wait(20 + random.below(60), undefined, { signal }).catch(() => undefined);
   }
@@ -69,7 +70,13 @@ async function keepUp(db: Database, signal: AbortSignal): Promise<void> {
 interface Target {
   said: Acknowledged;
   threads: readonly string[];
-  graph?: string;
+}
+
+interface TurnTarget {
+  said: Acknowledged;
+  /** Those that are under way; one that has had its turns is replaced. */
+  threads: string[];
+  graph: GraphName | null;
 }
 
 async function enqueueSome(db: Database, random: Random, { said, threads }: Target): Promise<void> {
@@ -99,26 +106,29 @@ async function enqueueSome(db: Database, random: Random, { said, threads }: Targ
   for (const { jobId } of added) said.jobs.add(jobId);
 }
 
-async function submit(db: Database, random: Random, { said, threads, graph }: Target): Promise<void> {
-  const threadId = random.pick(threads);
+async function submit(db: Database, random: Random, { said, threads, graph }: TurnTarget): Promise<void> {
+  const place = random.below(threads.length);
+  const threadId = threads[place] ?? randomUUID();
   const turn = {
     ownerId: OWNER_ID,
     threadId,
     content: random.pick(PROMPTS) ?? "",
-    graph,
+    graph: graph ?? undefined,
     idempotencyKey: randomUUID(),
-    maxRetries: 20,
+    maxRetries: 100,
   };
   const { jobId } = await insist(db, async (tx) => submitTurn(tx, turn));
   said.jobs.add(jobId);
-  if (graph !== undefined) said.asked.add(jobId);
-  const turns = said.turns.get(threadId ?? "") ?? [];
-  if (graph === undefined) said.turns.set(threadId ?? "", [...turns, { jobId, content: turn.content }]);
+  const thread = said.threads.get(threadId) ?? { graph, turns: [] };
+  thread.turns.push({ jobId, content: turn.content });
+  said.threads.set(threadId, thread);
+  // A conversation that grows for ever is one thread's work after the other's, and little of it at once.
+  if (thread.turns.length === MOST_TURNS) threads[place] = randomUUID();
 }
 
 /** Cancels or redrives one of the jobs, not those of conversations. */
 async function meddle(db: Database, random: Random, said: Acknowledged): Promise<void> {
-  const turns = new Set([...said.asked, ...[...said.turns.values()].flat().map((turn) => turn.jobId)]);
+  const turns = new Set([...said.threads.values()].flatMap((thread) => thread.turns.map((turn) => turn.jobId)));
   const jobId = random.pick([...said.jobs].slice(-200).filter((id) => !turns.has(id)));
   if (jobId === undefined) return;
   const verb = random.next() < 0.5 ? "cancel" : "redrive";

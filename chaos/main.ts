@@ -8,11 +8,13 @@ import { Database, migrate, startEmbeddedPostgres } from "#db";
 import type { EmbeddedPostgres } from "#db";
 import { createQueue, pauseSchedule, saveSchedule, setQueueLimits } from "#queue";
 import { offerGraphs } from "../test/offer-graphs.ts";
+import { checkGraphs } from "./check-graphs.ts";
 import { checkTables, countOutcomes } from "./check.ts";
 import { Fleet } from "./fleet.ts";
 import { insist, OWNER_ID } from "./insist.ts";
 import { makeLoad, PLACES } from "./load.ts";
-import { answerQuestions, GRAPH } from "./questions.ts";
+import { answerQuestions, GRAPH_NAMES } from "./graphs.ts";
+import { createNodeRuns } from "./node-runs.ts";
 import { Random } from "./random.ts";
 
 const LEASE_MS = 1_500;
@@ -24,23 +26,29 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     seed: { type: "string" },
     workers: { type: "string" },
-    rate: { type: "string" },
+    spares: { type: "string" },
+    kills: { type: "string" },
   },
 });
 const number = (name: keyof typeof values, fallback: number) => {
   const value = values[name] === undefined ? fallback : Number(values[name]);
-  if (Number.isFinite(value) && value >= 0) return value;
+  if (value >= 0) return value;
   process.stderr.write(`--${name} must be a number, not negative\n`);
   return process.exit(2);
 };
-const seconds = number("seconds", number("minutes", 5) * 60);
+// Until so many workers have died, or for so long.
+const kills = number("kills", Infinity);
+const seconds = number("seconds", number("minutes", values.kills === undefined ? 5 : 60) * 60);
 const seed = number("seed", Date.now() % 1_000_000);
 const random = new Random(seed);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-say(`chaos: seed ${seed}, ${seconds} s, the load is made again with --seed ${seed}`);
+say(
+  `chaos: seed ${seed}, ${seconds} s${kills < Infinity ? ` or ${kills} kills` : ""}, the load is made again with --seed ${seed}`,
+);
 const dataDir = mkdtempSync(join(tmpdir(), "threadmill-chaos-"));
 const server = await startEmbeddedPostgres({ dataDir });
+const begunAt = performance.now();
 const restarts = { database: 0, cut: 0 };
 let faults: string[] = [];
 try {
@@ -60,50 +68,89 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   const db = new Database({ url, maxConnections: 6 });
   await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
   await db.sql`create table chaos_runs (job_id uuid, attempt int, thread_id uuid, primary key (job_id, attempt))`;
-  await db.sql`create table chaos_nodes (id bigserial primary key, job_id uuid, attempt int, node text)`;
-  await offerGraphs(db.sql, [GRAPH]);
+  await createNodeRuns(db);
+  await offerGraphs(db.sql, GRAPH_NAMES);
   await createQueue(db.sql, "default");
   await db.transaction(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
   const schedule = { ownerId: OWNER_ID, name: "every second", cron: "* * * * * *", jobType: "short", payload: {} };
   const { scheduleId } = await db.transaction(async (tx) => saveSchedule(tx, { ...schedule, missedRuns: "run_once" }));
   const log = join(dataDir, "faults.log");
   writeFileSync(log, "");
-  const fleet = new Fleet({ url, workers: number("workers", 3), random, rate: number("rate", 0.003), log });
-  const over = AbortSignal.timeout(seconds * 1_000);
+  const fleet = new Fleet({ url, workers: number("workers", 6), spares: number("spares", 4), random, log });
+  const enough = new AbortController();
+  const over = enough.signal;
+  const timer = setTimeout(() => enough.abort(), seconds * 1_000);
   const ended = new AbortController();
   const answering = answerQuestions(db, ended.signal);
-  const [said] = await Promise.all([makeLoad(db, random, over), torment(fleet, over)]);
+  const [said] = await Promise.all([
+    makeLoad(db, random, over),
+    killWorkers(db, fleet, over).then(() => enough.abort()),
+    torment(fleet, over),
+  ]);
+  clearTimeout(timer);
+  const tormentedMs = performance.now() - begunAt;
   await insist(db, async (tx) => pauseSchedule(tx, { ownerId: OWNER_ID, scheduleId }, true));
+  say(`after ${(tormentedMs / 60_000).toFixed(1)} minutes and ${fleet.deaths} deaths: nothing dies any more`);
   await fleet.heal();
   const left = await quiesce(db);
   ended.abort();
   await fleet.close();
-  const outcomes = await countOutcomes(db);
-  say(
-    `load: ${JSON.stringify({ acknowledged: said.jobs.size, turns: [...said.turns.values()].flat().length, redriven: said.redriven.size, answered: await answering, ...outcomes })}`,
-  );
-  say(
-    `ended: ${JSON.stringify({ ...fleet.ends, ...restarts })}, at fault points: ${JSON.stringify(Object.fromEntries(fleet.faults()))}`,
-  );
+  say(left === 0 ? "every job has ended" : `${left} jobs have not ended`);
+  const graphs = await checkGraphs(db, said);
+  const outcomes = await countOutcomes(db, fleet.dead);
+  const report = (name: string, counts: object) => say(`${name}: ${JSON.stringify(counts)}`);
+  report("load", {
+    acknowledged: said.jobs.size,
+    redriven: said.redriven.size,
+    answered: await answering,
+    ...outcomes.jobs,
+  });
+  report("kills", {
+    ...fleet.ends,
+    deaths: fleet.deaths,
+    ...outcomes.kills,
+    minutes: (tormentedMs / 60_000).toFixed(1),
+    ...restarts,
+  });
+  report("fault points", fleet.faults());
+  report("graph runs", { ...graphs.counts, ...outcomes.nodes });
   const found =
     left > 0 ? [`every job ends with healthy workers: ${left} had not, and none ended for ${STALL_LIMIT_MS} ms`] : [];
-  found.push(...(await checkTables(db, said)));
+  found.push(...(await checkTables(db, said)), ...graphs.faults);
   await db.close();
   return found;
 }
 
-/** Ends, freezes and cuts off whatever there is, until the signal. */
+/** Kills workers that are in the middle of a turn, so that turns get somewhere on any machine, until the signal or until enough have died, at fault points or here. */
+async function killWorkers(db: Database, fleet: Fleet, signal: AbortSignal): Promise<void> {
+  let saidAt = performance.now();
+  while (!signal.aborted && fleet.deaths < kills) {
+    await wait(100 + random.below(500), undefined, { signal }).catch(() => undefined);
+    const busy = await insist(
+      db,
+      async (tx) => tx<{ worker_id: string }[]>`
+        select distinct worker_id from jobs where status = 'running' and decision_set_id is not null
+          and exists (select 1 from job_events where job_id = jobs.id and seq = jobs.event_seq and attempt = jobs.attempt)`,
+    );
+    fleet.kill(busy.map((row) => row.worker_id));
+    if (performance.now() - saidAt > 60_000) {
+      saidAt = performance.now();
+      say(`${fleet.deaths} workers have died`);
+    }
+  }
+}
+
+/** Freezes, sends away and cuts off whatever there is, until the signal. */
 async function torment(fleet: Fleet, signal: AbortSignal): Promise<void> {
   const pause = async (ms: number) => wait(ms, undefined, { signal }).catch(() => undefined);
   await pause(2_000);
   while (!signal.aborted) {
     const draw = random.next();
-    if (draw < 0.35) fleet.kill();
-    else if (draw < 0.55) await fleet.freeze(LEASE_MS + 500 + random.below(500));
-    else if (draw < 0.7) fleet.drain();
+    if (draw < 0.35) await fleet.freeze(LEASE_MS + 500 + random.below(500));
+    else if (draw < 0.55) fleet.drain();
     else if (draw < 0.9) await cutConnections();
     else await crashDatabase();
-    await pause(300 + random.below(900));
+    await pause(1_000 + random.below(3_000));
   }
 }
 

@@ -6,12 +6,28 @@ import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { mlWorkflow, saverOpener, Worker } from "#worker";
 import type { TurnJobOptions } from "#worker";
 import { chaosHandlers } from "./job-types.ts";
-import { questionsJob } from "./questions.ts";
+import type { FromWorker, ToWorker } from "./fleet.ts";
+import { graphJobs } from "./graphs.ts";
 
-/** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
+// Nobody may be left to hear it.
+const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
+
+// A spare waits here, loaded, until it is needed.
+await new Promise<void>((resolve) => {
+  process.once("message", (_message: ToWorker) => resolve());
+  process.once("SIGTERM", () => process.exit(0));
+  process.once("disconnect", () => process.exit(0));
+  tell({ type: "loaded" });
+});
+process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
+
+/**
+ * A worker as the product's, with the crash tests' job types, short leases and armed fault points. Its connections bear
+ * its id: what it stores is known as its own.
+ */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
-const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applicationName: "threadmill-worker" });
+const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applicationName: workerId });
 const turns: TurnJobOptions = {
   db,
   price: null,
@@ -21,7 +37,7 @@ const worker = new Worker({
   db,
   connection: { url, prepare: true },
   log: pino({ level: "silent" }),
-  handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), questionsJob(db, turns)],
+  handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), ...graphJobs(db, turns)],
   identity: { workerId, host: hostname(), pid: process.pid, version: "chaos" },
   concurrency: 8,
   leaseMs: 1_500,
@@ -33,7 +49,7 @@ const worker = new Worker({
   forgetThreads: pruneCheckpoints,
 });
 await worker.start();
-process.send?.({ type: "ready" });
+tell({ type: "ready", workerId });
 const listeners = [
   listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
   listen({ url, channel: CANCEL_CHANNEL, onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId) }),

@@ -1,18 +1,19 @@
 import { appendFileSync } from "node:fs";
 import { z } from "zod";
+import { FAULT_POINTS } from "./points.ts";
+import type { FaultPoint } from "./points.ts";
 
 const planSchema = z.object({
-  /** How likely a hit ends the process, 0 to 1. */
-  rate: z.number().min(0).max(1),
+  /** The points that end the process. */
+  points: z.array(z.enum(FAULT_POINTS)),
+  /** How long the process works before they do, in milliseconds of a processor: on a busy machine, too, it gets somewhere. */
+  afterCpuMs: z.number().min(0),
   /** Where each death is noted, a name a line. */
   log: z.string(),
 });
 
 const plan = readPlan();
-/** The points that this process has come by. */
-const passed = new Set<string>();
-/** How much likelier a process ends where it passes for the first time: else the points that are rarely passed never end one. */
-const FIRST_TIMES = 5;
+let firstAt: NodeJS.CpuUsage | undefined;
 
 function readPlan(): z.infer<typeof planSchema> | null {
   // oxlint-disable-next-line node/no-process-env -- not a setting of the product: only crash tests run this file
@@ -20,12 +21,13 @@ function readPlan(): z.infer<typeof planSchema> | null {
   return given === undefined ? null : planSchema.parse(JSON.parse(given));
 }
 
-/** Ends this process as `kill -9` does, now and then. */
-export function faultPoint(name: string): void {
+/** Ends this process as `kill -9` does, where it comes by one of its points once its time has come. */
+export function faultPoint(name: FaultPoint): void {
   if (plan === null) return;
-  const rate = passed.has(name) ? plan.rate : plan.rate * FIRST_TIMES;
-  passed.add(name);
-  if (Math.random() >= rate) return;
+  firstAt ??= process.cpuUsage();
+  if (!plan.points.includes(name)) return;
+  const { user, system } = process.cpuUsage(firstAt);
+  if ((user + system) / 1_000 < plan.afterCpuMs) return;
   appendFileSync(plan.log, `${name}\n`);
   process.kill(process.pid, "SIGKILL");
 }
