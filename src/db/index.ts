@@ -11,3 +11,4 @@ export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";
 export { mayNotifyWithin, notifyAfterCommit } from "./notify.ts";
 export { migrate } from "./migrate.ts";
+export { send } from "./statement.ts";

@@ -1,9 +1,11 @@
-import type { PendingQuery, Row } from "postgres";
+import text, { empty } from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
+import { send } from "#db";
 import type { Executor } from "#db";
 import { endAlone, leftOver } from "./complete.ts";
 import type { Completion, EndedRow } from "./complete.ts";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
-import { claimedColumns, takePicked, toClaimedJob } from "./claim-rows.ts";
+import { CLAIMED_COLUMNS, takePicked, toClaimedJob } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
@@ -23,7 +25,7 @@ interface Taken {
  * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
-  return toTaken(await sql<LineRow[]>`with ${lineParts(sql, options, line)} ${lineResult(sql)}`, options);
+  return toTaken(await send<LineRow[]>(sql, text`with ${lineParts(options, line)} ${lineResult()}`), options);
 }
 
 /**
@@ -35,11 +37,13 @@ export async function endAndClaimLine<T extends Completion>(
   completions: readonly T[],
   { line, ...options }: ClaimOptions & { line: Line },
 ): Promise<Taken & { left: T[] }> {
-  const ending = endAlone(sql, completions);
+  const ending = endAlone(completions);
   if (!ending) return { ...(await claimLine(sql, options, line)), left: [...completions] };
-  const rows = await sql<(LineRow & { ended: string })[]>`
-    with done as (${ending}), ${lineParts(sql, options, line)}
-    ${lineResult(sql, sql`, (select json_agg(done) from done)::text as ended`)}`;
+  const rows = await send<(LineRow & { ended: string | null })[]>(
+    sql,
+    text`with done as (${ending}), ${lineParts(options, line)}
+    ${lineResult(text`, (select json_agg(done) from done)::text as ended`)}`,
+  );
   const ended = JSON.parse(rows[0]?.ended ?? "[]") as EndedRow[];
   return { ...toTaken(rows, options), left: await leftOver(sql, completions, ended) };
 }
@@ -47,12 +51,12 @@ export async function endAndClaimLine<T extends Completion>(
 type LineRow = ClaimRow & { others: boolean };
 
 /** The parts of a statement that take jobs of a line: `claimed` has them, `state` what else there is. */
-function lineParts(sql: Executor, options: ClaimOptions, { queue, priority, ownerId }: Line): PendingQuery<Row[]> {
-  const ready = sql`status = 'queued' and hold is null`;
-  const open = sql`not paused and limits ->> 'concurrency' is null`;
-  const line = sql`(${priority}::int, ${ownerId}::text)`;
-  const order = sql`order by priority desc, owner_id desc`;
-  return sql`
+function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line): Sql {
+  const ready = text`status = 'queued' and hold is null`;
+  const open = text`not paused and limits ->> 'concurrency' is null`;
+  const line = text`(${priority}::int, ${ownerId}::text)`;
+  const order = text`order by priority desc, owner_id desc`;
+  return text`
     state as materialized (
       -- In the claim index the others stand before the line, after it, or in other queues: one look at each place. Not by
       -- exists, which drops the order and with it the index.
@@ -72,12 +76,12 @@ function lineParts(sql: Executor, options: ClaimOptions, { queue, priority, owne
       where (select alone from state) and queue = ${queue} and ${ready} and (priority, owner_id) <= ${line} and (priority, owner_id) >= ${line}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
       ${order}, seq limit ${options.limit} for update skip locked
-    ), claimed as (${takePicked(sql, options)})`;
+    ), claimed as (${takePicked(options)})`;
 }
 
-function lineResult(sql: Executor, also = sql``): PendingQuery<Row[]> {
-  return sql`
-    select not state.alone or state.lower as others, ${claimedColumns(sql)} ${also}
+function lineResult(also: Sql = empty): Sql {
+  return text`
+    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS} ${also}
     from state left join claimed on true order by claimed.seq`;
 }
 

@@ -1,11 +1,11 @@
-import type { PendingQuery, Row } from "postgres";
-import type { Executor } from "#db";
+import text from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
 import type { Budget } from "#shared/usage";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 
 /** Gives the jobs of `picked`, a list of their ids and turns, to the worker. */
-export function takePicked(sql: Executor, { workerId, leaseMs }: ClaimOptions): PendingQuery<Row[]> {
-  return sql`
+export function takePicked({ workerId, leaseMs }: ClaimOptions): Sql {
+  return text`
     update jobs set
       status = 'running',
       attempt = jobs.attempt + 1,
@@ -20,12 +20,10 @@ export function takePicked(sql: Executor, { workerId, leaseMs }: ClaimOptions): 
 }
 
 /** What a claim reads of the jobs in `claimed`; JSON comes as text, for the driver's parsers are not ours to rely on. */
-export function claimedColumns(sql: Executor): PendingQuery<Row[]> {
-  return sql`claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
+export const CLAIMED_COLUMNS = text`claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
     claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries,
     claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn,
     case when claimed.trace_context is not null then extract(epoch from claimed.claimed_at - claimed.run_at) * 1000 end::float8 as waited_ms`;
-}
 
 export interface ClaimRow {
   id: string;

@@ -1,9 +1,12 @@
 import type { PendingQuery, Row } from "postgres";
+import text from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
+import { send } from "#db";
 import type { Executor, Tx } from "#db";
 import type { Budget } from "#shared/usage";
 import { claimLine } from "./claim-line.ts";
 import type { Line } from "./claim-line.ts";
-import { claimedColumns, takePicked, toClaimedJob } from "./claim-rows.ts";
+import { CLAIMED_COLUMNS, takePicked, toClaimedJob } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
@@ -88,9 +91,8 @@ export async function claimOn(
   }
   while (claimed.more && claimed.jobs.length < options.limit) {
     const limit = options.limit - claimed.jobs.length;
-    const queues = sql`select name from queues where not paused and limits ->> 'concurrency' is null`;
     // One statement takes from one priority: where that gave all it had, the next goes on below it.
-    const level = await takeLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, queues);
+    const level = await takeLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, OPEN_QUEUES);
     claimed.jobs.push(...level.jobs);
     claimed.more = level.more;
     claimed.lastOwner = level.lastOwner;
@@ -127,7 +129,7 @@ export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimO
     const limit = Math.min(places - (running?.count ?? 0), options.limit - claimed.jobs.length);
     claimed.more ||= limit < 1;
     if (limit < 1) continue;
-    const queue = tx`select ${name}::text as name`;
+    const queue = text`select ${name}::text as name`;
     const { jobs, lastOwner, more } = await takeLevel(tx, { ...options, limit, afterOwner: claimed.lastOwner }, queue);
     claimed.jobs.push(...jobs);
     claimed.lastOwner = lastOwner;
@@ -160,11 +162,14 @@ async function lockLimitedQueues(tx: Tx): Promise<LimitedQueue[]> {
   return queues.toSorted((one, other) => other.priority - one.priority || one.lot - other.lot);
 }
 
+/** The queues without a limit of running jobs. */
+const OPEN_QUEUES = text`select name from queues where not paused and limits ->> 'concurrency' is null`;
+
 /** How many times in a row a claim passes over owners whose jobs cannot be had. */
 const MOST_SKIPS = 10;
 
 /** Takes jobs of the highest priority, also where the owners whose turn it is have none that can be had. */
-async function takeLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Claimed> {
+async function takeLevel(sql: Executor, options: ClaimOptions, queues: Sql): Promise<Claimed> {
   let { afterOwner } = options;
   const skipped = new Set<string>();
   for (;;) {
@@ -185,10 +190,10 @@ interface Level extends Claimed {
 
 /** Takes jobs of the highest priority that the given queues have ready. */
 // oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
-async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQuery<Row[]>): Promise<Level> {
+async function claimLevel(sql: Executor, options: ClaimOptions, queues: Sql): Promise<Level> {
   const { workerId, limit, afterOwner = "" } = options;
-  const ready = sql`status = 'queued' and hold is null`;
-  const rows = await sql<LevelRow[]>`
+  const ready = text`status = 'queued' and hold is null`;
+  const statement = text`
     with recursive heads as materialized (
       select open.name as queue, head.priority from (${queues}) as open
       -- Every look into jobs is the start of one ordered index scan: what is finished, held or running is not in the index.
@@ -244,8 +249,8 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
       ) as ready
       order by owners.turn
       limit ${limit}
-    ), claimed as (${takePicked(sql, options)})
-    select more.more, more.sole, more.passed, ${claimedColumns(sql)}
+    ), claimed as (${takePicked(options)})
+    select more.more, more.sole, more.passed, ${CLAIMED_COLUMNS}
     from (
       select (select count(*) from owners) > 1 or (select count(distinct priority) from heads) > 1 or exists (
         select 1 from top cross join lateral (
@@ -256,6 +261,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: PendingQ
         (select owner_id from owners where turn = ${limit}) as passed
     ) as more left join claimed on true
     order by claimed.seq`;
+  const rows = await send<LevelRow[]>(sql, statement);
   const found = rows.filter((row) => row.id !== null);
   const last = found.reduce<LevelRow | undefined>(
     (kept, row) => (kept && Number(kept.turn) >= Number(row.turn) ? kept : row),

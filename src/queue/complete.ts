@@ -1,4 +1,6 @@
-import type { PendingQuery, Row } from "postgres";
+import text from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
+import { send } from "#db";
 import type { Executor, Tx } from "#db";
 import { toStorableJson } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
@@ -48,9 +50,9 @@ export interface Completion {
  * be stored: `complete` tells which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
-  const ending = endAlone(sql, completions);
+  const ending = endAlone(completions);
   if (!ending) return [...completions];
-  const ended = await sql<EndedRow[]>`${ending}`;
+  const ended = await send<EndedRow[]>(sql, ending);
   return leftOver(sql, completions, ended);
 }
 
@@ -61,7 +63,7 @@ export interface EndedRow {
 }
 
 /** The statement that ends those that may be ended together, and returns their `EndedRow`s; null where there are none. */
-export function endAlone(sql: Executor, completions: readonly Completion[]): PendingQuery<Row[]> | null {
+export function endAlone(completions: readonly Completion[]): Sql | null {
   const alone = completions.flatMap(({ claim, result }) => {
     if (claim.threadId !== null || claim.limitKey !== null) return [];
     const json = tryJson(result ?? null);
@@ -72,7 +74,7 @@ export function endAlone(sql: Executor, completions: readonly Completion[]): Pen
   const { workerId } = first.claim;
   // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
   const same = alone.every(({ json }) => json === first.json) ? first.json : null;
-  return sql`
+  return text`
     update jobs set status = 'completed', result = coalesce(${same}::text, done.result)::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],

@@ -1,9 +1,10 @@
-import type { PendingQuery, Row } from "postgres";
-import { mayNotifyWithin } from "#db";
+import text, { join, raw } from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
+import { mayNotifyWithin, send } from "#db";
 import type { Executor } from "#db";
 import { DEFAULT_MAX_RETRIES } from "#shared/limits";
 import type { Entry } from "./enqueue-many.ts";
-import { nextHold } from "./ready.ts";
+import { NEXT_HOLD } from "./ready.ts";
 import { READY_CHANNEL } from "./wake.ts";
 
 /** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
@@ -55,32 +56,40 @@ export async function insertJobs(
   entries: readonly Entry[],
   { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
 ): Promise<Inserted> {
-  const names = sql.unsafe(NAMES.join(", "));
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   const isPlain = !givenIds && !entries.some(isKeyed);
-  const adding = sql`
+  const adding = text`
     with named as (
       insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
       where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
     ), added as (
-      insert into jobs (${names}, run_at, hold)
-      select ${names}, run_at, case when behind then 'thread'::job_hold else ${nextHold(sql)} end
+      insert into jobs (${NAMES}, run_at, hold)
+      select ${NAMES}, run_at, case when behind then 'thread'::job_hold else ${raw(NEXT_HOLD)} end
       from (
-        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(sql, entries)} as behind
-        from (${readRows(sql, entries, unfinished)}) as entry
+        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(entries)} as behind
+        from (${readRows(entries, unfinished)}) as entry
       ) as jobs
-      order by ord ${isPlain ? sql`` : sql`on conflict do nothing returning id, queue, hold`}
+      order by ord ${raw(isPlain ? "" : "on conflict do nothing returning id, queue, hold")}
     )`;
   if (isPlain) {
     const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
     const isTold = awaited.length > 0 && mayNotifyWithin(sql);
-    await sql`${adding} select ${isTold ? sql`pg_notify(${READY_CHANNEL}, queue) from unnest(${awaited}::text[]) as queue` : sql`1`}`;
+    const telling = isTold
+      ? text`select pg_notify(${READY_CHANNEL}, queue) from unnest(${awaited}::text[]) as queue`
+      : text`select 1`;
+    await send(sql, text`${adding} ${telling}`);
     return { ids: null, queues: isTold ? [] : awaited };
   }
-  const added = await sql<{ id: string; queue: string; hold: string | null }[]>`${adding} select * from added`;
+  const added = await send<AddedRow[]>(sql, text`${adding} select * from added`);
   // Those held for a time wake the workers as well: one may be due before they would look again.
   const awaited = added.filter((row) => row.hold === null || row.hold === "time");
   return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
+}
+
+interface AddedRow {
+  id: string;
+  queue: string;
+  hold: string | null;
 }
 
 /** Whether a worker has to look at a job that depends on nothing stored: now, or because it is held for a time. */
@@ -90,7 +99,11 @@ function isAwaited({ after, limitKey, delayMs, runAt }: Entry, unfinished: Reado
 }
 
 /** The columns of `jobs` that are taken from the rows as they are. */
-const NAMES = COLUMNS.map((column) => column.name).filter((name) => name !== "delay_ms" && name !== "due_at");
+const NAMES = raw(
+  COLUMNS.map((column) => column.name)
+    .filter((name) => name !== "delay_ms" && name !== "due_at")
+    .join(", "),
+);
 
 /** Whether a job's place depends on what is stored, so that it may not be stored. */
 export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
@@ -98,39 +111,30 @@ export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Ent
 }
 
 /** Whether a job stands behind another of its thread, stored or in the batch. */
-function behind(sql: Executor, entries: readonly Entry[]): PendingQuery<Row[]> {
-  if (entries.every((entry) => (entry.threadId ?? null) === null)) return sql`false`;
-  return sql`thread_id is not null and (
+function behind(entries: readonly Entry[]): Sql {
+  if (entries.every((entry) => (entry.threadId ?? null) === null)) return text`false`;
+  return text`thread_id is not null and (
     row_number() over (partition by thread_id order by ord) > 1
     or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
   )`;
 }
 
-interface Selected {
-  name: PendingQuery<Row[]>;
-  select: PendingQuery<Row[]>;
-  /** The array that the column's values come from; null where there is one value for all. */
-  list: PendingQuery<Row[]> | null;
-}
-
 /** The jobs as a query's rows. What is the same for all of them, which is most, is sent once: the rest as arrays. */
-function readRows(sql: Executor, entries: readonly Entry[], unfinished: ReadonlySet<string>): PendingQuery<Row[]> {
-  const raw = (text: string) => sql`${sql.unsafe(text)}`;
-  const columns = COLUMNS.map((column): Selected => {
-    const valueOf = (entry: Entry) => column.of(entry, unfinished) ?? null;
+function readRows(entries: readonly Entry[], unfinished: ReadonlySet<string>): Sql {
+  const selected: Sql[] = [];
+  const lists: Sql[] = [];
+  const names: Sql[] = [];
+  for (const { name, type, of } of COLUMNS) {
+    const valueOf = (entry: Entry) => of(entry, unfinished) ?? null;
     const same = entries[0] ? valueOf(entries[0]) : null;
-    const isList = column.name === "id" || entries.some((entry) => valueOf(entry) !== same);
-    const isText = column.type === "jsonb" || column.type === "timestamptz";
-    const sent = raw(isText ? "text" : column.type);
-    const type = raw(column.type);
-    const name = raw(column.name);
-    return isList
-      ? { select: sql`${name}::${type}`, list: sql`${entries.map(valueOf) as (string | number)[]}::${sent}[]`, name }
-      : { select: sql`${same}::${sent}::${type} as ${name}`, list: null, name };
-  });
-  const lists = columns.flatMap(({ list, name }) => (list === null ? [] : [{ list, name }]));
-  const join = (parts: PendingQuery<Row[]>[]) => parts.reduce((joined, part) => sql`${joined}, ${part}`);
-  return sql`
-    select ord, ${join(columns.map((column) => column.select))}
-    from unnest(${join(lists.map((one) => one.list))}) with ordinality as list (${join(lists.map((one) => one.name))}, ord)`;
+    const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
+    if (name === "id" || entries.some((entry) => valueOf(entry) !== same)) {
+      selected.push(raw(`${name}::${type}`));
+      lists.push(text`${entries.map(valueOf)}${raw(`::${sent}[]`)}`);
+      names.push(raw(name));
+    } else {
+      selected.push(text`${same}${raw(`::${sent}::${type} as ${name}`)}`);
+    }
+  }
+  return text`select ord, ${join(selected)} from unnest(${join(lists)}) with ordinality as list (${join(names)}, ord)`;
 }

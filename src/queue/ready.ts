@@ -8,12 +8,15 @@ import { notifyReady } from "./wake.ts";
  * place first, which `admit` gives it.
  */
 export function nextHold(sql: Executor): PendingQuery<Row[]> {
-  return sql`case
+  return sql`${sql.unsafe(NEXT_HOLD)}`;
+}
+
+/** The same as text. */
+export const NEXT_HOLD = `case
     when jobs.pending_dependencies > 0 then 'dependency'::job_hold
     when jobs.run_at > clock_timestamp() then 'time'::job_hold
     when jobs.limit_key is not null then 'limit'::job_hold
   end`;
-}
 
 /** A job whose hold was worked out anew. */
 export interface Readied {

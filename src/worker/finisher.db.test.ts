@@ -21,10 +21,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   await db.sql`truncate jobs, queues, workers cascade`;
 });
-afterEach(async () => {
+const stop = async () => {
   await worker?.stop(0);
   worker = undefined;
-});
+};
+afterEach(stop);
 afterAll(async () => {
   await db.close();
   await drop();
@@ -76,6 +77,7 @@ test("a worker of one place completes a job and claims the next in one statement
   expect(done).toHaveLength(20);
   // One for each job, and what starting takes and looking for what is due.
   expect(counted.calls).toBeLessThan(32);
+  await stop();
   await counted.close();
 });
 
@@ -97,5 +99,6 @@ test("where the answer to a completion and claim is lost, the job stays complete
   expect(lost).toBeGreaterThan(0);
   expect(runs.toSorted()).toEqual(ids.toSorted());
   expect(lines.filter((line) => line.includes("given back"))).toHaveLength(1);
+  await stop();
   await lossy.close();
 });
