@@ -33,7 +33,7 @@ export class Claimer implements Successor {
   /** Whether queues with a limit may have ready jobs. */
   #limited = false;
   #yielding = false;
-  /** Whether the last claim got all that it asked for. */
+  /** Whether the last claim got all that it asked for, or could not ask. */
   #filled = false;
   /** Whether a claim may have been made whose answer was lost. */
   #doubtful = false;
@@ -42,6 +42,14 @@ export class Claimer implements Successor {
   constructor(options: ClaimerOptions) {
     this.#options = options;
     this.db = options.db.apart();
+  }
+
+  /**
+   * Whether a place that has become free may be filled, as far as one can know: a claim that left places free has taken
+   * all there was, and what comes after it is told of.
+   */
+  get expectsMore(): boolean {
+    return this.#filled || this.#limited || this.#doubtful;
   }
 
   /** Makes known that queues with a limit may have ready jobs. */
@@ -53,7 +61,10 @@ export class Claimer implements Successor {
   async fill(): Promise<{ count: number; more: boolean }> {
     if (this.#doubtful) await this.giveBackUnknown();
     const limit = this.#free();
-    if (limit < 1) return { count: 0, more: false };
+    if (limit < 1) {
+      this.#filled = true;
+      return { count: 0, more: false };
+    }
     this.#asked += limit;
     try {
       return await this.#claim(limit);

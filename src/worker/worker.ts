@@ -230,12 +230,13 @@ export class Worker {
     if (this.#environment.logs) log().info("job started");
     const onRan = () => {
       this.#busy -= 1;
-      this.#claiming.wake();
+      if (this.#claimer.expectsMore) this.#claiming.wake();
     };
     const run = { job, stop, log, onRan };
     await (span ? followAttempt(span, async () => runJob(run, this.#environment)) : runJob(run, this.#environment));
     this.#runs.delete(key);
     this.#heart?.drop(key);
+    // Its end may have readied others, such as the next of its thread; behind a pooler no notice of that is heard.
     this.#claiming.wake();
   }
 
