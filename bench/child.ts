@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { PRODUCT_FLAGS } from "./product.ts";
 
 interface Pending {
   resolve: (value: unknown) => void;
@@ -8,6 +9,11 @@ interface Pending {
 
 /** What a child answers, or tells of itself. */
 export type FromChild = { id: number; value?: unknown; error?: string } | { event: unknown };
+
+/** Whether the process runs Threadmill, which then runs as the product does; the others run as Node.js does. */
+function isOwn(settings: unknown): boolean {
+  return typeof settings === "object" && settings !== null && "name" in settings && settings.name === "threadmill";
+}
 
 /** A process of the benchmark's own, whose methods are called over IPC. */
 export class Child {
@@ -23,6 +29,7 @@ export class Child {
     this.#process = fork(new URL(`${module}.js`, import.meta.url), [JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
+      execArgv: isOwn(settings) ? PRODUCT_FLAGS : [],
     });
     this.#process.on("message", (message: FromChild) => this.#hear(message));
     this.#process.once("exit", (code, signal) => {

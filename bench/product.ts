@@ -1,6 +1,9 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 
+/** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
+export const PRODUCT_FLAGS = ["--max-semi-space-size=8"];
+
 /** One of the product's own processes, as `npm start` runs it. */
 export interface ProductProcess {
   pid: number;
@@ -15,6 +18,7 @@ export async function startProduct(
   const child = fork(new URL(`../${name}/main.js`, import.meta.url), [], {
     env: { PATH: process.env["PATH"], LOG_LEVEL: "silent", ...settings },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
+    execArgv: PRODUCT_FLAGS,
   });
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
