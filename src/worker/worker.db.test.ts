@@ -332,6 +332,23 @@ test("the database may go while a job runs: its end is written when it is back, 
   await proxy.close();
 });
 
+test("a worker that starts while the database is away runs jobs when it is there", async () => {
+  const proxy = await startCuttableProxy(url);
+  await proxy.cut();
+  const away = new Database({ url: proxy.url, deadlineMs: 1_000 });
+  const soon = { poll: { minMs: 50, maxMs: 200 }, heartbeatMs: 200 };
+  const worker = await run(async () => ({}), { db: away, url: proxy.url, ...soon });
+  const jobId = await add();
+  await proxy.restore();
+  await reaches(jobId, "completed");
+  await expect
+    .poll(async () => (await listWorkers(db.sql)).map((one) => one.workerId), { timeout: 10_000 })
+    .toEqual([worker.workerId]);
+  await stop(worker);
+  await away.close();
+  await proxy.close();
+});
+
 test("every line of a job's log carries the job, its thread, its attempt and the worker", async () => {
   const jobId = await add({ threadId: "018f0000-0000-7000-8000-000000000001" });
   const worker = await run(async ({ log }) => {
