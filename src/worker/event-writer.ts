@@ -1,6 +1,7 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { appendEvents, LeaseLostError } from "#queue";
+import { appendEvents, DatabaseUnavailableError, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database, NewEvent } from "#queue";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
@@ -8,11 +9,14 @@ import { storable } from "./storable.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
 const SPACING_MS = 40;
+const RESEND_MS = 500;
 
 export interface EventWriterOptions {
   db: Database;
   job: ClaimedJob;
   log: Logger;
+  /** How long what is left at the end is worth sending again, in milliseconds. */
+  leaseMs: number;
   /** Called when a write showed that the attempt no longer owns its job. */
   onLost: (error: LeaseLostError) => void;
 }
@@ -76,13 +80,21 @@ export class EventWriter {
     this.add("usage", usage);
   }
 
-  /** Writes what is left; call it before the attempt is settled, whose closing event comes after all others. */
+  /**
+   * Writes what is left; call it before the attempt is settled, whose closing event comes after all others. While the
+   * database is away it is sent again, for as long as the lease can hold: the end of an attempt waits for its log.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#writing) await this.#writing;
-    if (this.#sending || this.#waiting.length > 0) await this.#write();
+    const lastTry = performance.now() + this.#options.leaseMs;
+    while (this.#sending || this.#waiting.length > 0) {
+      const isAway = await this.#write();
+      if (this.#sending && !(isAway && performance.now() < lastTry)) return;
+      if (this.#sending) await wait(RESEND_MS);
+    }
   }
 
   /** What cannot be stored must not keep the rest from being written. */
@@ -100,14 +112,15 @@ export class EventWriter {
     const delayMs = Math.max(0, this.#wroteAt + SPACING_MS - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#writing = this.#write().finally(() => {
+      this.#writing = this.#write().then(() => {
         this.#writing = undefined;
         if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
       });
     }, delayMs);
   }
 
-  async #write(): Promise<void> {
+  /** Never throws; true where the database was away, so that the same is to be sent again. */
+  async #write(): Promise<boolean> {
     const { db, job, log, onLost } = this.#options;
     // A batch that may have been written is sent again as it was: the log's number tells whether it had been.
     this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress, usage: this.#usage };
@@ -129,7 +142,9 @@ export class EventWriter {
       } else {
         log.debug({ err: describeError(error) }, "events were not written; they will be with the next");
       }
+      return error instanceof DatabaseUnavailableError;
     }
+    return false;
   }
 }
 

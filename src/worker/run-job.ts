@@ -143,20 +143,21 @@ function checkResult(run: RunResult): RunResult {
 /** What a run tells of itself; made only once it does. */
 class Teller {
   readonly #run: Run;
-  readonly #db: Database;
+  readonly #environment: RunEnvironment;
   #events: EventWriter | undefined;
   #purse: Purse | undefined;
   #closed = false;
 
-  constructor(run: Run, { db }: RunEnvironment) {
+  constructor(run: Run, environment: RunEnvironment) {
     this.#run = run;
-    this.#db = db;
+    this.#environment = environment;
   }
 
   get events(): EventWriter {
     if (!this.#events) {
       const { job, log, stop } = this.#run;
-      this.#events = new EventWriter({ db: this.#db, job, log: log(), onLost: (error) => stop.abort(error) });
+      const { db, leaseMs } = this.#environment;
+      this.#events = new EventWriter({ db, job, log: log(), leaseMs, onLost: (error) => stop.abort(error) });
       if (this.#closed) void this.#events.close();
     }
     return this.#events;
@@ -164,7 +165,12 @@ class Teller {
 
   get purse(): Purse {
     const { job, stop } = this.#run;
-    this.#purse ??= new Purse({ db: this.#db, job, events: this.events, onExceeded: (error) => stop.abort(error) });
+    this.#purse ??= new Purse({
+      db: this.#environment.db,
+      job,
+      events: this.events,
+      onExceeded: (error) => stop.abort(error),
+    });
     return this.#purse;
   }
 

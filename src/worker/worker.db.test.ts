@@ -302,17 +302,18 @@ test("two workers never run one job twice", async () => {
   expect([...runs.values()]).toEqual(jobs.map(() => 1));
 });
 
-test("the database may go while a job runs: its end is written when it is back, and new jobs run again", async () => {
+test("the database may go while a job runs: its log and its end are written when it is back, and new jobs run again", async () => {
   const proxy = await startCuttableProxy(url);
   const away = new Database({ url: proxy.url, deadlineMs: 1_000 });
   const started = deferred();
   const goOn = deferred();
   let runs = 0;
   const worker = await run(
-    async () => {
+    async ({ emit }) => {
       runs += 1;
       started.resolve();
       await goOn.promise;
+      emit("note", "the last");
       return { result: "kept" };
     },
     { db: away, url: proxy.url, poll: { minMs: 50, maxMs: 200 } },
@@ -324,7 +325,9 @@ test("the database may go while a job runs: its end is written when it is back, 
   await expect.poll(() => worker.lines.join(""), { timeout: 10_000 }).toContain("cannot be reached");
   expect((await read(jobId)).status).toBe("running");
   await proxy.restore();
-  expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0, result: "kept" });
+  const job = await reaches(jobId, "completed");
+  expect(job).toMatchObject({ attempt: 1, retryCount: 0, result: "kept" });
+  expect(job.events.map((event) => event.type)).toEqual(["started", "note", "completed"]);
   await reaches(await add(), "completed");
   expect(runs).toBe(2);
   await stop(worker);
