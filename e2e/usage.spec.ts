@@ -48,6 +48,7 @@ test("a job that used no model shows neither", async ({ page }) => {
     .getByRole("table", { name: "Jobs" })
     .getByRole("row")
     .filter({ hasText: jobId.slice(-8) });
+  await expect(row).toBeVisible();
   const head = page.getByRole("columnheader");
   for (const name of ["Tokens", "Cost"]) {
     const column = (await head.allTextContents()).indexOf(name);

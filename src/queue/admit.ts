@@ -19,6 +19,8 @@ interface Account {
  */
 export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<void> {
   if (limitKey === null) return;
+  // Before the look: what `admitSoon` asks for after it must not be taken for done.
+  await tx`update limit_keys set admit_at = null where queue = ${queue} and key = ${limitKey} and admit_at is not null`;
   const [account] = await tx<Account[]>`
     select (limits #>> '{perKey,concurrency}')::int as places, (limits #>> '{perKey,rate,limit}')::int as rate_limit,
       (limits #>> '{perKey,rate,perMs}')::float8 as per_ms,
@@ -42,10 +44,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
       order by priority desc, seq limit ${limit}
     ) returning id`;
   if (admitted.length > 0) await notifyReady(tx, queue);
-  if (intervalMs === null || perMs === null) {
-    await tx`update limit_keys set admit_at = null where queue = ${queue} and key = ${limitKey} and admit_at is not null`;
-    return;
-  }
+  if (intervalMs === null || perMs === null) return;
   // Where time, not places, keeps the rest waiting, the clock lets the next one in.
   const newAheadMs = aheadMs + admitted.length * intervalMs;
   const waitMs = allowed <= free ? Math.max(0, newAheadMs + intervalMs - perMs) : null;
@@ -55,7 +54,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
       case when ${waitMs !== null} and exists (
         select 1 from jobs where queue = ${queue} and limit_key = ${limitKey} and status = 'queued' and hold = 'limit'
       ) then clock_timestamp() + make_interval(secs => ${(waitMs ?? 0) / 1000}::float8) end)
-    on conflict (queue, key) do update set arrival_at = excluded.arrival_at, admit_at = excluded.admit_at`;
+    on conflict (queue, key) do update set arrival_at = excluded.arrival_at, admit_at = least(limit_keys.admit_at, excluded.admit_at)`;
 }
 
 /** Has the keys let in at the workers' next look, where their locks cannot be taken now; wakes a worker for it. */

@@ -6,6 +6,7 @@ import {
   cancel,
   claim,
   claimLimited,
+  complete,
   createQueue,
   findDueKeys,
   InvalidQueueError,
@@ -54,6 +55,35 @@ test("a queue runs at most as many jobs as its limit, however many claim at once
   expect(await takeLimited()).toHaveLength(2);
   await limit({});
   expect(await queue.take(50)).toHaveLength(24);
+});
+
+test("a job that comes to wait for its key while another of it ends is let in", async () => {
+  await limit({ perKey: { concurrency: 1 } });
+  const first = await queue.add({ limitKey: "k" });
+  const before = await queue.add();
+  const next = await queue.add({ limitKey: "k", after: [before.jobId] });
+  const claims = await queue.take(2);
+  const claimOf = ({ jobId }: { jobId: string }) => claims.find((one) => one.jobId === jobId)!;
+  await queue.db.sql`
+    insert into limit_keys (queue, key, admit_at) values ('default', 'k', clock_timestamp())
+    on conflict (queue, key) do update set admit_at = excluded.admit_at`;
+  const asked = deferred();
+  const commits = deferred();
+  // What the next waited for has ended, so that it waits for its key; nobody sees that yet.
+  const readying = queue.db.transaction(async (tx) => {
+    await complete(tx, claimOf(before));
+    asked.resolve();
+    await commits.promise;
+  });
+  await asked.promise;
+  const ending = queue.finish(claimOf(first));
+  await expect
+    .poll(async () => (await queue.db.sql`select from pg_locks where not granted`).length, { timeout: 10_000 })
+    .toBeGreaterThan(0);
+  commits.resolve();
+  await Promise.all([readying, ending]);
+  await letIn();
+  expect((await queue.take(1)).map((job) => job.jobId)).toEqual([next.jobId]);
 });
 
 test("a key runs at most as many jobs as its queue allows, and does not hold up the others", async () => {

@@ -86,15 +86,15 @@ export class Finisher {
     const along = successor?.reserve(batch.length);
     if (!successor || !along) return this.#db.call((sql) => completeMany(sql, batch));
     const sentMs = Date.now();
-    try {
-      const { left, ...claimed } = await successor.db.call((sql) => completeAndClaim(sql, batch, along));
-      faultPoint("completed and claimed");
-      successor.take(claimed, { along, sentMs });
-      return left;
-    } catch (error) {
-      successor.fail(along);
-      throw error;
-    }
+    const { left, ...claimed } = await successor.db
+      .call((sql) => completeAndClaim(sql, batch, along))
+      .catch((error: unknown) => {
+        successor.fail(along);
+        throw error;
+      });
+    faultPoint("completed and claimed");
+    successor.take(claimed, { along, sentMs });
+    return left;
   }
 
   async #finishAlone({ claim, result, resolve, reject }: Waiting): Promise<void> {
