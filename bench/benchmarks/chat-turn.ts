@@ -5,7 +5,7 @@ import { startProduct } from "../product.ts";
 import { inTurn } from "../rounds.ts";
 import { median, percentile } from "../statistics.ts";
 
-const WARM_UP = 50;
+const WARM_UP = 200;
 
 /**
  * A chat turn from submitting it to reading its reply, through the product's own worker, against calling the same graph
