@@ -63,8 +63,13 @@ test.each<[string, string, string, object]>([
   await lastSeen(ago, state, "gone");
   const jobId = await add("graph:gone");
   await turns.startWorker([handler("old")]);
-  await expect.poll(async () => (await read(jobId)).attempts.length, { timeout: 15_000 }).toBeGreaterThan(0);
-  expect(await read(jobId)).toMatchObject(ended);
+  // A job that was given back may be claimed again at any time: what it must reach is being queued after an attempt.
+  const attempted = {
+    attempts: expect.arrayContaining([expect.objectContaining({ outcome: expect.any(String) as string })]) as unknown,
+  };
+  await expect
+    .poll(async () => read(jobId), { timeout: 15_000, interval: 20 })
+    .toMatchObject({ ...ended, ...attempted });
 });
 
 test("a type that others could not load is run nowhere", async () => {
