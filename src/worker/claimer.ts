@@ -57,13 +57,13 @@ export class Claimer implements Successor {
     this.#limited = true;
   }
 
-  /** Claims and starts jobs for the places that are free; gives how many, and whether more may be had at once. */
-  async fill(): Promise<{ count: number; more: boolean }> {
+  /** Claims and starts jobs for the places that are free; true when more may be had at once. */
+  async fill(): Promise<boolean> {
     if (this.#doubtful) await this.giveBackUnknown();
     const limit = this.#free();
     if (limit < 1) {
       this.#filled = true;
-      return { count: 0, more: false };
+      return false;
     }
     this.#asked += limit;
     try {
@@ -122,7 +122,7 @@ export class Claimer implements Successor {
     return this.#options.places() - this.#asked;
   }
 
-  async #claim(limit: number): Promise<{ count: number; more: boolean }> {
+  async #claim(limit: number): Promise<boolean> {
     let left = limit;
     if (this.#limited) {
       // Where both have jobs of the same priority, they take turns: neither keeps the other waiting.
@@ -139,7 +139,7 @@ export class Claimer implements Successor {
       ({ more } = claimed);
     }
     if (this.#limited && left > 0) left -= await this.#claimLimited(left);
-    return { count: limit - left, more: left < limit && left > 0 && (more || this.#limited) };
+    return left < limit && left > 0 && (more || this.#limited);
   }
 
   /** Claims jobs of queues with a limit; remembers whether there may be more, now or once a place is free. */

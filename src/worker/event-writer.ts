@@ -1,15 +1,14 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { appendEvents, DatabaseUnavailableError, LeaseLostError } from "#queue";
+import { appendEvents, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database, NewEvent } from "#queue";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
+import { persist } from "./persist.ts";
 import { storable } from "./storable.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
 const SPACING_MS = 40;
-const RESEND_MS = 500;
 
 export interface EventWriterOptions {
   db: Database;
@@ -89,11 +88,10 @@ export class EventWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#writing) await this.#writing;
-    const lastTry = performance.now() + this.#options.leaseMs;
-    while (this.#sending || this.#waiting.length > 0) {
-      const isAway = await this.#write();
-      if (this.#sending && !(isAway && performance.now() < lastTry)) return;
-      if (this.#sending) await wait(RESEND_MS);
+    try {
+      while (this.#sending || this.#waiting.length > 0) await persist(async () => this.#send(), this.#options.leaseMs);
+    } catch (error) {
+      this.#miss(error);
     }
   }
 
@@ -112,39 +110,37 @@ export class EventWriter {
     const delayMs = Math.max(0, this.#wroteAt + SPACING_MS - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#writing = this.#write().then(() => {
+      const writing = this.#send().catch((error: unknown) => this.#miss(error));
+      this.#writing = writing.then(() => {
         this.#writing = undefined;
         if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
       });
     }, delayMs);
   }
 
-  /** Never throws; true where the database was away, so that the same is to be sent again. */
-  async #write(): Promise<boolean> {
-    const { db, job, log, onLost } = this.#options;
+  async #send(): Promise<void> {
+    const { db, job } = this.#options;
     // A batch that may have been written is sent again as it was: the log's number tells whether it had been.
     this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress, usage: this.#usage };
     const { events, progress, usage } = this.#sending;
     this.#wroteAt = performance.now();
-    try {
-      faultPoint("before events");
-      this.#after = await db.call(async (sql) =>
-        appendEvents(sql, job, { events, progress, usage, after: this.#after }),
-      );
+    faultPoint("before events");
+    this.#after = await db.call(async (sql) => appendEvents(sql, job, { events, progress, usage, after: this.#after }));
+    this.#sending = undefined;
+    faultPoint("events written");
+  }
+
+  /** Keeps what could not be written for the next time, or for none when the lease is lost. */
+  #miss(error: unknown): void {
+    const { log, onLost } = this.#options;
+    if (error instanceof LeaseLostError) {
+      this.#closed = true;
       this.#sending = undefined;
-      faultPoint("events written");
-    } catch (error) {
-      if (error instanceof LeaseLostError) {
-        this.#closed = true;
-        this.#sending = undefined;
-        this.#waiting = [];
-        onLost(error);
-      } else {
-        log.debug({ err: describeError(error) }, "events were not written; they will be with the next");
-      }
-      return error instanceof DatabaseUnavailableError;
+      this.#waiting = [];
+      onLost(error);
+    } else {
+      log.debug({ err: describeError(error) }, "events were not written; they will be with the next");
     }
-    return false;
   }
 }
 

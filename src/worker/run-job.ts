@@ -1,4 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
@@ -16,6 +15,7 @@ import {
 } from "./errors.ts";
 import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
+import { persist } from "./persist.ts";
 import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
@@ -255,19 +255,4 @@ async function settleError(
   ];
   log().warn({ err: described }, said);
   return status === "cancelled" ? CANCELLED : { outcome, error, willRetry: status === "queued" };
-}
-
-const RESEND_MS = 500;
-
-/** Sends a settling write until the database takes it or the lease cannot hold any longer; sending again is safe, for the fence lets it in once. */
-async function persist<T>(work: () => Promise<T>, leaseMs: number): Promise<T> {
-  const lastTry = performance.now() + leaseMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof DatabaseUnavailableError) || performance.now() > lastTry) throw error;
-      await wait(RESEND_MS);
-    }
-  }
 }

@@ -177,7 +177,7 @@ export class Worker {
       if (this.#stopping) return;
       const seen = this.#claiming.count;
       try {
-        if ((await this.#claimer.fill()).more) continue;
+        if (await this.#claimer.fill()) continue;
       } catch (error) {
         await this.#recover(error);
         continue;
