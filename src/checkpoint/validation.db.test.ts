@@ -23,7 +23,10 @@ const initializer = {
     await drop();
   },
   async createCheckpointer() {
-    await db.sql`truncate langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes`;
+    // Sent again where it deadlocks: the saver before may still be writing what it gathered.
+    await db.call(
+      async (sql) => sql`truncate langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes`,
+    );
     return new FencedSaver({ call: async (work) => db.call(work), fence: null });
   },
 };
