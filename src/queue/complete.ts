@@ -79,8 +79,8 @@ export function endAlone(completions: readonly Completion[]): Sql | null {
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
       ${same === null ? alone.map(({ json }) => json) : []}::text[]) as done (id, attempt, result)
-    -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
-    where jobs.id = done.id and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
+    -- any, as in claim-rows.ts, and coalesce: so that each job is looked up by its id, never all running ones for each of them.
+    where jobs.id = any(array[done.id]) and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
     returning jobs.id, jobs.attempt, jobs.event_seq`;
 }

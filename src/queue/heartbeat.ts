@@ -21,8 +21,8 @@ export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], lea
     from unnest(${claims.map((claim) => claim.jobId)}::uuid[], ${claims.map((claim) => claim.attempt)}::int[],
       ${claims.map((claim) => claim.workerId)}::text[], ${claims.map((claim) => claim.maxAgeMs ?? NEVER_MS)}::float8[])
       as mine (id, attempt, worker_id, max_age_ms)
-    -- coalesce: so that each job is looked up by its id, never all running ones for each of them.
-    where jobs.id = mine.id and jobs.attempt = mine.attempt and jobs.worker_id = mine.worker_id
+    -- any, as in claim-rows.ts, and coalesce: so that each job is looked up by its id, never all running ones for each of them.
+    where jobs.id = any(array[mine.id]) and jobs.attempt = mine.attempt and jobs.worker_id = mine.worker_id
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp()
       and jobs.claimed_at + make_interval(secs => mine.max_age_ms / 1000) > clock_timestamp()
     returning jobs.id, jobs.attempt, jobs.cancel_requested_at is not null as cancelled`;
