@@ -19,12 +19,21 @@ export interface HttpLoad {
   /** How long, or how many; one of them. */
   seconds?: number;
   amount?: number;
+  /** How many all connections together send in a second; as many as are answered unless given. */
+  perSecond?: number;
 }
 
 const TIMEOUT_SECONDS = 60;
 
-/** Sends the requests in turn over so many connections, each sending the next when it has its answer. */
-export async function loadHttp({ origin, requests, connections, seconds, amount }: HttpLoad): Promise<HttpSample> {
+/** Sends the requests in turn over so many connections, each sending the next when it has its answer, or at a pace. */
+export async function loadHttp({
+  origin,
+  requests,
+  connections,
+  seconds,
+  amount,
+  perSecond,
+}: HttpLoad): Promise<HttpSample> {
   const times: number[] = [];
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const options = {
@@ -34,6 +43,7 @@ export async function loadHttp({ origin, requests, connections, seconds, amount 
       timeout: TIMEOUT_SECONDS,
       ...(seconds !== undefined && { duration: seconds }),
       ...(amount !== undefined && { amount }),
+      ...(perSecond !== undefined && { overallRate: perSecond }),
     };
     const run = autocannon(options, (error: Error | null, ended) => (error ? reject(error) : resolve(ended)));
     run.on("response", (...[, , , responseMs]) => times.push(responseMs));

@@ -25,13 +25,17 @@ export type FromWorker = { type: "loaded" } | { type: "ready"; workerId: string 
 interface Member {
   child: ChildProcess;
   state: "loading" | "spare" | "beginning" | "active" | "ending";
+  /** Whether it sleeps now, and whether it ever did. */
   frozen: boolean;
+  slept: boolean;
   workerId: string | undefined;
 }
 
 /** A worker works for so long before its fault points end it, in milliseconds of a processor. */
 const SHORTEST_LIFE_MS = 100;
 const LONGEST_LIFE_MS = 1_000;
+/** How long one that has slept is left alone. */
+const AWAKE_MS = 1_000;
 /** Every other worker dies at whichever of so many points has ended the fewest. */
 const RAREST = 6;
 
@@ -80,9 +84,14 @@ export class Fleet {
     const member = this.#pick();
     if (!member?.child.kill("SIGSTOP")) return;
     member.frozen = true;
+    member.slept = true;
     this.ends.frozen += 1;
     await wait(ms);
     member.child.kill("SIGCONT");
+    // It is to find out what it has lost before anything else happens to it.
+    setTimeout(() => {
+      member.frozen = false;
+    }, AWAKE_MS).unref();
   }
 
   /** From now on nothing dies of itself: all workers are replaced by healthy ones; resolves when these have begun. */
@@ -119,8 +128,8 @@ export class Fleet {
     return this.#options.random.pick(this.#in("active").filter((member) => !member.frozen && fits(member)));
   }
 
-  #bury({ frozen, workerId }: Member): void {
-    if (!frozen && workerId !== undefined) this.dead.push(workerId);
+  #bury({ slept, workerId }: Member): void {
+    if (!slept && workerId !== undefined) this.dead.push(workerId);
   }
 
   /** Lets spares begin where workers are missing, and starts processes where spares are. */
@@ -155,7 +164,7 @@ export class Fleet {
       env: { ...process.env, DATABASE_URL: url, FAULT_PLAN: JSON.stringify({ ...this.#arm(), log }) },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const member: Member = { child, state: "loading", frozen: false, workerId: undefined };
+    const member: Member = { child, state: "loading", frozen: false, slept: false, workerId: undefined };
     this.#members.add(member);
     child.on("message", (message: FromWorker) => {
       if (member.state === "ending") return;

@@ -27,7 +27,7 @@ process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
  */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
-const db = new Database({ url, maxConnections: 8, avoidTableScans: true, applicationName: workerId });
+const db = new Database({ url, maxConnections: 3, avoidTableScans: true, applicationName: workerId });
 const turns: TurnJobOptions = {
   db,
   price: null,

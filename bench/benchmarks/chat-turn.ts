@@ -16,6 +16,8 @@ export const chatTurn: Benchmark = {
   async run(stage) {
     const settings = { turns: stage.quick ? 200 : 1_000, inFlight: 10, rounds: stage.quick ? 2 : 3 };
     const { rounds, ...load } = settings;
+    // What one person waits for on a machine that is not busy.
+    const alone = { turns: load.turns / 10, inFlight: 1 };
     const { url, drop } = await stage.room("threadmill");
     const worker = await startProduct("worker", { DATABASE_URL: url, WORKER_CONCURRENCY: String(load.inFlight) });
     const child = new Child("chat-child", { url });
@@ -26,6 +28,8 @@ export const chatTurn: Benchmark = {
         {
           threadmill: async () => child.call<number[]>("submit", load),
           direct: async () => child.call<number[]>("call", load),
+          alone: async () => child.call<number[]>("submit", alone),
+          directAlone: async () => child.call<number[]>("call", alone),
         },
         rounds,
         (name, times) =>
@@ -52,6 +56,13 @@ export const chatTurn: Benchmark = {
             value: p99("threadmill") - p99("direct"),
             unit: "ms",
             target: atMost(25),
+          },
+          { key: "chat_alone_p50_ms", says: "chat turn p50, one at a time", value: p50("alone"), unit: "ms" },
+          {
+            key: "chat_alone_overhead_p50_ms",
+            says: "chat turn p50, one at a time, more than direct",
+            value: p50("alone") - p50("directAlone"),
+            unit: "ms",
           },
         ],
       };

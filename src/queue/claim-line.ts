@@ -5,7 +5,7 @@ import type { Executor } from "#db";
 import { endAlone, leftOver } from "./complete.ts";
 import type { Completion, EndedRow } from "./complete.ts";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
-import { CLAIMED_COLUMNS, takePicked, toClaimedJob } from "./claim-rows.ts";
+import { CLAIMED_COLUMNS, takePicked, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
@@ -15,9 +15,11 @@ export interface Line {
   ownerId: string;
 }
 
-interface Taken {
+/** What was taken of a line; as in `Claimed`. */
+export interface Taken {
   jobs: ClaimedJob[];
   more: boolean;
+  unflushed: boolean;
 }
 
 /**
@@ -25,7 +27,8 @@ interface Taken {
  * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
-  return toTaken(await send<LineRow[]>(sql, text`with ${lineParts(options, line)} ${lineResult()}`), options);
+  const rows = await send<LineRow[]>(sql, text`with ${lineParts(options, line, UNFLUSHED)} ${lineResult()}`);
+  return { ...toTaken(rows, options), unflushed: rows.some((row) => row.id !== null) };
 }
 
 /**
@@ -45,13 +48,13 @@ export async function endAndClaimLine<T extends Completion>(
     ${lineResult(text`, (select json_agg(done) from done)::text as ended`)}`,
   );
   const ended = JSON.parse(rows[0]?.ended ?? "[]") as EndedRow[];
-  return { ...toTaken(rows, options), left: await leftOver(sql, completions, ended) };
+  return { ...toTaken(rows, options), unflushed: false, left: await leftOver(sql, completions, ended) };
 }
 
 type LineRow = ClaimRow & { others: boolean };
 
 /** The parts of a statement that take jobs of a line: `claimed` has them, `state` what else there is. */
-function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line): Sql {
+function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line, also: Sql = empty): Sql {
   const ready = text`status = 'queued' and hold is null`;
   const open = text`not paused and limits ->> 'concurrency' is null`;
   const line = text`(${priority}::int, ${ownerId}::text)`;
@@ -66,7 +69,7 @@ function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line): S
         and not exists (
           select 1 from queues where name <> ${queue} and ${open}
             and (select priority from jobs where queue = queues.name and ${ready} ${order} limit 1) is not null
-        ) as alone
+        ) as alone ${also}
       from (select (
         select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) < ${line} ${order} limit 1
       ) as priority) as next
@@ -85,7 +88,7 @@ function lineResult(also: Sql = empty): Sql {
     from state left join claimed on true order by claimed.seq`;
 }
 
-function toTaken(rows: readonly LineRow[], { workerId, limit }: ClaimOptions): Taken {
+function toTaken(rows: readonly LineRow[], { workerId, limit }: ClaimOptions): Omit<Taken, "unflushed"> {
   const found = rows.filter((row) => row.id !== null);
   return {
     jobs: found.map((row) => toClaimedJob(row, workerId)),

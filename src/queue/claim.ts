@@ -5,8 +5,8 @@ import { send } from "#db";
 import type { Executor, Tx } from "#db";
 import type { Budget } from "#shared/usage";
 import { claimLine } from "./claim-line.ts";
-import type { Line } from "./claim-line.ts";
-import { CLAIMED_COLUMNS, takePicked, toClaimedJob } from "./claim-rows.ts";
+import type { Line, Taken } from "./claim-line.ts";
+import { CLAIMED_COLUMNS, takePicked, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
@@ -61,12 +61,15 @@ export interface Claimed {
   lastOwner: string | undefined;
   /** The line that all ready jobs stand in but those of lower priority; undefined where there are several. Hand it on too. */
   line: Line | undefined;
+  /** Whether it committed without a flush, so that `flushClaims` has to follow. */
+  unflushed: boolean;
 }
 
 /**
  * Takes ready jobs that no other worker holds: higher priority first; within a priority the owners in turn, so that a
  * flood of one does not keep the others waiting; each owner's older first. Empty when none is ready.
  * Safe to send again: a claim whose answer was lost is found by `releaseOrphans`, or by `reap` when its lease expires.
+ * Commits without waiting for the disk, so that it must be all that its transaction does, and `flushClaims` follows.
  */
 export async function claim(sql: Executor, options: ClaimOptions): Promise<Claimed> {
   const { line } = options;
@@ -74,16 +77,13 @@ export async function claim(sql: Executor, options: ClaimOptions): Promise<Claim
 }
 
 /** Goes on claiming after what was taken from the line that `options` name. */
-export async function claimOn(
-  sql: Executor,
-  options: ClaimOptions,
-  first: { jobs: ClaimedJob[]; more: boolean } | undefined,
-): Promise<Claimed> {
+export async function claimOn(sql: Executor, options: ClaimOptions, first: Taken | undefined): Promise<Claimed> {
   const claimed: Claimed = {
     jobs: first?.jobs ?? [],
     more: first?.more ?? true,
     lastOwner: options.afterOwner,
     line: undefined,
+    unflushed: first?.unflushed ?? false,
   };
   if (options.line && claimed.jobs.length > 0) {
     claimed.line = options.line;
@@ -97,6 +97,7 @@ export async function claimOn(
     claimed.more = level.more;
     claimed.lastOwner = level.lastOwner;
     claimed.line = level.line;
+    claimed.unflushed ||= level.unflushed;
     if (level.jobs.length === 0) break;
   }
   return claimed;
@@ -116,7 +117,13 @@ export interface LimitedClaimOptions extends ClaimOptions {
  * as well where ready jobs wait for the place of a running one.
  */
 export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimOptions): Promise<Claimed> {
-  const claimed: Claimed = { jobs: [], more: false, lastOwner: options.afterOwner, line: undefined };
+  const claimed: Claimed = {
+    jobs: [],
+    more: false,
+    lastOwner: options.afterOwner,
+    line: undefined,
+    unflushed: false,
+  };
   for (const { name, places, priority, rival } of await lockLimitedQueues(tx)) {
     const behind = rival !== null && (priority < rival || (priority === rival && yields === "equal"));
     if (yields !== undefined && behind) {
@@ -134,6 +141,7 @@ export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimO
     claimed.jobs.push(...jobs);
     claimed.lastOwner = lastOwner;
     claimed.more ||= more;
+    claimed.unflushed ||= jobs.length > 0;
   }
   return claimed;
 }
@@ -258,7 +266,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: Sql): Pr
         ) as lower
       ) or (select count(*) from picked) = ${limit} as more,
         (select count(*) from owners) = 1 and (select count(*) from heads) = 1 as sole,
-        (select owner_id from owners where turn = ${limit}) as passed
+        (select owner_id from owners where turn = ${limit}) as passed ${UNFLUSHED}
     ) as more left join claimed on true
     order by claimed.seq`;
   const rows = await send<LevelRow[]>(sql, statement);
@@ -272,6 +280,7 @@ async function claimLevel(sql: Executor, options: ClaimOptions, queues: Sql): Pr
     more: rows[0]?.more ?? false,
     passed: rows[0]?.passed ?? null,
     lastOwner: last?.owner_id ?? options.afterOwner,
+    unflushed: found.length > 0,
     line: last && rows[0]?.sole ? { queue: last.queue, priority: last.priority, ownerId: last.owner_id } : undefined,
   };
 }

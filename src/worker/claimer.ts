@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { claim, claimLimited, releaseOrphans } from "#queue";
+import { claim, claimLimited, flushClaims, releaseOrphans } from "#queue";
 import type { Claim, Claimed, ClaimedJob, Database, Line } from "#queue";
 import type { ClaimAlong, Successor } from "./finisher.ts";
 
@@ -150,16 +150,23 @@ export class Claimer implements Successor {
     faultPoint("claimed of a limit");
     this.#limited = claimed.more;
     this.#lastOwner = claimed.lastOwner;
-    this.#options.launch(claimed.jobs, sentMs);
+    this.#start(claimed, sentMs);
     return claimed.jobs.length;
   }
 
   /** Starts what was claimed from the lines, and remembers what it says of those. */
-  #adopt({ jobs, line, lastOwner }: Claimed, { limit, sentMs }: { limit: number; sentMs: number }): void {
-    this.#line = line ?? (jobs.length === 0 ? this.#line : undefined);
-    this.#lastOwner = lastOwner;
-    this.#filled = jobs.length === limit;
+  #adopt(claimed: Claimed, { limit, sentMs }: { limit: number; sentMs: number }): void {
+    this.#line = claimed.line ?? (claimed.jobs.length === 0 ? this.#line : undefined);
+    this.#lastOwner = claimed.lastOwner;
+    this.#filled = claimed.jobs.length === limit;
+    this.#start(claimed, sentMs);
+  }
+
+  /** Starts jobs, and sends their claim to the disk before any of them can have had an answer to anything. */
+  #start({ jobs, unflushed }: Claimed, sentMs: number): void {
     this.#options.launch(jobs, sentMs);
+    // A database that cannot be reached has flushed it, or forgotten it: then the next heartbeat finds the lease gone.
+    if (unflushed) void this.db.call(flushClaims).catch(() => undefined);
   }
 
   #claimOptions(limit: number) {

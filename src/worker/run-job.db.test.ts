@@ -305,3 +305,35 @@ test("a run that lost its lease is aborted and writes nothing, though it goes on
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
   expect((await read(jobId)).events.filter((event) => event.type === "progress")).toEqual([]);
 });
+
+test("a claim that a crashed database forgot and gives again to the same worker is given back, and the run that had it ended", async () => {
+  const started = deferred();
+  const reason = deferred<unknown>();
+  const goOn = deferred();
+  const attempts: number[] = [];
+  const jobId = await add();
+  await run(
+    [
+      handler(async ({ job: { attempt }, signal }) => {
+        attempts.push(attempt);
+        if (attempts.length > 1) return { result: attempt };
+        signal.addEventListener("abort", () => reason.resolve(signal.reason));
+        started.resolve();
+        await goOn.promise;
+        return { result: "too late" };
+      }),
+    ],
+    { poll: { minMs: 50, maxMs: 100 } },
+  );
+  await started.promise;
+  // As the job was before it was claimed.
+  await db.sql`
+    update jobs set status = 'queued', attempt = 0, worker_id = null, last_worker_id = null, lease_expires_at = null,
+      claimed_at = null, started_at = null where id = ${jobId}`;
+  expect(await reason.promise).toBeInstanceOf(LeaseLostError);
+  const job = await reaches(jobId, "completed");
+  goOn.resolve();
+  expect(attempts).toEqual([1, 2]);
+  expect(job).toMatchObject({ result: 2, retryCount: 0 });
+  expect(job.attempts.map((one) => one.outcome)).toEqual(["released", "completed"]);
+});

@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import { claimKey, LeaseLostError } from "#queue";
+import { claimKey, LeaseLostError, release } from "#queue";
 import type { ClaimedJob, Database, Offer, RetryPolicy, Tx } from "#queue";
 import type { Span, Tracer } from "#tracing";
 import { Claimer } from "./claimer.ts";
@@ -209,9 +209,10 @@ export class Worker {
   /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970. */
   #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
     if (jobs.length > 0) this.#idleLooks = 0;
+    const fresh = jobs.filter((job) => !this.#refuse(job));
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
-    const claims = jobs.map((job) => ({ job, key: claimKey(job) }));
+    const claims = fresh.map((job) => ({ job, key: claimKey(job) }));
     // All of them before any handler runs, for the first may keep the event loop busy.
     for (const { job, key } of claims) {
       const { jobId, attempt } = job;
@@ -223,6 +224,22 @@ export class Worker {
       const span = tracer && openAttempt(tracer, job, claimSentMs);
       this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
     }
+  }
+
+  /**
+   * A database that crashed may have forgotten a claim, and give this worker the same attempt once more. Then the run
+   * that is under way has lost its lease, and the attempt is given back: two runs would bear the same token.
+   */
+  #refuse(job: ClaimedJob): boolean {
+    const key = claimKey(job);
+    if (!this.#runs.has(key)) return false;
+    this.#stopRuns([key], () => new LeaseLostError(job.jobId, job.attempt));
+    const { db, log } = this.#options;
+    const reason = "The database had forgotten the claim";
+    db.transaction(async (tx) => release(tx, job, { reason })).catch((error: unknown) =>
+      log.warn({ jobId: job.jobId, err: describeError(error) }, "could not give a job back; its lease will expire"),
+    );
+    return true;
   }
 
   async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {

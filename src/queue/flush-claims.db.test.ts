@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Database, migrate, startEmbeddedPostgres } from "#db";
+import type { EmbeddedPostgres } from "#db";
+import { claim, completeAndClaim, createQueue, enqueueMany, flushClaims, getJob } from "./index.ts";
+
+const ownerId = "local";
+const taking = { workerId: "w", limit: 1, leaseMs: 30_000 };
+const dataDir = mkdtempSync(join(tmpdir(), "threadmill-flush-"));
+let server: EmbeddedPostgres;
+let db: Database;
+
+beforeAll(async () => {
+  server = await startEmbeddedPostgres({ dataDir });
+  await migrate({ url: server.url });
+  db = new Database({ url: server.url });
+  await createQueue(db.sql, "default");
+});
+afterAll(async () => {
+  await db.close();
+  await server.stop(0);
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+const readWriter = async () =>
+  db.call(async (sql) => {
+    const rows = await sql<{ pid: number }[]>`select pid from pg_stat_activity where backend_type = 'walwriter'`;
+    return rows[0]?.pid ?? 0;
+  });
+
+/** Keeps what is not flushed out of the disk; ending the writer makes the server lose its memory and recover. */
+async function stopWriter(): Promise<() => Promise<void>> {
+  const pid = await readWriter();
+  expect(pid).toBeGreaterThan(1);
+  process.kill(pid, "SIGSTOP");
+  return async () => {
+    process.kill(pid, "SIGKILL");
+    const isBack = async () => ![0, pid].includes(await readWriter().catch(() => 0));
+    await expect.poll(isBack, { timeout: 30_000, interval: 50 }).toBe(true);
+  };
+}
+
+test("a database that crashes keeps what was acknowledged, forgets a claim that was not flushed, and none that was", async () => {
+  const add = async () =>
+    db.transaction(async (tx) =>
+      enqueueMany(
+        tx,
+        Array.from({ length: 3 }, () => ({ ownerId, jobType: "t", payload: {} })),
+      ),
+    );
+  const added = await add();
+  const read = async () =>
+    Promise.all(
+      added.map(async ({ jobId }) => {
+        const { status, attempt } = await db.call(async (sql) => getJob(sql, { ownerId, jobId }));
+        return `${status} ${attempt}`;
+      }),
+    );
+  // The first look goes by all lines, those after it by the one there is.
+  const first = await claim(db.sql, taking);
+  expect(first).toMatchObject({ unflushed: true, jobs: [{ jobId: added[0]?.jobId }] });
+  await flushClaims(db.sql);
+
+  let crash = await stopWriter();
+  const second = await claim(db.sql, { ...taking, line: first.line });
+  expect(second).toMatchObject({ unflushed: true, jobs: [{ jobId: added[1]?.jobId, attempt: 1 }] });
+  await crash();
+  expect(await read()).toEqual(["running 1", "queued 0", "queued 0"]);
+
+  crash = await stopWriter();
+  const again = await claim(db.sql, { ...taking, line: first.line });
+  expect(again.jobs).toMatchObject([{ jobId: added[1]?.jobId, attempt: 1 }]);
+  await flushClaims(db.sql);
+  await crash();
+  expect(await read()).toEqual(["running 1", "running 1", "queued 0"]);
+
+  crash = await stopWriter();
+  const ended = first.jobs.map((job) => ({ claim: job, result: null }));
+  const both = await completeAndClaim(db.sql, ended, { ...taking, line: again.line! });
+  expect(both).toMatchObject({ unflushed: false, left: [], jobs: [{ jobId: added[2]?.jobId }] });
+  await crash();
+  expect(await read()).toEqual(["completed 1", "running 1", "running 1"]);
+});
