@@ -11,6 +11,7 @@ import type { Random } from "./random.ts";
 export const PLACES = 3;
 const MOST_UNFINISHED = 150;
 const MOST_TURNS = 5;
+const ENDLESS = 1_000_000;
 const PROMPTS = [
   "Detect card fraud at 2,000 transactions per second within 50 ms",
   "Make it cheaper, under $3,000 a month",
@@ -117,7 +118,12 @@ async function submit(db: Database, random: Random, { said, threads, graph }: Tu
     idempotencyKey: randomUUID(),
     maxRetries: 100,
   };
-  const { jobId } = await insist(db, async (tx) => submitTurn(tx, turn));
+  const { jobId } = await insist(db, async (tx) => {
+    const submitted = await submitTurn(tx, turn);
+    // However often it is hit: what a turn would have said that failed for good is missing in all that come after it.
+    await tx`update jobs set max_retries = ${ENDLESS} where id = ${submitted.jobId}`;
+    return submitted;
+  });
   said.jobs.add(jobId);
   const thread = said.threads.get(threadId) ?? { graph, turns: [] };
   thread.turns.push({ jobId, content: turn.content });

@@ -39,7 +39,7 @@ const worker = new Worker({
   log: pino({ level: "silent" }),
   handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), ...graphJobs(db, turns)],
   identity: { workerId, host: hostname(), pid: process.pid, version: "chaos" },
-  concurrency: 8,
+  concurrency: 4,
   leaseMs: 1_500,
   heartbeatMs: 300,
   poll: { minMs: 50, maxMs: 500 },

@@ -18,7 +18,9 @@ export function takePicked({ workerId, leaseMs }: ClaimOptions): Sql {
     -- Of one element, not equal: where the planner takes the table for empty, as it does when it was vacuumed before it
     -- was filled, it would as soon walk the whole primary key, in the order of a merge.
     from picked where jobs.id = any(array[picked.id])
-    returning jobs.*, picked.turn`;
+    returning jobs.id, jobs.owner_id, jobs.thread_id, jobs.limit_key, jobs.decision_set_id, jobs.job_type, jobs.queue, jobs.priority,
+      jobs.payload, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.timeout_ms, jobs.budget, jobs.event_seq, jobs.trace_context,
+      jobs.claimed_at, jobs.run_at, jobs.seq, picked.turn`;
 }
 
 /**
