@@ -24,20 +24,33 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+interface Writer {
+  pid: number;
+  /** Whether it waits for work, and so holds nothing that others wait for. */
+  idle: boolean;
+}
+
 const readWriter = async () =>
   db.call(async (sql) => {
-    const rows = await sql<{ pid: number }[]>`select pid from pg_stat_activity where backend_type = 'walwriter'`;
-    return rows[0]?.pid ?? 0;
+    const rows = await sql<Writer[]>`
+      select pid, coalesce(wait_event = 'WalWriterMain', false) as idle from pg_stat_activity where backend_type = 'walwriter'`;
+    return rows[0] ?? { pid: 0, idle: false };
   });
 
 /** Keeps what is not flushed out of the disk; ending the writer makes the server lose its memory and recover. */
 async function stopWriter(): Promise<() => Promise<void>> {
-  const pid = await readWriter();
+  const { pid } = await readWriter();
   expect(pid).toBeGreaterThan(1);
-  process.kill(pid, "SIGSTOP");
+  const isStopped = async () => {
+    process.kill(pid, "SIGSTOP");
+    const { idle } = await readWriter();
+    if (!idle) process.kill(pid, "SIGCONT");
+    return idle;
+  };
+  await expect.poll(isStopped, { timeout: 30_000, interval: 20 }).toBe(true);
   return async () => {
     process.kill(pid, "SIGKILL");
-    const isBack = async () => ![0, pid].includes(await readWriter().catch(() => 0));
+    const isBack = async () => ![0, pid].includes((await readWriter().catch(() => ({ pid: 0 }))).pid);
     await expect.poll(isBack, { timeout: 30_000, interval: 50 }).toBe(true);
   };
 }
@@ -82,4 +95,4 @@ test("a database that crashes keeps what was acknowledged, forgets a claim that 
   expect(both).toMatchObject({ unflushed: false, left: [], jobs: [{ jobId: added[2]?.jobId }] });
   await crash();
   expect(await read()).toEqual(["completed 1", "running 1", "running 1"]);
-});
+}, 90_000);
