@@ -116,7 +116,6 @@ async function submit(db: Database, random: Random, { said, threads, graph }: Tu
     content: random.pick(PROMPTS) ?? "",
     graph: graph ?? undefined,
     idempotencyKey: randomUUID(),
-    maxRetries: 100,
   };
   const { jobId } = await insist(db, async (tx) => {
     const submitted = await submitTurn(tx, turn);

@@ -28,7 +28,8 @@ export interface Taken {
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
   const rows = await send<LineRow[]>(sql, text`with ${lineParts(options, line, UNFLUSHED)} ${lineResult()}`);
-  return { ...toTaken(rows, options), unflushed: rows.some((row) => row.id !== null) };
+  const taken = toTaken(rows, options);
+  return { ...taken, unflushed: taken.jobs.length > 0 };
 }
 
 /**

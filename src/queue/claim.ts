@@ -137,11 +137,15 @@ export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimO
     claimed.more ||= limit < 1;
     if (limit < 1) continue;
     const queue = text`select ${name}::text as name`;
-    const { jobs, lastOwner, more } = await takeLevel(tx, { ...options, limit, afterOwner: claimed.lastOwner }, queue);
+    const { jobs, lastOwner, more, unflushed } = await takeLevel(
+      tx,
+      { ...options, limit, afterOwner: claimed.lastOwner },
+      queue,
+    );
     claimed.jobs.push(...jobs);
     claimed.lastOwner = lastOwner;
     claimed.more ||= more;
-    claimed.unflushed ||= jobs.length > 0;
+    claimed.unflushed ||= unflushed;
   }
   return claimed;
 }

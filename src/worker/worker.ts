@@ -112,7 +112,7 @@ export class Worker {
       settings: { ...connection, leaseMs, heartbeatMs, report: await enterRegistry(this.#options) },
       mostClaims: 2 * concurrency,
       log,
-      onLost: (keys) => this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt)),
+      onLost: (keys) => this.#loseRuns(keys),
       onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
     });
     await this.#heart.ready;
@@ -168,6 +168,10 @@ export class Worker {
     }
   }
 
+  #loseRuns(keys: readonly string[]): void {
+    this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt));
+  }
+
   async #claimLoop(): Promise<void> {
     while (!this.#stopping) {
       // The handlers that end in one turn of the event loop free their places together.
@@ -209,7 +213,7 @@ export class Worker {
   /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970. */
   #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
     if (jobs.length > 0) this.#idleLooks = 0;
-    const fresh = jobs.filter((job) => !this.#refuse(job));
+    const fresh = jobs.filter((job) => !this.#giveBackHeld(job));
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
     const claims = fresh.map((job) => ({ job, key: claimKey(job) }));
@@ -230,10 +234,10 @@ export class Worker {
    * A database that crashed may have forgotten a claim, and give this worker the same attempt once more. Then the run
    * that is under way has lost its lease, and the attempt is given back: two runs would bear the same token.
    */
-  #refuse(job: ClaimedJob): boolean {
+  #giveBackHeld(job: ClaimedJob): boolean {
     const key = claimKey(job);
     if (!this.#runs.has(key)) return false;
-    this.#stopRuns([key], () => new LeaseLostError(job.jobId, job.attempt));
+    this.#loseRuns([key]);
     const { db, log } = this.#options;
     const reason = "The database had forgotten the claim";
     db.transaction(async (tx) => release(tx, job, { reason })).catch((error: unknown) =>
