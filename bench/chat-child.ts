@@ -2,7 +2,7 @@ import { MemorySaver } from "@langchain/langgraph";
 import { v7 as uuidv7 } from "uuid";
 import { Database, listen } from "#db";
 import { buildMlWorkflow } from "#graph";
-import { EVENTS_CHANNEL, getJobStatus, submitTurn } from "#queue";
+import { EVENTS_CHANNEL, getJobStatus, readNotice, submitTurn } from "#queue";
 import { givenSettings, serve } from "./serve.ts";
 
 /*
@@ -22,7 +22,14 @@ const db = new Database({ url, maxConnections: 10 });
 const heard = new Set<string>();
 const waiting = new Map<string, () => void>();
 const hear = (jobId: string) => (waiting.has(jobId) ? waiting.get(jobId)?.() : heard.add(jobId));
-const listener = listen({ url, channel: EVENTS_CHANNEL, onSignal: (jobId) => jobId !== undefined && hear(jobId) });
+const listener = listen({
+  url,
+  channel: EVENTS_CHANNEL,
+  onSignal: (payload) => {
+    const notice = payload === undefined ? undefined : readNotice(payload);
+    if (notice?.changed) hear(notice.jobId);
+  },
+});
 
 async function submitAndWait(): Promise<void> {
   const { jobId } = await db.transaction(async (tx) => submitTurn(tx, { ownerId: OWNER_ID, content: CONTENT }));

@@ -8,7 +8,7 @@ import type { Executor } from "./client.ts";
  */
 export function send<T extends readonly object[] = Row[]>(
   sql: Executor,
-  { text, values }: Sql,
+  { text, values }: Pick<Sql, "text" | "values">,
 ): PendingQuery<T & Row[]> {
   return sql.unsafe<T & Row[]>(text, values as never[], { prepare: true });
 }

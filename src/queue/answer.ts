@@ -5,7 +5,7 @@ import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./
 import { lockJob } from "./lock-job.ts";
 import type { JobKey, LockedJob } from "./lock-job.ts";
 import { readyAnswered } from "./park.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyChanged } from "./wake.ts";
 
 export interface Answer extends JobKey {
   /** The interrupt that is answered; absent where `answers` holds the answers of several by their ids. */
@@ -57,7 +57,7 @@ export async function goOn(
     insert into job_events (job_id, seq, attempt, type, data)
     select id, event_seq, attempt, 'answered', ${JSON.stringify(answered)}::text::jsonb from job`;
   await readyAnswered(tx, job.jobId);
-  await notifyEvents(tx, { ...job, eventSeq: 1 });
+  await notifyChanged(tx, { ...job, eventSeq: 1 });
 }
 
 function readAnswers(interruptId: string | undefined, answers: unknown): Map<string, unknown> {

@@ -49,6 +49,6 @@ export async function appendEvents(sql: Executor, claim: Claim, append: Append):
     const added = await sql`select 1 from jobs where ${holdsLease(sql, claim)} and event_seq = ${last}`;
     if (added.length === 0) throw new LeaseLostError(claim.jobId, claim.attempt);
   }
-  await notifyEvents(sql, { ...claim, eventSeq: last });
+  await notifyEvents(sql, claim.jobId);
   return last;
 }

@@ -9,7 +9,7 @@ import { lockJob } from "./lock-job.ts";
 import type { JobKey } from "./lock-job.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyCancel, notifyEvents } from "./wake.ts";
+import { notifyCancel, notifyChanged } from "./wake.ts";
 
 /**
  * Cancels a job: at once when it is queued or waiting; a running one is asked to stop, which its worker does within a
@@ -32,7 +32,7 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
       completed_at = clock_timestamp()
     where id = ${job.jobId}`;
   if (job.threadId !== null) await passOnBranch(tx, job.jobId);
-  await notifyEvents(tx, job);
+  await notifyChanged(tx, job);
   await passOn(tx, { ...job, threadId: job.hold === "thread" ? null : job.threadId });
   if (job.hasDependents) await settleDependents(tx, job.jobId, "cancelled");
   return "cancelled";
@@ -73,7 +73,7 @@ export async function settleCancelled(tx: Tx, claim: Claim): Promise<void> {
     if (await settledBefore(tx, claim, "cancelled")) return;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
-  await notifyEvents(tx, { ...claim, eventSeq: ended.event_seq });
+  await notifyChanged(tx, { ...claim, eventSeq: ended.event_seq });
   await passOn(tx, claim);
   if (ended.has_dependents) await settleDependents(tx, claim.jobId, "cancelled");
 }

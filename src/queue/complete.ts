@@ -9,7 +9,7 @@ import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyChanged } from "./wake.ts";
 
 /**
  * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
@@ -32,7 +32,7 @@ export async function complete(tx: Tx, claim: Claim, result: unknown = null): Pr
     if (await settledBefore(tx, claim, "completed")) return false;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
-  await notifyEvents(tx, { ...claim, eventSeq: ended.event_seq });
+  await notifyChanged(tx, { ...claim, eventSeq: ended.event_seq });
   await passOn(tx, claim);
   if (ended.has_dependents) await settleDependents(tx, claim.jobId, "completed");
   return true;
@@ -91,7 +91,7 @@ export async function leftOver<T extends Completion>(
   completions: readonly T[],
   ended: readonly EndedRow[],
 ): Promise<T[]> {
-  for (const row of ended) await notifyEvents(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
+  for (const row of ended) await notifyChanged(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
   if (ended.length === completions.length) return [];
   const keys = new Set(ended.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !keys.has(`${claim.jobId}:${claim.attempt}`));

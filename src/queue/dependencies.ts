@@ -4,7 +4,7 @@ import { InvalidJobError } from "./errors.ts";
 import { lockAll } from "./locks.ts";
 import { admitSoon } from "./admit.ts";
 import { announce, nextHold, readyNextInThread } from "./ready.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyChanged } from "./wake.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
@@ -82,7 +82,7 @@ export async function settleDependents(
     await releaseDependents(tx, ended);
     for (const job of failed) {
       if (job.was_head) await readyNextInThread(tx, job.thread_id);
-      await notifyEvents(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
+      await notifyChanged(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
     }
     // One that was queued again by hand may have had a place.
     await admitSoon(

@@ -4,7 +4,7 @@ import { goOn } from "./answer.ts";
 import { settleDependents } from "./dependencies.ts";
 import { lockJob } from "./lock-job.ts";
 import { passOn } from "./ready.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyChanged } from "./wake.ts";
 
 /**
  * The condition on a question and its job that something is to be done once its deadline has passed. What fails a job is
@@ -54,7 +54,7 @@ async function expire(tx: Tx, key: { jobId: string; ownerId: string }): Promise<
     returning has_dependents`;
   if (failed.count === 0) return 0;
   await tx`delete from job_interrupts where job_id = ${jobId} and answered_at is null`;
-  await notifyEvents(tx, job);
+  await notifyChanged(tx, job);
   await passOn(tx, job);
   if (failed[0]?.has_dependents) await settleDependents(tx, jobId, "failed");
   return 1;

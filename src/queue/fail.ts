@@ -8,7 +8,7 @@ import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { announce, passOn } from "./ready.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyChanged } from "./wake.ts";
 
 export interface RetryPolicy {
   /** The delay before the first retry, before jitter, in milliseconds; 0 retries at once. */
@@ -83,7 +83,7 @@ export async function settleFailure(
     )
     select status, hold, has_dependents, event_seq from settled`;
   if (!row) return undefined;
-  await notifyEvents(tx, { ...claim, eventSeq: row.event_seq });
+  await notifyChanged(tx, { ...claim, eventSeq: row.event_seq });
   if (row.status === "queued") {
     await announce(tx, [{ queue: claim.queue, limit_key: claim.limitKey, hold: row.hold }]);
     // The job keeps its thread's head while it waits, but not its place under a limit.

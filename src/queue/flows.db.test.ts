@@ -155,12 +155,12 @@ test("the readers of a dependent hear that it failed with its job", async () => 
   const listener = listen({
     url: queue.url,
     channel: EVENTS_CHANNEL,
-    onSignal: (jobId) => (jobId === undefined ? listening.resolve() : void heard.push(jobId)),
+    onSignal: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
   });
   await listening.promise;
   await queue.addMany([{ jobId: id(1) }, { jobId: id(2), after: [id(1)], threadId: id(100) }]);
   await stop(id(1));
-  await expect.poll(() => heard).toContain(id(2));
+  await expect.poll(() => heard).toContain(`${id(2)} changed`);
   await listener.stop();
 });
 

@@ -79,6 +79,6 @@ export {
 export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
-export { CANCEL_CHANNEL, EVENTS_CHANNEL, READY_CHANNEL } from "./wake.ts";
+export { CANCEL_CHANNEL, EVENTS_CHANNEL, READY_CHANNEL, readNotice } from "./wake.ts";
 export { DatabaseUnavailableError } from "#db";
 export type { Database, Executor, Tx } from "#db";

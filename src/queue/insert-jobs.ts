@@ -1,5 +1,3 @@
-import text, { join, raw } from "sql-template-tag";
-import type { Sql } from "sql-template-tag";
 import { mayNotifyWithin, send } from "#db";
 import type { Executor } from "#db";
 import { DEFAULT_MAX_RETRIES } from "#shared/limits";
@@ -57,33 +55,23 @@ export async function insertJobs(
   { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
 ): Promise<Inserted> {
   const queues = [...new Set(entries.map((entry) => entry.queue))];
-  const isPlain = !givenIds && !entries.some(isKeyed);
-  const adding = text`
-    with named as (
-      insert into queues (name) select wanted.name from unnest(${queues}::text[]) as wanted (name)
-      where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
-    ), added as (
-      insert into jobs (${NAMES}, run_at, hold)
-      select ${NAMES}, run_at, case when behind then 'thread'::job_hold else ${raw(NEXT_HOLD)} end
-      from (
-        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at, ${behind(entries)} as behind
-        from (${readRows(entries, unfinished)}) as entry
-      ) as jobs
-      order by ord ${raw(isPlain ? "" : "on conflict do nothing returning id, queue, hold")}
-    )`;
-  if (isPlain) {
-    const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
-    const isTold = awaited.length > 0 && mayNotifyWithin(sql);
-    const telling = isTold
-      ? text`select pg_notify(${READY_CHANNEL}, queue) from unnest(${awaited}::text[]) as queue`
-      : text`select 1`;
-    await send(sql, text`${adding} ${telling}`);
-    return { ids: null, queues: isTold ? [] : awaited };
+  const { lists, values } = readColumns(entries, unfinished);
+  const ofThreads = entries.some((entry) => (entry.threadId ?? null) !== null);
+  if (givenIds || entries.some(isKeyed)) {
+    const text = textOf({ lists, ofThreads, ends: "returning" });
+    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values] });
+    // Those held for a time wake the workers as well: one may be due before they would look again.
+    const awaited = added.filter((row) => row.hold === null || row.hold === "time");
+    return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
   }
-  const added = await send<AddedRow[]>(sql, text`${adding} select * from added`);
-  // Those held for a time wake the workers as well: one may be due before they would look again.
-  const awaited = added.filter((row) => row.hold === null || row.hold === "time");
-  return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
+  const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
+  if (awaited.length > 0 && mayNotifyWithin(sql)) {
+    const text = textOf({ lists, ofThreads, ends: "telling" });
+    await send(sql, { text, values: [queues, ...values, READY_CHANNEL, awaited] });
+    return { ids: null, queues: [] };
+  }
+  await send(sql, { text: textOf({ lists, ofThreads, ends: "silent" }), values: [queues, ...values] });
+  return { ids: null, queues: awaited };
 }
 
 interface AddedRow {
@@ -98,43 +86,94 @@ function isAwaited({ after, limitKey, delayMs, runAt }: Entry, unfinished: Reado
   return (limitKey ?? null) === null || (delayMs ?? runAt ?? null) !== null;
 }
 
-/** The columns of `jobs` that are taken from the rows as they are. */
-const NAMES = raw(
-  COLUMNS.map((column) => column.name)
-    .filter((name) => name !== "delay_ms" && name !== "due_at")
-    .join(", "),
-);
-
 /** Whether a job's place depends on what is stored, so that it may not be stored. */
 export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
   return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
 }
 
+/** What there is of each column: one value where all jobs have the same, which is sent once, or a list of theirs. */
+function readColumns(entries: readonly Entry[], unfinished: ReadonlySet<string>) {
+  const [first] = entries;
+  const lists: boolean[] = [];
+  const values: unknown[] = [];
+  for (const { name, of } of COLUMNS) {
+    const valueOf = (entry: Entry) => of(entry, unfinished) ?? null;
+    const same = first ? valueOf(first) : null;
+    const isList = name === "id" || entries.some((entry) => valueOf(entry) !== same);
+    lists.push(isList);
+    values.push(isList ? entries.map(valueOf) : same);
+  }
+  return { lists, values };
+}
+
+interface Shape {
+  /** By column, whether it is sent as a list. */
+  lists: readonly boolean[];
+  /** Whether one of the jobs is of a thread. */
+  ofThreads: boolean;
+  /** What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, or nothing. */
+  ends: "returning" | "telling" | "silent";
+}
+
+/** The statements by their shapes: putting one together takes longer than sending it. */
+const texts = new Map<string, string>();
+/** As many shapes as any application has; more of them are rather made anew than kept. */
+const MOST_TEXTS = 200;
+
+function textOf(shape: Shape): string {
+  const key = JSON.stringify(shape);
+  let found = texts.get(key);
+  if (found === undefined) {
+    if (texts.size >= MOST_TEXTS) texts.clear();
+    texts.set(key, (found = writeText(shape)));
+  }
+  return found;
+}
+
+/** The columns of `jobs` that are taken from the rows as they are. */
+const NAMES = COLUMNS.map((column) => column.name)
+  .filter((name) => name !== "delay_ms" && name !== "due_at")
+  .join(", ");
+
 /** Whether a job stands behind another of its thread, stored or in the batch. */
-function behind(entries: readonly Entry[]): Sql {
-  if (entries.every((entry) => (entry.threadId ?? null) === null)) return text`false`;
-  return text`thread_id is not null and (
+const BEHIND = `thread_id is not null and (
     row_number() over (partition by thread_id order by ord) > 1
     or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
   )`;
+
+/** The statement that stores jobs: $1 are their queues, then come the columns, last the channel and the queues to tell of. */
+function writeText({ lists, ofThreads, ends }: Shape): string {
+  const columns = COLUMNS.map(({ name, type }, index) => {
+    const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
+    const value = `$${index + 2}`;
+    return lists[index]
+      ? { name, read: `${name}::${type}`, list: `${value}::${sent}[]` }
+      : { name, read: `${value}::${sent}::${type} as ${name}`, list: null };
+  });
+  const listed = columns.filter((column) => column.list !== null);
+  return `
+    with named as (
+      insert into queues (name) select wanted.name from unnest($1::text[]) as wanted (name)
+      where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
+    ), added as (
+      insert into jobs (${NAMES}, run_at, hold)
+      select ${NAMES}, run_at, case when behind then 'thread'::job_hold else ${NEXT_HOLD} end
+      from (
+        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at,
+          ${ofThreads ? BEHIND : "false"} as behind
+        from (
+          select ord, ${columns.map((column) => column.read).join(", ")}
+          from unnest(${listed.map((column) => column.list).join(", ")}) with ordinality
+            as list (${listed.map((column) => column.name).join(", ")}, ord)
+        ) as entry
+      ) as jobs
+      order by ord ${ends === "returning" ? "on conflict do nothing returning id, queue, hold" : ""}
+    )
+    ${ends === "returning" ? "select * from added" : ""}
+    ${ends === "telling" ? tellingOf(columns.length) : ""}
+    ${ends === "silent" ? "select 1" : ""}`;
 }
 
-/** The jobs as a query's rows. What is the same for all of them, which is most, is sent once: the rest as arrays. */
-function readRows(entries: readonly Entry[], unfinished: ReadonlySet<string>): Sql {
-  const selected: Sql[] = [];
-  const lists: Sql[] = [];
-  const names: Sql[] = [];
-  for (const { name, type, of } of COLUMNS) {
-    const valueOf = (entry: Entry) => of(entry, unfinished) ?? null;
-    const same = entries[0] ? valueOf(entries[0]) : null;
-    const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
-    if (name === "id" || entries.some((entry) => valueOf(entry) !== same)) {
-      selected.push(raw(`${name}::${type}`));
-      lists.push(text`${entries.map(valueOf)}${raw(`::${sent}[]`)}`);
-      names.push(raw(name));
-    } else {
-      selected.push(text`${same}${raw(`::${sent}::${type} as ${name}`)}`);
-    }
-  }
-  return text`select ord, ${join(selected)} from unnest(${join(lists)}) with ordinality as list (${join(names)}, ord)`;
+function tellingOf(columns: number): string {
+  return `select pg_notify($${columns + 2}, queue) from unnest($${columns + 3}::text[]) as queue`;
 }

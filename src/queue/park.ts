@@ -5,7 +5,7 @@ import { settleIfAsked } from "./cancel.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyEvents, notifyReady } from "./wake.ts";
+import { notifyChanged, notifyReady } from "./wake.ts";
 
 /** A question that a run puts to a person. */
 export interface NewInterrupt {
@@ -56,7 +56,7 @@ export async function park(
     return "cancelled";
   }
   await recordInterrupts(tx, claim.jobId, interrupts);
-  await notifyEvents(tx, { ...claim, eventSeq: 1 });
+  await notifyChanged(tx, { ...claim, eventSeq: 1 });
   const [answered] = await tx`
     select 1 from job_interrupts where job_id = ${claim.jobId} and answered_at is not null
       and interrupt_id = any(${interrupts.map((one) => one.id)}::text[])`;

@@ -4,7 +4,7 @@ import { settleIfAsked } from "./cancel.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
-import { notifyEvents, notifyReady } from "./wake.ts";
+import { notifyChanged, notifyReady } from "./wake.ts";
 
 /**
  * Gives a job back without using up a retry: ready at once, or after a delay (a snooze). One that somebody has asked to
@@ -40,7 +40,7 @@ export async function release(
     await settleIfAsked(tx, claim);
     return "cancelled";
   }
-  await notifyEvents(tx, { ...claim, eventSeq: 1 });
+  await notifyChanged(tx, { ...claim, eventSeq: 1 });
   if (delayMs > 0) await passOn(tx, { ...claim, threadId: null });
   // Of one that is put off as well: it may be due before the workers would look again.
   await notifyReady(tx, claim.queue);

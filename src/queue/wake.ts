@@ -6,7 +6,10 @@ export const READY_CHANNEL = "threadmill_ready";
 /** The channel on which workers hear of jobs to cancel; the payload is the job's id. */
 export const CANCEL_CHANNEL = "threadmill_cancel";
 
-/** The channel on which readers hear that a job's event log has grown or closed; the payload is the job's id. */
+/**
+ * The channel on which readers hear of a job's event log; the payload is the job's id where the log has grown, and
+ * `<id> changed` where the job has ended, waits or is queued again: see `readNotice`.
+ */
 export const EVENTS_CHANNEL = "threadmill_events";
 
 /** Wakes the workers once the transaction has committed. A lost notice costs time, never a job: workers poll as well. */
@@ -19,10 +22,23 @@ export async function notifyCancel(sql: Executor, jobId: string): Promise<void> 
   await notifyAfterCommit(sql, CANCEL_CHANNEL, jobId);
 }
 
-/** Tells those who read a job's event log that there is more; jobs of no thread that wrote no event have no readers to tell. */
-export async function notifyEvents(
+/** Tells those who read a job's event log that there is more. */
+export async function notifyEvents(sql: Executor, jobId: string): Promise<void> {
+  await notifyAfterCommit(sql, EVENTS_CHANNEL, jobId);
+}
+
+const CHANGED = " changed";
+
+/** Tells those who read a job's event log, or wait for its end, that its status has changed; jobs of no thread that wrote no event have nobody to tell. */
+export async function notifyChanged(
   sql: Executor,
   job: { jobId: string; threadId: string | null; eventSeq: number },
 ): Promise<void> {
-  if (job.threadId !== null || job.eventSeq > 0) await notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId);
+  if (job.threadId !== null || job.eventSeq > 0) await notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId + CHANGED);
+}
+
+/** What a payload of `EVENTS_CHANNEL` says: whose log has grown, and whether the job's status has changed. */
+export function readNotice(payload: string): { jobId: string; changed: boolean } {
+  const changed = payload.endsWith(CHANGED);
+  return { jobId: changed ? payload.slice(0, -CHANGED.length) : payload, changed };
 }

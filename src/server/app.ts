@@ -83,7 +83,7 @@ export async function buildApp({
       return callers.whenGone(reply);
     },
   }));
-  addRest(app, { db, reads, ownerId: OWNER_ID, callers, tracer });
+  addRest(app, { db, reads, feeds, ownerId: OWNER_ID, callers, tracer });
   addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
   addOpenApi(app);
   addHealth(app, db);

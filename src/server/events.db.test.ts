@@ -19,9 +19,9 @@ beforeAll(async () => {
   listener = listen({
     url: queue.url,
     channel: EVENTS_CHANNEL,
-    onSignal: (jobId) => {
+    onSignal: (payload) => {
       listening.resolve();
-      feeds.hear(jobId);
+      feeds.hear(payload);
     },
   });
   await listening.promise;

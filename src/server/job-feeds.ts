@@ -1,7 +1,8 @@
-import { readEvents } from "#queue";
+import { readEvents, readNotice } from "#queue";
 import type { Database, EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
 import { JobFeed } from "./job-feed.ts";
+import { JobWatch } from "./job-watch.ts";
 
 /** What a reader that is slow may hold in memory. */
 const PAGE_EVENTS = 100;
@@ -22,6 +23,7 @@ export interface FollowOptions {
 export class JobFeeds {
   readonly #db: Database;
   readonly #feeds = new Map<string, JobFeed>();
+  readonly #watches = new Map<string, Set<JobWatch>>();
   #readers = 0;
 
   constructor(db: Database) {
@@ -33,10 +35,28 @@ export class JobFeeds {
     return this.#readers;
   }
 
-  /** Tells the readers of a job that its log has grown; without an id, that any may have. */
-  hear(jobId?: string): void {
-    if (jobId === undefined) for (const feed of this.#feeds.values()) feed.refresh();
-    else this.#feeds.get(jobId)?.refresh();
+  /** Passes on a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status changed. */
+  hear(payload?: string): void {
+    if (payload === undefined) {
+      for (const feed of this.#feeds.values()) feed.refresh();
+      for (const watches of this.#watches.values()) for (const watch of watches) watch.hear();
+      return;
+    }
+    const { jobId, changed } = readNotice(payload);
+    this.#feeds.get(jobId)?.refresh();
+    if (changed) for (const watch of this.#watches.get(jobId) ?? []) watch.hear();
+  }
+
+  /** Hears of a job's changes of status from now on, until `leave` is called. */
+  watch(jobId: string): { watch: JobWatch; leave: () => void } {
+    const watch = new JobWatch();
+    const watches = this.#watches.get(jobId) ?? new Set();
+    this.#watches.set(jobId, watches.add(watch));
+    const leave = () => {
+      watches.delete(watch);
+      if (watches.size === 0 && this.#watches.get(jobId) === watches) this.#watches.delete(jobId);
+    };
+    return { watch, leave };
   }
 
   /**

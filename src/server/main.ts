@@ -26,7 +26,7 @@ async function main(settings: Settings): Promise<void> {
   const listener = listen({
     url: settings.DATABASE_LISTEN_URL ?? settings.DATABASE_URL,
     channel: EVENTS_CHANNEL,
-    onSignal: (jobId) => feeds.hear(jobId),
+    onSignal: (payload) => feeds.hear(payload),
   });
   const tracer = await openTracer({
     settings,

@@ -8,6 +8,7 @@ import { toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
 import type { Tracer } from "#tracing";
 import type { Callers } from "./callers.ts";
+import type { JobFeeds } from "./job-feeds.ts";
 import type { JobReads } from "./job-reads.ts";
 import { traceSubmit } from "./trace-submit.ts";
 import { describeFaults } from "./trpc.ts";
@@ -16,6 +17,7 @@ import { waitForEnd } from "./wait-for-end.ts";
 interface RestOptions {
   db: Database;
   reads: JobReads;
+  feeds: JobFeeds;
   ownerId: string;
   callers: Callers;
   /** Absent where nothing is traced. */
@@ -25,7 +27,8 @@ interface RestOptions {
 const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
-export function addRest(app: FastifyInstance, { db, reads, ownerId, callers, tracer }: RestOptions): void {
+export function addRest(app: FastifyInstance, options: RestOptions): void {
+  const { db, reads, feeds, ownerId, callers, tracer } = options;
   const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
     const turn = {
       ownerId,
@@ -45,7 +48,7 @@ export function addRest(app: FastifyInstance, { db, reads, ownerId, callers, tra
     const body = parseBody(request, reply);
     if (!body) return reply;
     const { jobId, threadId } = await submit(body, request);
-    const job = await waitForEnd({ reads, ownerId, jobId, signal: callers.whenGone(reply) });
+    const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal: callers.whenGone(reply) });
     if (job.status === "completed") {
       const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
       return { messages, thread_id: threadId } satisfies ChatReply;

@@ -1,0 +1,28 @@
+/** Hears of a job's changes of status for one that waits; a change that comes between two waits ends the next one. */
+export class JobWatch {
+  #heard = false;
+  #resume: (() => void) | undefined;
+
+  hear(): void {
+    this.#heard = true;
+    this.#resume?.();
+  }
+
+  /** Waits for a change, for a time in milliseconds or until the signal aborts. */
+  async next(longestMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.#heard && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => this.#resume?.(), longestMs);
+        const leave = () => this.#resume?.();
+        signal.addEventListener("abort", leave, { once: true });
+        this.#resume = () => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", leave);
+          this.#resume = undefined;
+          resolve();
+        };
+      });
+    }
+    this.#heard = false;
+  }
+}
