@@ -15,6 +15,8 @@ interface Upstream {
   client: Client | undefined;
   /** Queries and syncs that the server has not answered with ReadyForQuery. */
   unanswered: number;
+  /** Whether parts of a query were sent whose sync is still to come. */
+  open: boolean;
 }
 
 interface Client {
@@ -61,7 +63,7 @@ class Connections {
 
   accept(socket: Socket, server: Socket): void {
     // The answer to the login is one ReadyForQuery.
-    const upstream: Upstream = { socket: this.#keep(server), client: undefined, unanswered: 1 };
+    const upstream: Upstream = { socket: this.#keep(server), client: undefined, unanswered: 1, open: false };
     const client: Client = { socket: this.#keep(socket), upstream, last: undefined, waiting: [] };
     upstream.client = client;
     server.on(
@@ -114,7 +116,7 @@ class Connections {
     client?.socket.write(message);
     if (message[0] !== READY) return;
     upstream.unanswered -= 1;
-    if (upstream.unanswered > 0 || message[5] !== IDLE) return;
+    if (upstream.unanswered > 0 || upstream.open || message[5] !== IDLE) return;
     if (client) [client.upstream, client.last] = [undefined, upstream];
     upstream.client = undefined;
     this.#free.push(upstream);
@@ -124,7 +126,9 @@ class Connections {
 }
 
 function send(upstream: Upstream, message: Buffer): void {
-  if (ASKS.has(message[0] ?? 0)) upstream.unanswered += 1;
+  const asks = ASKS.has(message[0] ?? 0);
+  if (asks) upstream.unanswered += 1;
+  upstream.open = !asks;
   upstream.socket.write(message);
 }
 

@@ -26,6 +26,11 @@ export interface SaverOptions {
   call: <T>(work: (sql: postgres.Sql) => Promise<T>) => Promise<T>;
   /** The claim that owns the run; null writes without a fence. */
   fence: Fence | null;
+  /**
+   * True lets a run go on to its next step while the last one is being stored, for a graph whose steps have no effects
+   * outside it: wait for `settle` at its end. A crash can then take the last step and the one that was under way.
+   */
+  behind?: boolean | undefined;
 }
 
 const VERSION_DIGITS = 1e12;
@@ -34,7 +39,8 @@ const START_PATH = ", __start__";
 
 /**
  * Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. Make one for each
- * claim. The promise of a step's write resolves once it is durable; after a write has failed, so do all that follow it.
+ * claim. The promise of a step's write resolves once it is durable, unless the saver writes behind the run; after a write
+ * has failed, all that follow it fail.
  */
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
@@ -46,12 +52,36 @@ export class FencedSaver extends BaseCheckpointSaver {
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
-    this.#behind = new WriteBehind(async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)));
+    this.#behind = new WriteBehind({
+      send: async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)),
+      waits: options.behind !== true,
+    });
   }
 
   /** The newest checkpoint of the graph itself that was read or written; null before. */
   get head(): string | null {
     return this.#head;
+  }
+
+  /**
+   * Resolves once all that the saver was given is durable.
+   * @throws what the first write that failed threw: nothing after it is stored.
+   */
+  async settle(): Promise<void> {
+    await this.#behind.drain();
+    this.#behind.check();
+  }
+
+  /**
+   * What is left to store at a run's end, for the transaction that completes its job: call it there once `complete` has
+   * held the fence, again where that is sent again. Give the saver nothing more.
+   * @throws what the first write that failed threw.
+   */
+  async rest(): Promise<(tx: postgres.ISql) => Promise<void>> {
+    const rows = await this.#behind.rest();
+    return async (tx) => {
+      if (rows.checkpoints.length > 0 || rows.writes.length > 0) await writeRows(tx, null, rows);
+    };
   }
 
   /** Numbers rise; their fraction keeps the versions of two branches of a thread apart. */

@@ -21,13 +21,20 @@ interface Batch {
 const GATHER_MS = 20;
 /** The same for what is written before the first node has ended: lost in a crash, it costs nothing. */
 const START_GATHER_MS = 250;
+/** The same for the end of a step where the run does not wait for it. */
+const BEHIND_GATHER_MS = 25;
+
+export interface WriteBehindOptions {
+  send: (rows: Rows) => Promise<void>;
+  /** Whether the promise of a step's write waits until it is durable; else it only waits until it is taken. */
+  waits: boolean;
+}
 
 /**
- * Gathers the writes of a step into one statement. The promise of a step's write resolves once it is durable. Statements go out
- * one at a time in the order of the writes; after one has failed none follows, for later rows refer to earlier ones.
+ * Gathers the writes of a step into one statement. Statements go out one at a time in the order of the writes; after one has failed none follows, for later rows refer to earlier ones.
  */
 export class WriteBehind {
-  readonly #send: (rows: Rows) => Promise<void>;
+  readonly #options: WriteBehindOptions;
   readonly #layouts = new Map<string, () => ListLayout>();
   #batch: Batch | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -35,27 +42,28 @@ export class WriteBehind {
   #sending: Promise<void> | null = null;
   #broken: { error: unknown } | null = null;
 
-  constructor(send: (rows: Rows) => Promise<void>) {
-    this.#send = send;
+  constructor(options: WriteBehindOptions) {
+    this.#options = options;
   }
 
   /** Adds the writes of a task; they go out with the checkpoint that ends the step, or by themselves a little later. */
   async addWrites(writes: Promise<WriteRow[]>, { starts }: { starts: boolean }): Promise<void> {
+    this.check();
     const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
     batch.writes.push(writes);
-    if (!starts) return batch.done;
-    await writes;
-    return undefined;
+    await (starts || !this.#options.waits ? writes : batch.done);
   }
 
   /**
-   * Adds a checkpoint. One that ends a step goes out at once. Those at the start of a run are taken without waiting and
+   * Adds a checkpoint. One that ends a step goes out at once, if the run waits for it. Those at the start of a run are taken without waiting and
    * go out with what follows them: no node has run yet, and the next attempt has the same input.
    */
   async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { starts }: { starts: boolean }): Promise<void> {
-    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
+    this.check();
+    const { waits } = this.#options;
+    const batch = this.#open(starts ? START_GATHER_MS : waits ? GATHER_MS : BEHIND_GATHER_MS);
     batch.checkpoints.push(checkpoint);
-    if (starts) {
+    if (starts || !waits) {
       await checkpoint;
       return;
     }
@@ -63,9 +71,28 @@ export class WriteBehind {
     await batch.done;
   }
 
+  /** @throws what the first write that failed threw. */
+  check(): void {
+    if (this.#broken) throw this.#broken.error;
+  }
+
   /** Resolves when everything added so far is durable or has failed. */
   async drain(): Promise<void> {
     while (this.#batch || this.#sending) await this.#flush();
+  }
+
+  /**
+   * What is not durable once all that is under way is, for a transaction of the caller's to write; nothing more may be added.
+   * @throws what the first write that failed threw.
+   */
+  async rest(): Promise<Rows> {
+    while (this.#sending) await this.#sending;
+    this.check();
+    const batch = this.#batch;
+    if (!batch) return { checkpoints: [], blobs: [], writes: [] };
+    clearTimeout(this.#timer);
+    this.#batch = null;
+    return this.#rowsOf(batch);
   }
 
   /** Makes known how a list channel lies in rows, so that its next version is stored on top of them. */
@@ -114,15 +141,20 @@ export class WriteBehind {
   }
 
   async #write(batch: Batch): Promise<void> {
-    const [checkpoints, writes] = await Promise.all([Promise.all(batch.checkpoints), Promise.all(batch.writes)]);
-    if (this.#broken) throw this.#broken.error;
+    const rows = await this.#rowsOf(batch);
+    this.check();
     faultPoint("before a checkpoint");
-    await this.#send({
+    await this.#options.send(rows);
+    faultPoint("checkpoint written");
+  }
+
+  async #rowsOf(batch: Batch): Promise<Rows> {
+    const [checkpoints, writes] = await Promise.all([Promise.all(batch.checkpoints), Promise.all(batch.writes)]);
+    return {
       checkpoints: checkpoints.map(({ row }) => row),
       blobs: checkpoints.flatMap(({ row, values }) => values.map((value) => this.#toBlob(row, value))),
       writes: writes.flat(),
-    });
-    faultPoint("checkpoint written");
+    };
   }
 
   #toBlob(

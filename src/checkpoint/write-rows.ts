@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import { ownerRow } from "./fence.ts";
-import type { Fence } from "./fence.ts";
+import type { Along, Fence } from "./fence.ts";
 
 export interface RowKey {
   threadId: string;
@@ -37,15 +37,37 @@ export interface Rows {
 }
 
 /**
- * Writes all rows in one statement, or none when the claim no longer holds.
+ * Writes all rows in one statement, or none when the claim no longer holds; with them what the run has to write besides.
  * @throws what `fence.lost` makes in that case. Safe to send again.
  */
-export async function writeRows(sql: postgres.Sql, fence: Fence | null, rows: Rows): Promise<void> {
-  const { checkpoints, blobs } = rows;
-  const writes = uniqueWrites(rows.writes);
+export async function writeRows(sql: postgres.ISql, fence: Fence | null, rows: Rows): Promise<void> {
+  const along = fence?.takeAlong?.();
+  if (along && (await writeAlong(sql, along, rows))) return;
+  // What was to come along may have been written before, by a statement whose answer was lost: the claim itself counts.
+  const written = await insertRows(sql, sql`owner as materialized (${ownerRow(sql, fence)})`, rows);
+  if (!written && fence) throw fence.lost();
+}
+
+async function writeAlong(sql: postgres.ISql, along: Along, rows: Rows): Promise<boolean> {
+  let written = false;
+  try {
+    written = await insertRows(sql, along.parts(sql), rows);
+  } finally {
+    along.settle(written);
+  }
+  return written;
+}
+
+/** Inserts the rows if the part named `owner` has one; says whether it has. */
+async function insertRows(
+  sql: postgres.ISql,
+  owner: postgres.PendingQuery<postgres.Row[]>,
+  { checkpoints, blobs, writes: given }: Rows,
+): Promise<boolean> {
+  const writes = uniqueWrites(given);
   const column = <Row>(from: readonly Row[], name: keyof Row) => from.map((row) => row[name]) as (string | null)[];
-  const [owner] = await sql`
-    with owner as materialized (${ownerRow(sql, fence)}),
+  const found = await sql`
+    with ${owner},
     blobs as (
       insert into langgraph.checkpoint_blobs (thread_id, checkpoint_ns, channel, version, base_version, type, value)
       select b.* from owner, unnest(${column(blobs, "threadId")}::text[], ${column(blobs, "ns")}::text[], ${column(blobs, "channel")}::text[],
@@ -69,7 +91,7 @@ export async function writeRows(sql: postgres.Sql, fence: Fence | null, rows: Ro
         channel_versions = excluded.channel_versions, checkpoint = excluded.checkpoint, metadata = excluded.metadata
     )
     select 1 from owner`;
-  if (!owner && fence) throw fence.lost();
+  return found.length > 0;
 }
 
 /** One statement may not write a row twice. */
@@ -83,7 +105,7 @@ function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
 }
 
 /** Forgets a thread in one statement, or nothing when the claim no longer holds. */
-export async function deleteRows(sql: postgres.Sql, fence: Fence | null, threadId: string): Promise<void> {
+export async function deleteRows(sql: postgres.ISql, fence: Fence | null, threadId: string): Promise<void> {
   const [owner] = await sql`
     with owner as materialized (${ownerRow(sql, fence)}),
     writes as (delete from langgraph.checkpoint_writes using owner where thread_id = ${threadId}),

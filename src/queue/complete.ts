@@ -2,6 +2,8 @@ import text from "sql-template-tag";
 import type { Sql } from "sql-template-tag";
 import { send } from "#db";
 import type { Executor, Tx } from "#db";
+import { movedOn, noteEvents } from "./append-events.ts";
+import type { Append } from "./append-events.ts";
 import { toStorableJson } from "./check-job.ts";
 import type { Claim } from "./claim.ts";
 import { settleDependents } from "./dependencies.ts";
@@ -11,22 +13,31 @@ import { lockLimit, lockThread } from "./locks.ts";
 import { passOn } from "./ready.ts";
 import { notifyChanged } from "./wake.ts";
 
+export interface Ending {
+  /** What the job returned; null unless given. */
+  result?: unknown;
+  /** The last events of its log before the closing one. */
+  last?: Append | undefined;
+}
+
 /**
- * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
- * call ended it: write the effects then. False when an earlier call of this very attempt had, whose answer was lost:
- * its effects are there.
+ * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this call ended it: write the effects then. False when an
+ * earlier call of this very attempt had, whose answer was lost: its effects are there.
  * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored as
  * JSON; let it roll the transaction back.
  */
-export async function complete(tx: Tx, claim: Claim, result: unknown = null): Promise<boolean> {
+export async function complete(tx: Tx, claim: Claim, { result, last }: Ending = {}): Promise<boolean> {
   const json = toStorableJson("result", result ?? null);
   // Sent together, in this order: each waits for the one before in the server.
   const locks = [lockThread(tx, claim.threadId), lockLimit(tx, claim)];
   const ending = tx<{ has_dependents: boolean; event_seq: number }[]>`
-    update jobs set status = 'completed', result = ${json}::text::jsonb, error_message = null,
-      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
-    where ${holdsLease(tx, claim)}
-    returning has_dependents, event_seq`.execute();
+    with owner as (
+      update jobs set status = 'completed', result = ${json}::text::jsonb, error_message = null,
+        worker_id = null, lease_expires_at = null, completed_at = clock_timestamp() ${last ? tx`, ${movedOn(tx, last)}` : tx``}
+      where ${holdsLease(tx, claim)} ${last ? tx`and event_seq = ${last.after}` : tx``}
+      returning id, attempt, has_dependents, event_seq
+    ) ${last ? tx`, noted as (${noteEvents(tx, last)})` : tx``}
+    select has_dependents, event_seq from owner`.execute();
   const [[ended]] = await Promise.all([ending, ...locks]);
   if (!ended) {
     if (await settledBefore(tx, claim, "completed")) return false;

@@ -77,9 +77,12 @@ function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): En
 async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): Promise<EnqueuedJob[]> {
   const limited = limitedKeys(entries);
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
-  await lockBatch(tx, threads, limited);
-  const unfinished = await lockDependencies(tx, entries);
-  const added = await insertJobs(tx, entries, { unfinished, givenIds });
+  // Sent together: what follows the locks waits for them in the server.
+  const locking = lockBatch(tx, threads, limited);
+  const [unfinished] = entries.some((entry) => entry.after !== undefined)
+    ? await Promise.all([lockDependencies(tx, entries), locking])
+    : [new Set(entries.map((entry) => entry.jobId))];
+  const [added] = await Promise.all([insertJobs(tx, entries, { unfinished, givenIds }), locking]);
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
   const isWhole = added.ids === null || added.ids.size === entries.length;
   if (!isWhole) {
@@ -121,11 +124,8 @@ async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType
       `jobs must have at most ${MAX_BATCH_LOCKS} different threadIds and limitKeys: split the batch`,
     );
   }
-  await lockAll(
-    tx,
-    threads.map((id) => `thread:${id}`),
-  );
-  await lockAll(tx, limits);
+  const ofThreads = threads.map((id) => `thread:${id}`);
+  await Promise.all([lockAll(tx, ofThreads), lockAll(tx, limits)]);
 }
 
 /** @throws InvalidJobError when a job of the batch waits for one that was not added, because its key has another. */

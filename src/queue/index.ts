@@ -5,8 +5,8 @@
  */
 export { admitDueKey, findDueKeys } from "./admit.ts";
 export { answer } from "./answer.ts";
-export { appendEvents } from "./append-events.ts";
-export type { NewEvent } from "./append-events.ts";
+export { appendEvents, appendParts } from "./append-events.ts";
+export type { Append, NewEvent } from "./append-events.ts";
 export { readPast } from "./branch.ts";
 export { cancel, settleCancelled } from "./cancel.ts";
 export { MAX_DELAY_MS } from "./check-job.ts";
@@ -79,6 +79,6 @@ export {
 export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
-export { CANCEL_CHANNEL, EVENTS_CHANNEL, READY_CHANNEL, readNotice } from "./wake.ts";
+export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./wake.ts";
 export { DatabaseUnavailableError } from "#db";
 export type { Database, Executor, Tx } from "#db";

@@ -80,7 +80,7 @@ test("higher priority first, then older first", async () => {
 test("complete clears worker and lease and sets completed_at", async () => {
   const { jobId } = await add();
   const job = await takeOne();
-  await db.transaction((tx) => complete(tx, job, { ok: true }));
+  await db.transaction((tx) => complete(tx, job, { result: { ok: true } }));
   const view = await getJob(db.sql, { ownerId, jobId });
   expect(view).toMatchObject({ status: "completed", workerId: null, leaseExpiresAt: null, result: { ok: true } });
   expect(view.completedAt).not.toBeNull();

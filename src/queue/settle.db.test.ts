@@ -42,7 +42,7 @@ const retry = { baseMs: 0, capMs: 0 };
 const inTx = async <T>(work: (tx: Tx) => Promise<T>) => queue.db.transaction(work);
 const key = (jobId: string) => ({ ownerId: queue.ownerId, jobId });
 const settles: [string, (tx: Tx, job: ClaimedJob) => Promise<unknown>][] = [
-  ["complete", async (tx, job) => complete(tx, job, { by: job.attempt })],
+  ["complete", async (tx, job) => complete(tx, job, { result: { by: job.attempt } })],
   ["fail", async (tx, job) => fail(tx, job, { error, retry })],
   ["fail for good", async (tx, job) => fail(tx, job, { error, retry, permanent: true })],
   ["release", async (tx, job) => release(tx, job)],
@@ -138,7 +138,7 @@ test("many are completed in one statement; those of threads, keys and dependents
   expect(new Set(left.map(({ claim }) => claim.jobId))).toEqual(
     new Set([threaded, limited, depended].map((job) => job?.jobId)),
   );
-  for (const { claim, result } of left) await inTx(async (tx) => complete(tx, claim, result));
+  for (const { claim, result } of left) await inTx(async (tx) => complete(tx, claim, { result }));
   expect(await queue.take(10)).toHaveLength(1);
 });
 
@@ -294,7 +294,9 @@ test("a result that cannot be stored is refused by name, and keeps none of the o
     { claim: fine!, result: null },
   ]);
   expect(left.map(({ claim }) => claim.jobId)).toEqual([bad?.jobId]);
-  await expect(inTx(async (tx) => complete(tx, bad!, { text: "a\u0000" }))).rejects.toThrow(InvalidJobError);
+  await expect(inTx(async (tx) => complete(tx, bad!, { result: { text: "a\u0000" } }))).rejects.toThrow(
+    InvalidJobError,
+  );
   expect(await queue.statusOf(bad?.jobId ?? "")).toBe("running");
 });
 

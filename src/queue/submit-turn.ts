@@ -45,9 +45,9 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
   if (first) return toSubmitted(first);
   const threadId = turn.threadId?.toLowerCase() ?? newId();
-  await lockThread(tx, threadId);
   if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
-  const decisionSet = await openThread(tx, { ...turn, threadId });
+  // Sent together: what follows the lock waits for it in the server.
+  const [, decisionSet] = await Promise.all([lockThread(tx, threadId), openThread(tx, { ...turn, threadId })]);
   const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
   const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
   const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");

@@ -159,7 +159,7 @@ test("chats are answered as the document says, whatever comes of them", async ()
     const job = await queue.takeOne();
     const { decisionSetId } = job;
     await queue.db.transaction(async (tx) => {
-      await complete(tx, job, {});
+      await complete(tx, job, { result: {} });
       await recordTurn(tx, job, { decisionSetId: decisionSetId!, reply: "Hello", version: null, checkpointId: null });
     });
   };

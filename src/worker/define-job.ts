@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Logger } from "pino";
+import type { Along } from "#checkpoint";
 import { InvalidJobError, MAX_DELAY_MS } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
@@ -20,6 +21,8 @@ export interface RunContext<Payload> {
   emit: (type: string, data: unknown) => void;
   /** Adds to what the attempt has used of models; the run is aborted once that is more than the job's budget. */
   spend: (usage: Usage) => void;
+  /** What the run has told and is not written yet, for a statement of its own to write: a checkpoint saver takes it along. */
+  takeAlong: () => Along | undefined;
 }
 
 export interface RunResult {

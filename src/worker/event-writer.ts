@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { appendEvents, LeaseLostError } from "#queue";
-import type { ClaimedJob, Database, NewEvent } from "#queue";
+import type { Along } from "#checkpoint";
+import { appendEvents, appendParts, LeaseLostError, notifyEvents } from "#queue";
+import type { Append, ClaimedJob, Database, NewEvent } from "#queue";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
 import { persist } from "./persist.ts";
@@ -28,7 +29,7 @@ export interface EventWriterOptions {
 export class EventWriter {
   readonly #options: EventWriterOptions;
   #waiting: NewEvent[] = [];
-  #sending: { events: NewEvent[]; progress: Progress | undefined; usage: Usage | undefined } | undefined;
+  #sending: Append | undefined;
   #progress: Progress | undefined;
   #usage: Usage | undefined;
   #after: number;
@@ -79,19 +80,76 @@ export class EventWriter {
     this.add("usage", usage);
   }
 
+  /** Gives what waits to be written to a statement of the run's own; undefined when nothing does, or is being written. */
+  takeAlong(): Along | undefined {
+    if (this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { db, job } = this.#options;
+    const append = this.#next();
+    let end = (): void => undefined;
+    this.#writing = new Promise((resolve) => {
+      end = resolve;
+    });
+    faultPoint("before events");
+    return {
+      parts: (sql) => appendParts(sql, job, append),
+      settle: (written) => {
+        if (written) {
+          this.#written(append);
+          void notifyEvents(db.sql, job.jobId);
+        }
+        this.#goOn();
+        end();
+      },
+    };
+  }
+
+  /** Adds nothing from now on: what a handler that goes on tells after its end is dropped. */
+  seal(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /**
+   * What is left once it is sealed, for the transaction that completes the job; undefined when nothing is. Call `close`
+   * where that fails, and `forget` where it has committed.
+   */
+  async rest(): Promise<Append | undefined> {
+    await this.#untilWritten();
+    // A batch that may have been written is sent by itself, which finds out.
+    if (this.#sending) await this.#sendLeft();
+    return this.#waiting.length > 0 ? this.#next() : undefined;
+  }
+
+  /** What `rest` gave is written. */
+  forget(): void {
+    this.#sending = undefined;
+  }
+
   /**
    * Writes what is left; call it before the attempt is settled, whose closing event comes after all others. While the
    * database is away it is sent again, for as long as the lease can hold: the end of an attempt waits for its log.
    */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.seal();
+    await this.#untilWritten();
+    while (this.#sending || this.#waiting.length > 0) await this.#sendLeft();
+  }
+
+  async #untilWritten(): Promise<void> {
     while (this.#writing) await this.#writing;
+  }
+
+  async #sendLeft(): Promise<void> {
     try {
-      while (this.#sending || this.#waiting.length > 0) await persist(async () => this.#send(), this.#options.leaseMs);
+      await persist(async () => this.#send(), this.#options.leaseMs);
     } catch (error) {
       this.#miss(error);
+      // Nothing more is worth sending.
+      this.#sending = undefined;
+      this.#waiting = [];
     }
   }
 
@@ -111,21 +169,37 @@ export class EventWriter {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const writing = this.#send().catch((error: unknown) => this.#miss(error));
-      this.#writing = writing.then(() => {
-        this.#writing = undefined;
-        if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
-      });
+      this.#writing = writing.then(() => this.#goOn());
     }, delayMs);
+  }
+
+  #goOn(): void {
+    this.#writing = undefined;
+    if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
   }
 
   async #send(): Promise<void> {
     const { db, job } = this.#options;
-    // A batch that may have been written is sent again as it was: the log's number tells whether it had been.
-    this.#sending ??= { events: this.#waiting.splice(0), progress: this.#progress, usage: this.#usage };
-    const { events, progress, usage } = this.#sending;
-    this.#wroteAt = performance.now();
+    const append = this.#next();
     faultPoint("before events");
-    this.#after = await db.call(async (sql) => appendEvents(sql, job, { events, progress, usage, after: this.#after }));
+    await db.call(async (sql) => appendEvents(sql, job, append));
+    this.#written(append);
+  }
+
+  /** What is to be written now. A batch that may have been written is sent again as it was: the log's number tells whether it had been. */
+  #next(): Append {
+    this.#sending ??= {
+      events: this.#waiting.splice(0),
+      progress: this.#progress,
+      usage: this.#usage,
+      after: this.#after,
+    };
+    this.#wroteAt = performance.now();
+    return this.#sending;
+  }
+
+  #written({ events, after }: Append): void {
+    this.#after = after + events.length;
     this.#sending = undefined;
     faultPoint("events written");
   }

@@ -98,6 +98,6 @@ export class Finisher {
   }
 
   async #finishAlone({ claim, result, resolve, reject }: Waiting): Promise<void> {
-    await this.#db.transaction(async (tx) => complete(tx, claim, result)).then(resolve, reject);
+    await this.#db.transaction(async (tx) => complete(tx, claim, { result })).then(resolve, reject);
   }
 }

@@ -21,16 +21,23 @@ export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler
     payload: chatPayloadSchema,
     async run(context) {
       const turn = await openTurn(context, options);
-      const saver = options.openSaver(context.job);
+      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, behind: true });
       const graph = buildMlWorkflow({ checkpointer: saver, model });
-      const { reply, title, version } = await graph.runTurn(turn.input, turn.options).catch((error: unknown) => {
+      const { reply, title, version } = await graph.runTurn(turn.input, turn.options).catch(async (error: unknown) => {
+        // The next attempt goes on from there.
+        await saver.settle();
         throw toJobError(error);
       });
+      // What a model has said is worth a commit of its own; what the offline engine has, is thought again in no time.
+      if (model) await saver.settle();
+      const store = await saver.rest();
       const { decisionSetId } = turn;
       return {
         result: { title },
-        effects: async (tx, claim) =>
-          recordTurn(tx, claim, { decisionSetId, reply: storable(reply), version, checkpointId: saver.head }),
+        async effects(tx, claim) {
+          const turnResult = { decisionSetId, reply: storable(reply), version, checkpointId: saver.head };
+          await Promise.all([store(tx), recordTurn(tx, claim, turnResult)]);
+        },
       };
     },
   });

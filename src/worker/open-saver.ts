@@ -1,12 +1,25 @@
 import { FencedSaver } from "#checkpoint";
+import type { Along } from "#checkpoint";
 import { holdsLease, LeaseLostError } from "#queue";
 import type { Claim, Database } from "#queue";
 
+export interface OpenSaverOptions {
+  /** What the run has told and is not written yet. */
+  takeAlong?: (() => Along | undefined) | undefined;
+  /** True for a graph whose steps have no effects outside it: they do not wait until the one before is stored. */
+  behind?: boolean | undefined;
+}
+
 /** What makes a saver for each claim, whose writes take effect only while that holds. */
-export function saverOpener(db: Database): (claim: Claim) => FencedSaver {
-  return (claim) =>
+export function saverOpener(db: Database): (claim: Claim, options?: OpenSaverOptions) => FencedSaver {
+  return (claim, { takeAlong, behind } = {}) =>
     new FencedSaver({
       call: async (work) => db.call(work),
-      fence: { holds: (sql) => holdsLease(sql, claim), lost: () => new LeaseLostError(claim.jobId, claim.attempt) },
+      behind,
+      fence: {
+        holds: (sql) => holdsLease(sql, claim),
+        lost: () => new LeaseLostError(claim.jobId, claim.attempt),
+        takeAlong,
+      },
     });
 }

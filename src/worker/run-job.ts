@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
+import type { Along } from "#checkpoint";
 import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { Append, ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, RunContext, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import {
@@ -62,19 +63,24 @@ const WAITING: AttemptEnd = { outcome: "waiting" };
 
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
 export async function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
+  const teller = new Teller(run, environment);
   try {
     let outcome: Outcome;
     try {
-      outcome = { result: await execute(run, environment) };
+      outcome = { result: await execute(run, environment, teller) };
     } catch (error) {
       outcome = { error };
     }
+    teller.seal();
     run.onRan();
     try {
-      return await settle(run, outcome, environment);
+      if ("result" in outcome) return await settle(run, outcome.result, { environment, teller });
+      await teller.close();
+      return await settleError(run, outcome.error, environment);
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
       // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
+      await teller.close();
       return await settleError(run, error, environment);
     }
   } catch (error) {
@@ -95,13 +101,12 @@ export function timeoutOf(
   return job.timeoutMs ?? handlers.get(job.jobType)?.timeoutMs ?? defaultTimeoutMs;
 }
 
-async function execute(run: Run, environment: RunEnvironment): Promise<RunResult> {
+async function execute(run: Run, environment: RunEnvironment, teller: Teller): Promise<RunResult> {
   const { job, stop, log } = run;
   const handler = environment.handlers.get(job.jobType);
   if (!handler) throw await refuse(job, environment);
   const timeoutMs = timeoutOf(job, environment);
   const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-  const teller = new Teller(run, environment);
   const context: RunContext<unknown> = {
     job,
     payload: job.payload,
@@ -115,6 +120,7 @@ async function execute(run: Run, environment: RunEnvironment): Promise<RunResult
     progress: (step, detail) => teller.events.report({ step, ...(detail !== undefined && { detail }) }),
     emit: (type, data) => teller.events.add(type, data),
     spend: (usage) => teller.purse.spend(usage),
+    takeAlong: () => teller.takeAlong(),
   };
   try {
     if (job.budget !== null) await teller.purse.open();
@@ -126,7 +132,6 @@ async function execute(run: Run, environment: RunEnvironment): Promise<RunResult
     throw stop.reason ?? error;
   } finally {
     clearTimeout(timer);
-    await teller.close();
   }
 }
 
@@ -158,7 +163,7 @@ class Teller {
       const { job, log, stop } = this.#run;
       const { db, leaseMs } = this.#environment;
       this.#events = new EventWriter({ db, job, log: log(), leaseMs, onLost: (error) => stop.abort(error) });
-      if (this.#closed) void this.#events.close();
+      if (this.#closed) this.#events.seal();
     }
     return this.#events;
   }
@@ -174,30 +179,52 @@ class Teller {
     return this.#purse;
   }
 
-  /** Writes what is left to tell; what a handler that goes on tells after this is dropped. */
-  async close(): Promise<void> {
+  takeAlong(): Along | undefined {
+    return this.#events?.takeAlong();
+  }
+
+  /** Drops what a handler that goes on tells after its end. */
+  seal(): void {
     this.#closed = true;
+    this.#events?.seal();
+  }
+
+  /** What is left to tell, for the transaction that completes the job; `forget` it once that has committed. */
+  async rest(): Promise<Append | undefined> {
+    return this.#events?.rest();
+  }
+
+  forget(): void {
+    this.#events?.forget();
+  }
+
+  /** Writes what is left to tell. */
+  async close(): Promise<void> {
     await this.#events?.close();
   }
 }
 
-async function settle(run: Run, outcome: Outcome, environment: RunEnvironment): Promise<AttemptEnd> {
-  if ("error" in outcome) return settleError(run, outcome.error, environment);
-  const { job, log } = run;
+async function settle(
+  { job, log }: Run,
+  { result, effects }: RunResult,
+  { environment, teller }: { environment: RunEnvironment; teller: Teller },
+): Promise<AttemptEnd> {
   const { db, leaseMs, finisher, logs } = environment;
-  const { result, effects } = outcome.result;
   if (effects === undefined) {
+    await teller.close();
     await persist(async () => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
   } else {
+    const last = await teller.rest();
     await persist(
       async () =>
         db.transaction(async (tx) => {
           faultPoint("before completing");
-          if (await complete(tx, job, result)) await effects(tx, job);
+          if (await complete(tx, job, { result, last })) await effects(tx, job);
           faultPoint("before the completion commits");
         }),
       leaseMs,
     );
+    teller.forget();
   }
   faultPoint("completed");
   if (logs) log().info("job completed");

@@ -98,5 +98,6 @@ export async function runInline(
     progress: () => undefined,
     emit: options.emit ?? (() => undefined),
     spend: () => undefined,
+    takeAlong: () => undefined,
   });
 }

@@ -1,5 +1,6 @@
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { z } from "zod";
+import type { FencedSaver } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
 import { readAnswers, readPast } from "#queue";
@@ -7,6 +8,7 @@ import type { Claim, Database } from "#queue";
 import type { chatPayloadSchema } from "#shared/contracts";
 import type { Tracer } from "#tracing";
 import type { RunContext } from "./define-job.ts";
+import type { OpenSaverOptions } from "./open-saver.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 
 /** What one million tokens of a model cost, in US dollars. */
@@ -19,8 +21,14 @@ export interface ModelPrice {
 
 export interface TurnJobOptions {
   db: Database;
-  /** A checkpoint saver whose writes take effect only while the claim holds; `head` is where the thread stands by it. */
-  openSaver: (claim: Claim) => BaseCheckpointSaver & { readonly head: string | null };
+  /**
+   * A checkpoint saver whose writes take effect only while the claim holds, and take along what the run tells; `head` is
+   * where the thread stands by it.
+   */
+  openSaver: (
+    claim: Claim,
+    options?: OpenSaverOptions,
+  ) => BaseCheckpointSaver & Pick<FencedSaver, "head" | "settle" | "rest">;
   /** Null where it is not known, and costs are not counted. */
   price: ModelPrice | null;
   /** What runs are traced with; absent where nothing is traced. */

@@ -13,8 +13,8 @@ const State = Annotation.Root({
 async function run(name: string): Promise<{ facts: string[] }> {
   await sql`insert into node_runs (name) values (${name})`;
   if (name === process.env["KILL_IN"]) {
-    // The siblings' work has to be durable before this process dies.
-    const before = name === "work 3" ? 2 : 0;
+    // What the node before and the siblings did has to be durable before this process dies.
+    const before = name === "work 3" ? 3 : 0;
     while ((await sql`select 1 from langgraph.checkpoint_writes where channel = 'facts'`).length < before);
     process.kill(process.pid, "SIGKILL");
   }
