@@ -34,8 +34,13 @@ export async function createNodeRuns(db: Database): Promise<void> {
       stored jsonb := to_jsonb(new);
     begin
       -- Whoever wrote holds the lock on its job's row, if it asked for it: what is read here is what held when it wrote.
-      select id, attempt, worker_id = current_setting('application_name') and lease_expires_at > statement_timestamp() as holds
-        into owner from jobs where thread_id = new.thread_id::uuid and status = 'running';
+      -- A transaction that has completed the job held its lease when it did, and until it ends nobody else can.
+      select id, attempt, case status
+          when 'running' then worker_id = current_setting('application_name') and lease_expires_at > statement_timestamp()
+          else last_worker_id = current_setting('application_name')
+        end as holds
+        into owner from jobs where thread_id = new.thread_id::uuid
+          and (status = 'running' or (status = 'completed' and xmin = pg_current_xact_id()::xid));
       insert into chaos_stored (kind, thread_id, ns, task_id, job_id, attempt, writer, held, ended)
         values (tg_table_name, new.thread_id, new.checkpoint_ns, stored ->> 'task_id', owner.id, owner.attempt,
           current_setting('application_name'), coalesce(owner.holds, false),
