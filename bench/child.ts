@@ -29,7 +29,7 @@ export class Child {
     this.#process = fork(new URL(`${module}.js`, import.meta.url), [JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
-      execArgv: isOwn(settings) ? PRODUCT_FLAGS : [],
+      execArgv: isOwn(settings) ? PRODUCT_FLAGS.worker : [],
     });
     this.#process.on("message", (message: FromChild) => this.#hear(message));
     this.#process.once("exit", (code, signal) => {

@@ -17,7 +17,8 @@ const HURRIED_STOP_MS = 500;
 export interface Plan {
   /** Where a process's module is, by its path without an ending, such as `server/main`. */
   locate: (path: string) => URL;
-  execArgv: string[];
+  /** What Node.js is given to run it. */
+  execArgv: (path: "server/main" | "worker/main") => string[];
   /** Serves the page itself and hands the API's paths on; without it, the API serves everything. */
   openFront?: (options: { settings: Settings; apiPort: number }) => Promise<{ close: () => Promise<void> }>;
   /** Calls back when the processes should start anew. */
@@ -98,9 +99,8 @@ function startProcesses(
   options: { env: NodeJS.ProcessEnv; workers: number; log: Logger; onMisconfigured: () => void },
 ): Supervised[] {
   const { env, workers, log, onMisconfigured } = options;
-  const { execArgv } = plan;
-  const run = (name: string, path: string) =>
-    supervise({ name, module: plan.locate(path), execArgv, env, log, onMisconfigured });
+  const run = (name: string, path: "server/main" | "worker/main") =>
+    supervise({ name, module: plan.locate(path), execArgv: plan.execArgv(path), env, log, onMisconfigured });
   return [
     run("api", "server/main"),
     ...Array.from({ length: workers }, (_, index) => run(`worker ${index + 1}`, "worker/main")),

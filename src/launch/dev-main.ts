@@ -10,7 +10,7 @@ const API_PATHS = ["/api", "/healthz", "/readyz", "/metrics"];
 
 await bringUp({
   locate: (path) => new URL(`../${path}.ts`, import.meta.url),
-  execArgv: ["--conditions=source", "--import", "tsx"],
+  execArgv: () => ["--conditions=source", "--import", "tsx"],
   async openFront({ settings, apiPort }) {
     const host = settings.HOST === "::1" ? "[::1]" : settings.HOST;
     // The browser's own Host header goes on to the API, whose guard compares it with the Origin.
