@@ -24,6 +24,7 @@ export const chatTurn: Benchmark = {
     try {
       await child.call("submit", { ...load, turns: WARM_UP });
       await child.call("call", { ...load, turns: WARM_UP });
+      await child.call("analyze");
       const samples = await inTurn(
         {
           threadmill: async () => child.call<number[]>("submit", load),
