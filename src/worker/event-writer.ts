@@ -80,9 +80,12 @@ export class EventWriter {
     this.add("usage", usage);
   }
 
-  /** Gives what waits to be written to a statement of the run's own; undefined when nothing does, or is being written. */
+  /**
+   * Gives what waits to be written to a statement of the run's own; undefined when nothing does, when some is being
+   * written, and after the run's end.
+   */
   takeAlong(): Along | undefined {
-    if (this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
+    if (this.#closed || this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { db, job } = this.#options;
