@@ -11,7 +11,7 @@ export const processes: Benchmark = {
   name: "processes",
   async run(stage) {
     // So many that what a process costs until it is warm is not what is measured.
-    const settings = { jobs: stage.quick ? 120_000 : 240_000, inFlight: 500, rounds: stage.quick ? 1 : 2 };
+    const settings = { jobs: stage.quick ? 120_000 : 180_000, inFlight: 500, rounds: stage.quick ? 1 : 2 };
     const { rounds, ...load } = settings;
     const measure = (system: "threadmill" | "graphile", count: number) => async () =>
       drain(stage, { system, mode: "fast", processes: count, ...load });
