@@ -21,8 +21,9 @@ export interface Ending {
 }
 
 /**
- * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this call ended it: write the effects then. False when an
- * earlier call of this very attempt had, whose answer was lost: its effects are there.
+ * Ends a job well and readies what waits for it, in the transaction in which its effects are written. True when this
+ * call ended it: write the effects then. False when an earlier call of this very attempt had, whose answer was lost:
+ * its effects are there.
  * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored as
  * JSON; let it roll the transaction back.
  */
