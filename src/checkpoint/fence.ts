@@ -18,7 +18,11 @@ export interface Along {
   settle: (written: boolean) => void;
 }
 
-/** A query of one row while the claim holds and of none after; the row's lock keeps a reaper out until the write commits. */
-export function ownerRow(sql: postgres.ISql, fence: Fence | null): postgres.PendingQuery<postgres.Row[]> {
-  return fence === null ? sql`select 1` : sql`select 1 from jobs where ${fence.holds(sql)} for share`;
+/**
+ * The part of a `with` named `owner`: of one row while the claim holds and of none after; the row's lock keeps a reaper
+ * out until the write commits.
+ */
+export function ownerPart(sql: postgres.ISql, fence: Fence | null): postgres.PendingQuery<postgres.Row[]> {
+  const row = fence === null ? sql`select 1` : sql`select 1 from jobs where ${fence.holds(sql)} for share`;
+  return sql`owner as materialized (${row})`;
 }

@@ -21,8 +21,6 @@ interface Batch {
 const GATHER_MS = 20;
 /** The same for what is written before the first node has ended: lost in a crash, it costs nothing. */
 const START_GATHER_MS = 250;
-/** The same for the end of a step where the run does not wait for it. */
-const BEHIND_GATHER_MS = 25;
 
 export interface WriteBehindOptions {
   send: (rows: Rows) => Promise<void>;
@@ -31,7 +29,8 @@ export interface WriteBehindOptions {
 }
 
 /**
- * Gathers the writes of a step into one statement. Statements go out one at a time in the order of the writes; after one has failed none follows, for later rows refer to earlier ones.
+ * Gathers the writes of a step into one statement. Statements go out one at a time in the order of the writes; after one
+ * has failed none follows, for later rows refer to earlier ones.
  */
 export class WriteBehind {
   readonly #options: WriteBehindOptions;
@@ -55,15 +54,14 @@ export class WriteBehind {
   }
 
   /**
-   * Adds a checkpoint. One that ends a step goes out at once, if the run waits for it. Those at the start of a run are taken without waiting and
-   * go out with what follows them: no node has run yet, and the next attempt has the same input.
+   * Adds a checkpoint. One that ends a step goes out at once, if the run waits for it. Those at the start of a run are
+   * taken without waiting and go out with what follows them: no node has run yet, and the next attempt has the same input.
    */
   async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { starts }: { starts: boolean }): Promise<void> {
     this.check();
-    const { waits } = this.#options;
-    const batch = this.#open(starts ? START_GATHER_MS : waits ? GATHER_MS : BEHIND_GATHER_MS);
+    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
     batch.checkpoints.push(checkpoint);
-    if (starts || !waits) {
+    if (starts || !this.#options.waits) {
       await checkpoint;
       return;
     }

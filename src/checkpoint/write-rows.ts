@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { ownerRow } from "./fence.ts";
+import { ownerPart } from "./fence.ts";
 import type { Along, Fence } from "./fence.ts";
 
 export interface RowKey {
@@ -44,7 +44,7 @@ export async function writeRows(sql: postgres.ISql, fence: Fence | null, rows: R
   const along = fence?.takeAlong?.();
   if (along && (await writeAlong(sql, along, rows))) return;
   // What was to come along may have been written before, by a statement whose answer was lost: the claim itself counts.
-  const written = await insertRows(sql, sql`owner as materialized (${ownerRow(sql, fence)})`, rows);
+  const written = await insertRows(sql, ownerPart(sql, fence), rows);
   if (!written && fence) throw fence.lost();
 }
 
@@ -107,7 +107,7 @@ function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
 /** Forgets a thread in one statement, or nothing when the claim no longer holds. */
 export async function deleteRows(sql: postgres.ISql, fence: Fence | null, threadId: string): Promise<void> {
   const [owner] = await sql`
-    with owner as materialized (${ownerRow(sql, fence)}),
+    with ${ownerPart(sql, fence)},
     writes as (delete from langgraph.checkpoint_writes using owner where thread_id = ${threadId}),
     blobs as (delete from langgraph.checkpoint_blobs using owner where thread_id = ${threadId}),
     checkpoints as (delete from langgraph.checkpoints using owner where thread_id = ${threadId})

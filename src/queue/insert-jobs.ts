@@ -151,6 +151,11 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
       : { name, read: `${value}::${sent}::${type} as ${name}`, list: null };
   });
   const listed = columns.filter((column) => column.list !== null);
+  const endings = {
+    returning: "select * from added",
+    telling: `select pg_notify($${columns.length + 2}, queue) from unnest($${columns.length + 3}::text[]) as queue`,
+    silent: "select 1",
+  };
   return `
     with named as (
       insert into queues (name) select wanted.name from unnest($1::text[]) as wanted (name)
@@ -169,11 +174,5 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
       ) as jobs
       order by ord ${ends === "returning" ? "on conflict do nothing returning id, queue, hold" : ""}
     )
-    ${ends === "returning" ? "select * from added" : ""}
-    ${ends === "telling" ? tellingOf(columns.length) : ""}
-    ${ends === "silent" ? "select 1" : ""}`;
-}
-
-function tellingOf(columns: number): string {
-  return `select pg_notify($${columns + 2}, queue) from unnest($${columns + 3}::text[]) as queue`;
+    ${endings[ends]}`;
 }

@@ -1,5 +1,6 @@
 import type { EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
+import { JobWatch } from "./job-watch.ts";
 
 /** What is kept in memory for readers that follow closely, so many and of that size; others read their pages from the database. */
 const KEPT_EVENTS = 500;
@@ -20,7 +21,7 @@ export class JobFeed {
   #failure: Error | undefined;
   #dirty = false;
   #reading = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<JobWatch>();
 
   /** @param head the number from which on the feed reads; @param read gives the page after a number. */
   constructor(head: number, read: (after: number) => Promise<EventPage>) {
@@ -72,7 +73,7 @@ export class JobFeed {
       } catch (error) {
         this.#failure = error instanceof Error ? error : new Error("the log could not be read", { cause: error });
       }
-      for (const wake of this.#waiting) wake();
+      for (const watch of this.#waiting) watch.hear();
     }
     this.#reading = false;
   }
@@ -90,19 +91,10 @@ export class JobFeed {
 
   /** Waits for the next change, or for a while, after which it looks whether a notice was lost. */
   async #change(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.refresh();
-        done();
-      }, LOOK_MS);
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener("abort", done, { once: true });
-    });
+    const watch = new JobWatch();
+    this.#waiting.add(watch);
+    const heard = await watch.next(LOOK_MS, signal);
+    this.#waiting.delete(watch);
+    if (!heard && !signal.aborted) this.refresh();
   }
 }

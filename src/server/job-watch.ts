@@ -1,4 +1,4 @@
-/** Hears of a job's changes of status for one that waits; a change that comes between two waits ends the next one. */
+/** Hears of a job's changes for one that waits; a change that comes between two waits ends the next one. */
 export class JobWatch {
   #heard = false;
   #resume: (() => void) | undefined;
@@ -8,8 +8,8 @@ export class JobWatch {
     this.#resume?.();
   }
 
-  /** Waits for a change, for a time in milliseconds or until the signal aborts. */
-  async next(longestMs: number, signal: AbortSignal): Promise<void> {
+  /** Waits for a change, for a time in milliseconds or until the signal aborts; says whether it was a change. */
+  async next(longestMs: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#heard && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => this.#resume?.(), longestMs);
@@ -23,6 +23,8 @@ export class JobWatch {
         };
       });
     }
+    const heard = this.#heard;
     this.#heard = false;
+    return heard;
   }
 }

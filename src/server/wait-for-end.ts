@@ -24,7 +24,7 @@ export async function waitForEnd({ reads, feeds, ownerId, jobId, signal }: WaitO
     for (;;) {
       const status = await reads.status({ ownerId, jobId });
       const isSettled = isTerminal(status.status) || status.status === "waiting";
-      if (isSettled || signal.aborted || performance.now() > lastLook) return status;
+      if (isSettled || performance.now() > lastLook) return status;
       await watch.next(LOOK_EVERY_MS, signal);
       if (signal.aborted) return status;
     }

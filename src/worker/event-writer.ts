@@ -189,7 +189,7 @@ export class EventWriter {
     this.#written(append);
   }
 
-  /** What is to be written now. A batch that may have been written is sent again as it was: the log's number tells whether it had been. */
+  /** What is to be written now: a batch that may have been written again as it was, for the log's number tells whether it had been. */
   #next(): Append {
     this.#sending ??= {
       events: this.#waiting.splice(0),

@@ -75,13 +75,11 @@ export async function runJob(run: Run, environment: RunEnvironment): Promise<Att
     run.onRan();
     try {
       if ("result" in outcome) return await settle(run, outcome.result, { environment, teller });
-      await teller.close();
-      return await settleError(run, outcome.error, environment);
+      return await settleError(run, outcome.error, { environment, teller });
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
       // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
-      await teller.close();
-      return await settleError(run, error, environment);
+      return await settleError(run, error, { environment, teller });
     }
   } catch (error) {
     const lost = error instanceof LeaseLostError;
@@ -204,10 +202,16 @@ class Teller {
   }
 }
 
+interface Settling {
+  environment: RunEnvironment;
+  /** Sealed: what it has left to tell is written before the closing event. */
+  teller: Teller;
+}
+
 async function settle(
   { job, log }: Run,
   { result, effects }: RunResult,
-  { environment, teller }: { environment: RunEnvironment; teller: Teller },
+  { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
   const { db, leaseMs, finisher, logs } = environment;
   if (effects === undefined) {
@@ -234,8 +238,10 @@ async function settle(
 async function settleError(
   { job, log, stop }: Run,
   error: unknown,
-  { db, retry, handlers, leaseMs }: RunEnvironment,
+  { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
+  await teller.close();
+  const { db, retry, handlers, leaseMs } = environment;
   const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
