@@ -1,3 +1,4 @@
+import type { Sql } from "postgres";
 import type { Executor } from "./client.ts";
 
 /** One NOTIFY. */
@@ -37,13 +38,16 @@ export function mayNotifyWithin(sql: Executor): boolean {
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
   const collector = collecting.get(sql);
   if (collector) collector.collect({ channel, payload });
-  else await sendNotices(sql, [{ channel, payload }]);
+  else await sql`select pg_notify(${channel}, ${payload})`;
 }
 
-/** Sends notices at once, in one statement. */
-export async function sendNotices(sql: Executor, notices: readonly Notice[]): Promise<void> {
+/**
+ * Sends notices of what has committed, in one transaction. What they tell of is on the disk, and a server that crashes
+ * forgets notices anyway: the commit waits for no flush.
+ */
+export async function sendNotices(sql: Sql, notices: readonly Notice[]): Promise<void> {
   await sql`
-    select pg_notify(channel, payload)
+    select pg_notify(channel, payload), set_config('synchronous_commit', 'off', true)
     from unnest(${notices.map((notice) => notice.channel)}::text[], ${notices.map((notice) => notice.payload)}::text[]) as notice (channel, payload)`;
 }
 

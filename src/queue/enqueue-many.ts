@@ -7,6 +7,7 @@ import { checkBatch, checkJob } from "./check-job.ts";
 import { lockDependencies, recordDependencies } from "./dependencies.ts";
 import type { EnqueuedJob, NewJob } from "./enqueue.ts";
 import { InvalidJobError } from "./errors.ts";
+import { flushStored } from "./flush.ts";
 import { insertJobs, isKeyed } from "./insert-jobs.ts";
 import { lockAll } from "./locks.ts";
 import { newId } from "./new-id.ts";
@@ -28,7 +29,10 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
   const givenIds = jobs.some((job) => job.jobId !== undefined);
   if (!("begin" in sql)) return storeAll(sql as Tx, entries, givenIds);
   if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, givenIds));
-  const { queues } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds });
+  const { queues, unflushed } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds, alone: true });
+  const [first] = entries;
+  // The workers run the jobs meanwhile; nobody is told that they are stored before they are on the disk.
+  if (unflushed && first) await flushStored(sql, first.jobId);
   for (const queue of queues) await notifyReady(sql, queue);
   return entries.map(toEnqueued);
 }
@@ -82,7 +86,7 @@ async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): P
   const [unfinished] = entries.some((entry) => entry.after !== undefined)
     ? await Promise.all([lockDependencies(tx, entries), locking])
     : [new Set(entries.map((entry) => entry.jobId))];
-  const [added] = await Promise.all([insertJobs(tx, entries, { unfinished, givenIds }), locking]);
+  const [added] = await Promise.all([insertJobs(tx, entries, { unfinished, givenIds, alone: false }), locking]);
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
   const isWhole = added.ids === null || added.ids.size === entries.length;
   if (!isWhole) {

@@ -43,7 +43,7 @@ export { holdsLease } from "./fence.ts";
 export { getJob, getJobStatus, getJobStatuses } from "./get-job.ts";
 export type { JobKey } from "./lock-job.ts";
 export { graphJobType, listGraphs } from "./graphs.ts";
-export { flushClaims } from "./flush-claims.ts";
+export { flushClaims } from "./flush.ts";
 export { claimKey, heartbeat } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
 export { takeIdleThreads } from "./idle-threads.ts";

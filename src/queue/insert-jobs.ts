@@ -46,13 +46,23 @@ export interface Inserted {
   ids: ReadonlySet<string> | null;
   /** The queues that have got jobs which a worker may have to look at, and whose workers are still to be woken. */
   queues: string[];
+  /** Whether it committed without a flush, so that `flushStored` has to follow before anyone is told that they are stored. */
+  unflushed: boolean;
+}
+
+interface Insertion {
+  /** Of the jobs that theirs depend on, those that have not ended. */
+  unfinished: ReadonlySet<string>;
+  givenIds: boolean;
+  /** Whether the statement is all of its transaction. */
+  alone: boolean;
 }
 
 /** Stores the jobs, and the queues that are new with them, in one statement, in their order; those whose key or id is taken are left out. */
 export async function insertJobs(
   sql: Executor,
   entries: readonly Entry[],
-  { unfinished, givenIds }: { unfinished: ReadonlySet<string>; givenIds: boolean },
+  { unfinished, givenIds, alone }: Insertion,
 ): Promise<Inserted> {
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   const { lists, values } = readColumns(entries, unfinished);
@@ -62,16 +72,20 @@ export async function insertJobs(
     const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values] });
     // Those held for a time wake the workers as well: one may be due before they would look again.
     const awaited = added.filter((row) => row.hold === null || row.hold === "time");
-    return { ids: new Set(added.map((row) => row.id)), queues: [...new Set(awaited.map((row) => row.queue))] };
+    return {
+      ids: new Set(added.map((row) => row.id)),
+      queues: [...new Set(awaited.map((row) => row.queue))],
+      unflushed: false,
+    };
   }
   const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
   if (awaited.length > 0 && mayNotifyWithin(sql)) {
-    const text = textOf({ lists, ofThreads, ends: "telling" });
+    const text = textOf({ lists, ofThreads, ends: alone ? "telling at once" : "telling" });
     await send(sql, { text, values: [queues, ...values, READY_CHANNEL, awaited] });
-    return { ids: null, queues: [] };
+    return { ids: null, queues: [], unflushed: alone };
   }
   await send(sql, { text: textOf({ lists, ofThreads, ends: "silent" }), values: [queues, ...values] });
-  return { ids: null, queues: awaited };
+  return { ids: null, queues: awaited, unflushed: false };
 }
 
 interface AddedRow {
@@ -111,8 +125,11 @@ interface Shape {
   lists: readonly boolean[];
   /** Whether one of the jobs is of a thread. */
   ofThreads: boolean;
-  /** What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, or nothing. */
-  ends: "returning" | "telling" | "silent";
+  /**
+   * What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, does so while
+   * the jobs are on their way to the disk, or nothing.
+   */
+  ends: "returning" | "telling" | "telling at once" | "silent";
 }
 
 /** The statements by their shapes: putting one together takes longer than sending it. */
@@ -151,9 +168,12 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
       : { name, read: `${value}::${sent}::${type} as ${name}`, list: null };
   });
   const listed = columns.filter((column) => column.list !== null);
+  const tell = `pg_notify($${columns.length + 2}, queue)`;
+  const told = `from unnest($${columns.length + 3}::text[]) as queue`;
   const endings = {
     returning: "select * from added",
-    telling: `select pg_notify($${columns.length + 2}, queue) from unnest($${columns.length + 3}::text[]) as queue`,
+    telling: `select ${tell} ${told}`,
+    "telling at once": `select ${tell}, set_config('synchronous_commit', 'off', true) ${told}`,
     silent: "select 1",
   };
   return `

@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Database, migrate, startEmbeddedPostgres } from "#db";
+import postgres from "postgres";
+import { Database, DatabaseUnavailableError, migrate, startEmbeddedPostgres } from "#db";
 import type { EmbeddedPostgres } from "#db";
-import { claim, completeAndClaim, createQueue, enqueueMany, flushClaims, getJob } from "./index.ts";
+import { flushStored } from "./flush.ts";
+import { claim, completeAndClaim, createQueue, enqueue, enqueueMany, flushClaims, getJob } from "./index.ts";
+import { newId } from "./new-id.ts";
 
 const ownerId = "local";
 const taking = { workerId: "w", limit: 1, leaseMs: 30_000 };
@@ -54,6 +57,40 @@ async function stopWriter(): Promise<() => Promise<void>> {
     await expect.poll(isBack, { timeout: 30_000, interval: 50 }).toBe(true);
   };
 }
+
+test("a job that is stored by itself wakes the workers before it is on the disk, and is there when its submitter is told", async () => {
+  const crash = await stopWriter();
+  const statements: string[] = [];
+  const sql = postgres(server.url, { max: 1, debug: (_connection, text) => statements.push(text) });
+  const { jobId } = await enqueue(sql, { ownerId, jobType: "t", payload: {}, priority: -1 });
+  await sql.end();
+  expect(statements.filter((text) => text.includes("insert into jobs"))).toEqual([
+    expect.stringContaining("set_config('synchronous_commit', 'off', true)"),
+  ]);
+  await crash();
+  expect(await db.call(async (pool) => getJob(pool, { ownerId, jobId }))).toMatchObject({ status: "queued" });
+  await db.sql`delete from jobs`;
+}, 90_000);
+
+test("a job that a database has lost before it was on the disk is not taken for stored", async () => {
+  await expect(flushStored(db.sql, newId())).rejects.toThrow(DatabaseUnavailableError);
+});
+
+test("a transaction that stores a job and more is flushed at its commit", async () => {
+  const sql = postgres(server.url, { max: 1 });
+  const commits = await sql.begin(async (tx) => {
+    await enqueue(tx, { ownerId, jobType: "t", payload: {} });
+    return tx`show synchronous_commit`;
+  });
+  expect(commits).toEqual([{ synchronous_commit: "on" }]);
+  const own = await db.transaction(async (tx) => {
+    await enqueue(tx, { ownerId, jobType: "t", payload: {} });
+    return tx`show synchronous_commit`;
+  });
+  expect(own).toEqual([{ synchronous_commit: "on" }]);
+  await sql`delete from jobs`;
+  await sql.end();
+});
 
 test("a database that crashes keeps what was acknowledged, forgets a claim that was not flushed, and none that was", async () => {
   const add = async () =>
