@@ -59,6 +59,11 @@ export class Database {
     this.#pool = this.#open();
   }
 
+  /** Whether its connections have `INDEXED_PLANS`. */
+  get hasIndexedPlans(): boolean {
+    return hasIndexedPlans(this.#options);
+  }
+
   /** The present pool. Take it anew for each use: it is replaced after a fault. */
   get sql(): postgres.Sql {
     return this.#pool;
@@ -135,6 +140,10 @@ export class Database {
   }
 }
 
+function hasIndexedPlans({ avoidTableScans = false, prepare = true }: DatabaseOptions): boolean {
+  return avoidTableScans && prepare;
+}
+
 function openPool(options: DatabaseOptions): postgres.Sql {
   return postgres(options.url, {
     ...ARRAY_TYPES,
@@ -145,7 +154,7 @@ function openPool(options: DatabaseOptions): postgres.Sql {
     onnotice: () => undefined,
     connection: {
       application_name: options.applicationName ?? "threadmill",
-      ...(options.avoidTableScans && options.prepare !== false && INDEXED_PLANS),
+      ...(hasIndexedPlans(options) && INDEXED_PLANS),
     },
   });
 }

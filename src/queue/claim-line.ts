@@ -2,10 +2,10 @@ import text, { empty } from "sql-template-tag";
 import type { Sql } from "sql-template-tag";
 import { send } from "#db";
 import type { Executor } from "#db";
-import { endAlone, leftOver } from "./complete.ts";
-import type { Completion, EndedRow } from "./complete.ts";
+import { findAlone, leftOver } from "./complete.ts";
+import type { Completion } from "./complete.ts";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
-import { CLAIMED_COLUMNS, takePicked, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
+import { CLAIMED_COLUMNS, leaseEnd, TAKEN_COLUMNS, takePicked, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
@@ -27,7 +27,12 @@ export interface Taken {
  * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
-  const rows = await send<LineRow[]>(sql, text`with ${lineParts(options, line, UNFLUSHED)} ${lineResult()}`);
+  const rows = await send<LineRow[]>(
+    sql,
+    text`with ${pickLine(options, line, UNFLUSHED)}, claimed as (${takePicked(options)})
+    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}
+    from state left join claimed on true order by claimed.seq`,
+  );
   const taken = toTaken(rows, options);
   return { ...taken, unflushed: taken.jobs.length > 0 };
 }
@@ -41,21 +46,48 @@ export async function endAndClaimLine<T extends Completion>(
   completions: readonly T[],
   { line, ...options }: ClaimOptions & { line: Line },
 ): Promise<Taken & { left: T[] }> {
-  const ending = endAlone(completions);
-  if (!ending) return { ...(await claimLine(sql, options, line)), left: [...completions] };
-  const rows = await send<(LineRow & { ended: string | null })[]>(
+  const alone = findAlone(completions);
+  if (!alone) return { ...(await claimLine(sql, options, line)), left: [...completions] };
+  const { workerId, leaseMs } = options;
+  const rows = await send<LineRow[]>(
     sql,
-    text`with done as (${ending}), ${lineParts(options, line)}
-    ${lineResult(text`, (select json_agg(done) from done)::text as ended`)}`,
+    text`with ${pickLine(options, line)}, claimed as (
+      -- One update for both: what an update of this table costs by itself, its indexes and checks, is paid once.
+      update jobs set
+        status = case when done.ends then 'completed'::job_status else 'running'::job_status end,
+        result = case when done.ends then done.result::jsonb else jobs.result end,
+        error_message = case when not done.ends then jobs.error_message end,
+        completed_at = case when done.ends then clock_timestamp() end,
+        attempt = case when done.ends then jobs.attempt else jobs.attempt + 1 end,
+        worker_id = case when not done.ends then ${workerId} end,
+        last_worker_id = ${workerId},
+        lease_expires_at = case when not done.ends then ${leaseEnd(leaseMs)} end,
+        claimed_at = case when done.ends then jobs.claimed_at else clock_timestamp() end,
+        usage = case when done.ends then jobs.usage end,
+        started_at = coalesce(jobs.started_at, clock_timestamp())
+      from (
+        -- The ends come first: they wait for those who hold a row by mistake, which must not be while this holds others.
+        select id, attempt, result, true as ends, null::bigint as turn from (${alone.rows}) as given
+        union all select id, null, null, false, turn from picked
+      ) as done
+      where jobs.id = any(array[done.id]) and (not done.ends or (${alone.held}))
+      returning ${TAKEN_COLUMNS}, case when not done.ends then jobs.payload end as payload, done.turn, done.ends
+    )
+    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}, claimed.ends
+    from state left join claimed on true order by claimed.seq`,
   );
-  const ended = JSON.parse(rows[0]?.ended ?? "[]") as EndedRow[];
+  const ended = rows.filter((row) => row.ends);
   return { ...toTaken(rows, options), unflushed: false, left: await leftOver(sql, completions, ended) };
 }
 
-type LineRow = ClaimRow & { others: boolean };
+interface LineRow extends ClaimRow {
+  others: boolean;
+  /** Whether it is one that was ended; null where there is none, absent where none was to end. */
+  ends?: boolean | null;
+}
 
-/** The parts of a statement that take jobs of a line: `claimed` has them, `state` what else there is. */
-function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line, also: Sql = empty): Sql {
+/** The parts of a statement that lock jobs of a line: `picked` has them, `state` what else there is. */
+function pickLine(options: ClaimOptions, { queue, priority, ownerId }: Line, also: Sql = empty): Sql {
   const ready = text`status = 'queued' and hold is null`;
   const open = text`not paused and limits ->> 'concurrency' is null`;
   const line = text`(${priority}::int, ${ownerId}::text)`;
@@ -73,24 +105,19 @@ function lineParts(options: ClaimOptions, { queue, priority, ownerId }: Line, al
         ) as alone ${also}
       from (select (
         select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) < ${line} ${order} limit 1
-      ) as priority) as next
+      -- offset 0: so that it is looked for once, not for each mention.
+      ) as priority offset 0) as next
     ), picked as materialized (
       select id, 1::bigint as turn from jobs
       -- As in claim.ts: equal, said so that the order is only the claim index's to give.
       where (select alone from state) and queue = ${queue} and ${ready} and (priority, owner_id) <= ${line} and (priority, owner_id) >= ${line}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
       ${order}, seq limit ${options.limit} for update skip locked
-    ), claimed as (${takePicked(options)})`;
-}
-
-function lineResult(also: Sql = empty): Sql {
-  return text`
-    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS} ${also}
-    from state left join claimed on true order by claimed.seq`;
+    )`;
 }
 
 function toTaken(rows: readonly LineRow[], { workerId, limit }: ClaimOptions): Omit<Taken, "unflushed"> {
-  const found = rows.filter((row) => row.id !== null);
+  const found = rows.filter((row) => row.id !== null && !row.ends);
   return {
     jobs: found.map((row) => toClaimedJob(row, workerId)),
     more: (rows[0]?.others ?? true) || found.length === limit,

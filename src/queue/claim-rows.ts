@@ -11,17 +11,25 @@ export function takePicked({ workerId, leaseMs }: ClaimOptions): Sql {
       attempt = jobs.attempt + 1,
       worker_id = ${workerId},
       last_worker_id = ${workerId},
-      lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
+      lease_expires_at = ${leaseEnd(leaseMs)},
       claimed_at = clock_timestamp(),
       usage = null,
       started_at = coalesce(jobs.started_at, clock_timestamp())
     -- Of one element, not equal: where the planner takes the table for empty, as it does when it was vacuumed before it
     -- was filled, it would as soon walk the whole primary key, in the order of a merge.
     from picked where jobs.id = any(array[picked.id])
-    returning jobs.id, jobs.owner_id, jobs.thread_id, jobs.limit_key, jobs.decision_set_id, jobs.job_type, jobs.queue, jobs.priority,
-      jobs.payload, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.timeout_ms, jobs.budget, jobs.event_seq, jobs.trace_context,
-      jobs.claimed_at, jobs.run_at, jobs.seq, picked.turn`;
+    returning ${TAKEN_COLUMNS}, jobs.payload, picked.turn`;
 }
+
+/** When a lease that is given now ends. */
+export function leaseEnd(leaseMs: number): Sql {
+  return text`clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)`;
+}
+
+/** What a claim needs of its jobs besides their payloads. */
+export const TAKEN_COLUMNS = text`jobs.id, jobs.owner_id, jobs.thread_id, jobs.limit_key, jobs.decision_set_id, jobs.job_type,
+  jobs.queue, jobs.priority, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.timeout_ms, jobs.budget, jobs.event_seq,
+  jobs.trace_context, jobs.claimed_at, jobs.run_at, jobs.seq`;
 
 /**
  * One more column of a part that is computed once: the claim commits without waiting for the disk, which takes as long

@@ -7,7 +7,9 @@ import type { Completion } from "./complete.ts";
 
 /**
  * What `completeMany` and `claim` do, in one statement and one commit: a worker with few places spends most of its time
- * waiting for commits. `left` are the completions that were not made. Safe to send again, as both are.
+ * waiting for commits. `left` are the completions that were not made. Safe to send again, as both are. Needs a connection
+ * with `INDEXED_PLANS`: by another plan it may hold what it is to claim while it waits to complete, and two workers each
+ * other up.
  */
 export async function completeAndClaim<T extends Completion>(
   sql: Executor,

@@ -62,9 +62,18 @@ export interface Completion {
  * be stored: `complete` tells which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
-  const ending = endAlone(completions);
-  if (!ending) return [...completions];
-  const ended = await send<EndedRow[]>(sql, ending);
+  const alone = findAlone(completions);
+  if (!alone) return [...completions];
+  const ended = await send<EndedRow[]>(
+    sql,
+    text`
+    update jobs set status = 'completed', result = done.result::jsonb, error_message = null,
+      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
+    from (${alone.rows}) as done
+    -- any, as in claim-rows.ts: so that each job is looked up by its id, never all running ones for each of them.
+    where jobs.id = any(array[done.id]) and ${alone.held}
+    returning jobs.id, jobs.attempt, jobs.event_seq`,
+  );
   return leftOver(sql, completions, ended);
 }
 
@@ -74,8 +83,16 @@ export interface EndedRow {
   event_seq: number;
 }
 
-/** The statement that ends those that may be ended together, and returns their `EndedRow`s; null where there are none. */
-export function endAlone(completions: readonly Completion[]): Sql | null {
+/** The completions that may be made together, as parts of a statement that makes them. */
+export interface Alone {
+  /** A list of (id, attempt, result). */
+  rows: Sql;
+  /** Whether the worker still holds the lease of a row of `jobs` that is joined to one of the list `done`. */
+  held: Sql;
+}
+
+/** Finds those that may be ended together; null where there are none. */
+export function findAlone(completions: readonly Completion[]): Alone | null {
   const alone = completions.flatMap(({ claim, result }) => {
     if (claim.threadId !== null || claim.limitKey !== null) return [];
     const json = tryJson(result ?? null);
@@ -86,15 +103,15 @@ export function endAlone(completions: readonly Completion[]): Sql | null {
   const { workerId } = first.claim;
   // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
   const same = alone.every(({ json }) => json === first.json) ? first.json : null;
-  return text`
-    update jobs set status = 'completed', result = coalesce(${same}::text, done.result)::jsonb, error_message = null,
-      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
-    from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
-      ${same === null ? alone.map(({ json }) => json) : []}::text[]) as done (id, attempt, result)
-    -- any, as in claim-rows.ts, and coalesce: so that each job is looked up by its id, never all running ones for each of them.
-    where jobs.id = any(array[done.id]) and jobs.attempt = done.attempt and jobs.worker_id = ${workerId}
-      and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents
-    returning jobs.id, jobs.attempt, jobs.event_seq`;
+  return {
+    rows: text`
+      select id, attempt, coalesce(${same}::text, result) as result
+      from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
+        ${same === null ? alone.map(({ json }) => json) : []}::text[]) as given (id, attempt, result)`,
+    // coalesce: so that the lease index is no way to find them.
+    held: text`jobs.attempt = done.attempt and jobs.worker_id = ${workerId} and coalesce(jobs.status = 'running', false)
+      and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents`,
+  };
 }
 
 /** Tells of those that were ended, and gives the others. */

@@ -87,7 +87,7 @@ export class Claimer implements Successor {
    */
   reserve(completions: number): ClaimAlong | undefined {
     const limit = this.#free();
-    const isFew = limit > 0 && Math.max(limit, completions) <= MOST_TOGETHER;
+    const isFew = limit > 0 && Math.max(limit, completions) <= MOST_TOGETHER && this.db.hasIndexedPlans;
     if (!isFew || !this.#line || !this.#filled || this.#limited || this.#doubtful || this.#closed) return undefined;
     this.#asked += limit;
     return { ...this.#claimOptions(limit), line: this.#line };
