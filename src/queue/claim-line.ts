@@ -1,11 +1,18 @@
-import text, { empty } from "sql-template-tag";
-import type { Sql } from "sql-template-tag";
 import { send } from "#db";
 import type { Executor } from "#db";
-import { findAlone, leftOver } from "./complete.ts";
+import { aloneRows, findAlone, HELD, leftOver } from "./complete.ts";
 import type { Completion } from "./complete.ts";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
-import { CLAIMED_COLUMNS, leaseEnd, TAKEN_COLUMNS, takePicked, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
+import {
+  claimValues,
+  CLAIMED_COLUMNS,
+  LEASE_END,
+  READY,
+  TAKEN_COLUMNS,
+  TAKE_PICKED,
+  toClaimedJob,
+  UNFLUSHED,
+} from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
@@ -27,12 +34,7 @@ export interface Taken {
  * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
-  const rows = await send<LineRow[]>(
-    sql,
-    text`with ${pickLine(options, line, UNFLUSHED)}, claimed as (${takePicked(options)})
-    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}
-    from state left join claimed on true order by claimed.seq`,
-  );
+  const rows = await send<LineRow[]>(sql, { text: CLAIM_LINE, values: lineValues(options, line) });
   const taken = toTaken(rows, options);
   return { ...taken, unflushed: taken.jobs.length > 0 };
 }
@@ -48,34 +50,8 @@ export async function endAndClaimLine<T extends Completion>(
 ): Promise<Taken & { left: T[] }> {
   const alone = findAlone(completions);
   if (!alone) return { ...(await claimLine(sql, options, line)), left: [...completions] };
-  const { workerId, leaseMs } = options;
-  const rows = await send<LineRow[]>(
-    sql,
-    text`with ${pickLine(options, line)}, claimed as (
-      -- One update for both: what an update of this table costs by itself, its indexes and checks, is paid once.
-      update jobs set
-        status = case when done.ends then 'completed'::job_status else 'running'::job_status end,
-        result = case when done.ends then done.result::jsonb else jobs.result end,
-        error_message = case when not done.ends then jobs.error_message end,
-        completed_at = case when done.ends then clock_timestamp() end,
-        attempt = case when done.ends then jobs.attempt else jobs.attempt + 1 end,
-        worker_id = case when not done.ends then ${workerId} end,
-        last_worker_id = ${workerId},
-        lease_expires_at = case when not done.ends then ${leaseEnd(leaseMs)} end,
-        claimed_at = case when done.ends then jobs.claimed_at else clock_timestamp() end,
-        usage = case when done.ends then jobs.usage end,
-        started_at = coalesce(jobs.started_at, clock_timestamp())
-      from (
-        -- The ends come first: they wait for those who hold a row by mistake, which must not be while this holds others.
-        select id, attempt, result, true as ends, null::bigint as turn from (${alone.rows}) as given
-        union all select id, null, null, false, turn from picked
-      ) as done
-      where jobs.id = any(array[done.id]) and (not done.ends or (${alone.held}))
-      returning ${TAKEN_COLUMNS}, case when not done.ends then jobs.payload end as payload, done.turn, done.ends
-    )
-    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}, claimed.ends
-    from state left join claimed on true order by claimed.seq`,
-  );
+  const values = [...lineValues(options, line), ...alone];
+  const rows = await send<LineRow[]>(sql, { text: END_AND_CLAIM_LINE, values });
   const ended = rows.filter((row) => row.ends);
   return { ...toTaken(rows, options), unflushed: false, left: await leftOver(sql, completions, ended) };
 }
@@ -86,35 +62,72 @@ interface LineRow extends ClaimRow {
   ends?: boolean | null;
 }
 
-/** The parts of a statement that lock jobs of a line: `picked` has them, `state` what else there is. */
-function pickLine(options: ClaimOptions, { queue, priority, ownerId }: Line, also: Sql = empty): Sql {
-  const ready = text`status = 'queued' and hold is null`;
-  const open = text`not paused and limits ->> 'concurrency' is null`;
-  const line = text`(${priority}::int, ${ownerId}::text)`;
-  const order = text`order by priority desc, owner_id desc`;
-  return text`
+/** The values of a statement that claims of a line. */
+function lineValues(options: ClaimOptions, { queue, priority, ownerId }: Line): unknown[] {
+  return [...claimValues(options), queue, priority, ownerId];
+}
+
+const OPEN = "not paused and limits ->> 'concurrency' is null";
+const LINE = "($5::int, $6::text)";
+const ORDER = "order by priority desc, owner_id desc";
+
+/**
+ * The parts of a statement that lock jobs of a line, whose queue is $4, priority $5 and owner $6: `picked` has them,
+ * `state` what else there is, and in columns of its own what is asked for besides.
+ */
+const pickLine = (also = "") => `
     state as materialized (
       -- In the claim index the others stand before the line, after it, or in other queues: one look at each place. Not by
       -- exists, which drops the order and with it the index.
-      select next.priority is not null as lower, next.priority is distinct from ${priority}
-        and exists (select 1 from queues where name = ${queue} and ${open})
-        and (select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) > ${line} ${order} limit 1) is null
+      select next.priority is not null as lower, next.priority is distinct from $5
+        and exists (select 1 from queues where name = $4 and ${OPEN})
+        and (select priority from jobs where queue = $4 and ${READY} and (priority, owner_id) > ${LINE} ${ORDER} limit 1) is null
         and not exists (
-          select 1 from queues where name <> ${queue} and ${open}
-            and (select priority from jobs where queue = queues.name and ${ready} ${order} limit 1) is not null
+          select 1 from queues where name <> $4 and ${OPEN}
+            and (select priority from jobs where queue = queues.name and ${READY} ${ORDER} limit 1) is not null
         ) as alone ${also}
       from (select (
-        select priority from jobs where queue = ${queue} and ${ready} and (priority, owner_id) < ${line} ${order} limit 1
+        select priority from jobs where queue = $4 and ${READY} and (priority, owner_id) < ${LINE} ${ORDER} limit 1
       -- offset 0: so that it is looked for once, not for each mention.
       ) as priority offset 0) as next
     ), picked as materialized (
       select id, 1::bigint as turn from jobs
       -- As in claim.ts: equal, said so that the order is only the claim index's to give.
-      where (select alone from state) and queue = ${queue} and ${ready} and (priority, owner_id) <= ${line} and (priority, owner_id) >= ${line}
+      where (select alone from state) and queue = $4 and ${READY} and (priority, owner_id) <= ${LINE} and (priority, owner_id) >= ${LINE}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
-      ${order}, seq limit ${options.limit} for update skip locked
+      ${ORDER}, seq limit $3 for update skip locked
     )`;
-}
+
+const CLAIM_LINE = `
+    with ${pickLine(`, ${UNFLUSHED}`)}, claimed as (${TAKE_PICKED})
+    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}
+    from state left join claimed on true order by claimed.seq`;
+
+const END_AND_CLAIM_LINE = `
+    with ${pickLine()}, claimed as (
+      -- One update for both: what an update of this table costs by itself, its indexes and checks, is paid once.
+      update jobs set
+        status = case when done.ends then 'completed'::job_status else 'running'::job_status end,
+        result = case when done.ends then done.result::jsonb else jobs.result end,
+        error_message = case when not done.ends then jobs.error_message end,
+        completed_at = case when done.ends then clock_timestamp() end,
+        attempt = case when done.ends then jobs.attempt else jobs.attempt + 1 end,
+        worker_id = case when not done.ends then $1 end,
+        last_worker_id = $1,
+        lease_expires_at = case when not done.ends then ${LEASE_END} end,
+        claimed_at = case when done.ends then jobs.claimed_at else clock_timestamp() end,
+        usage = case when done.ends then jobs.usage end,
+        started_at = coalesce(jobs.started_at, clock_timestamp())
+      from (
+        -- The ends come first: they wait for those who hold a row by mistake, which must not be while this holds others.
+        select id, attempt, result, true as ends, null::bigint as turn from (${aloneRows("$7", "$8", "$9")}) as given
+        union all select id, null, null, false, turn from picked
+      ) as done
+      where jobs.id = any(array[done.id]) and (not done.ends or (${HELD}))
+      returning ${TAKEN_COLUMNS}, case when not done.ends then jobs.payload end as payload, done.turn, done.ends
+    )
+    select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}, claimed.ends
+    from state left join claimed on true order by claimed.seq`;
 
 function toTaken(rows: readonly LineRow[], { workerId, limit }: ClaimOptions): Omit<Taken, "unflushed"> {
   const found = rows.filter((row) => row.id !== null && !row.ends);

@@ -1,5 +1,3 @@
-import text from "sql-template-tag";
-import type { Sql } from "sql-template-tag";
 import { send } from "#db";
 import type { Executor, Tx } from "#db";
 import { movedOn, noteEvents } from "./append-events.ts";
@@ -64,16 +62,8 @@ export interface Completion {
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
   const alone = findAlone(completions);
   if (!alone) return [...completions];
-  const ended = await send<EndedRow[]>(
-    sql,
-    text`
-    update jobs set status = 'completed', result = done.result::jsonb, error_message = null,
-      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
-    from (${alone.rows}) as done
-    -- any, as in claim-rows.ts: so that each job is looked up by its id, never all running ones for each of them.
-    where jobs.id = any(array[done.id]) and ${alone.held}
-    returning jobs.id, jobs.attempt, jobs.event_seq`,
-  );
+  const values = [completions[0]?.claim.workerId, ...alone];
+  const ended = await send<EndedRow[]>(sql, { text: COMPLETE_MANY, values });
   return leftOver(sql, completions, ended);
 }
 
@@ -83,16 +73,31 @@ export interface EndedRow {
   event_seq: number;
 }
 
-/** The completions that may be made together, as parts of a statement that makes them. */
-export interface Alone {
-  /** A list of (id, attempt, result). */
-  rows: Sql;
-  /** Whether the worker still holds the lease of a row of `jobs` that is joined to one of the list `done`. */
-  held: Sql;
-}
+/**
+ * A list of (id, attempt, result) in a statement, of the parameters that have what `findAlone` returns. Most jobs leave no
+ * result: what is the same for all of them is sent once, as the first element of a list of one.
+ */
+export const aloneRows = (ids: string, attempts: string, results: string) => `
+      select id, attempt, coalesce(result, (${results}::text[])[1]) as result
+      from unnest(${ids}::uuid[], ${attempts}::int[], ${results}::text[]) as given (id, attempt, result)`;
 
-/** Finds those that may be ended together; null where there are none. */
-export function findAlone(completions: readonly Completion[]): Alone | null {
+/** Whether the worker, $1, still holds the lease of a row of `jobs` that is joined to one of that list, named `done`. */
+export const HELD = `jobs.attempt = done.attempt and jobs.worker_id = $1
+      -- coalesce: so that the lease index is no way to find them.
+      and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents`;
+
+const COMPLETE_MANY = `
+    update jobs set status = 'completed', result = done.result::jsonb, error_message = null,
+      worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
+    from (${aloneRows("$2", "$3", "$4")}) as done
+    -- any, as in claim-rows.ts: so that each job is looked up by its id, never all running ones for each of them.
+    where jobs.id = any(array[done.id]) and ${HELD}
+    returning jobs.id, jobs.attempt, jobs.event_seq`;
+
+/** The ids, attempts and results, as JSON, of the completions that may be made together; null where there are none. */
+export function findAlone(
+  completions: readonly Completion[],
+): [ids: string[], attempts: number[], results: string[]] | null {
   const alone = completions.flatMap(({ claim, result }) => {
     if (claim.threadId !== null || claim.limitKey !== null) return [];
     const json = tryJson(result ?? null);
@@ -100,18 +105,12 @@ export function findAlone(completions: readonly Completion[]): Alone | null {
   });
   const [first] = alone;
   if (!first) return null;
-  const { workerId } = first.claim;
-  // Most jobs leave no result and all are one worker's: what is the same for all of them is sent once.
-  const same = alone.every(({ json }) => json === first.json) ? first.json : null;
-  return {
-    rows: text`
-      select id, attempt, coalesce(${same}::text, result) as result
-      from unnest(${alone.map(({ claim }) => claim.jobId)}::uuid[], ${alone.map(({ claim }) => claim.attempt)}::int[],
-        ${same === null ? alone.map(({ json }) => json) : []}::text[]) as given (id, attempt, result)`,
-    // coalesce: so that the lease index is no way to find them.
-    held: text`jobs.attempt = done.attempt and jobs.worker_id = ${workerId} and coalesce(jobs.status = 'running', false)
-      and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents`,
-  };
+  const isSame = alone.every(({ json }) => json === first.json);
+  return [
+    alone.map(({ claim }) => claim.jobId),
+    alone.map(({ claim }) => claim.attempt),
+    isSame ? [first.json] : alone.map(({ json }) => json),
+  ];
 }
 
 /** Tells of those that were ended, and gives the others. */
