@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { cancel, enqueueMany, JobConflictError, redrive, submitTurn } from "#queue";
+import { cancel, DatabaseUnavailableError, enqueue, enqueueMany, JobConflictError, redrive, submitTurn } from "#queue";
 import type { Database, NewJob } from "#queue";
 import { KINDS } from "./job-types.ts";
 import { insist, OWNER_ID } from "./insist.ts";
@@ -28,6 +28,8 @@ export interface Acknowledged {
   threads: Map<string, { graph: GraphName | null; turns: { jobId: string; content: string }[] }>;
   redriven: Map<string, number>;
   cancelled: Set<string>;
+  /** The marks of jobs without a key whose answer was lost: they may be there or not. */
+  unsure: Set<string>;
 }
 
 /** Enqueues a mix of jobs until the signal, a few at a time, sending again what got no answer. */
@@ -37,6 +39,7 @@ export async function makeLoad(db: Database, random: Random, signal: AbortSignal
     threads: new Map(),
     redriven: new Map(),
     cancelled: new Set(),
+    unsure: new Set(),
   };
   const plainThreads = Array.from({ length: 12 }, () => randomUUID());
   const chatThreads = new Map(
@@ -49,7 +52,8 @@ export async function makeLoad(db: Database, random: Random, signal: AbortSignal
     const threads = graph === undefined ? undefined : chatThreads.get(graph);
     if (graph !== undefined && threads) await submit(db, random, { said, threads, graph });
     else if (draw < 0.75) await meddle(db, random, said);
-    else await enqueueSome(db, random, { said, threads: plainThreads });
+    else if (draw < 0.85) await enqueueSome(db, random, { said, threads: plainThreads });
+    else await enqueueAlone(db, random, said);
     await wait(20 + random.below(60), undefined, { signal }).catch(() => undefined);
   }
   return said;
@@ -105,6 +109,18 @@ async function enqueueSome(db: Database, random: Random, { said, threads }: Targ
   }
   const added = await insist(db, async (tx) => enqueueMany(tx, jobs));
   for (const { jobId } of added) said.jobs.add(jobId);
+}
+
+/** Stores a job in a statement of its own, which is not sent again: without a key that would store another. */
+async function enqueueAlone(db: Database, random: Random, said: Acknowledged): Promise<void> {
+  const mark = randomUUID();
+  const job = { ownerId: OWNER_ID, jobType: "short", payload: { workMs: random.below(5), mark } };
+  try {
+    said.jobs.add((await db.call(async (sql) => enqueue(sql, job))).jobId);
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailableError)) throw error;
+    said.unsure.add(mark);
+  }
 }
 
 async function submit(db: Database, random: Random, { said, threads, graph }: TurnTarget): Promise<void> {
