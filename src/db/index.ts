@@ -11,4 +11,5 @@ export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";
 export { mayNotifyWithin, notifyAfterCommit } from "./notify.ts";
 export { migrate } from "./migrate.ts";
-export { send } from "./statement.ts";
+export { send, UNFLUSHED } from "./statement.ts";
+export type { Statement } from "./statement.ts";

@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
 import type { Executor } from "./client.ts";
+import { send, UNFLUSHED } from "./statement.ts";
 
 /** One NOTIFY. */
 export interface Notice {
@@ -46,10 +47,12 @@ export async function notifyAfterCommit(sql: Executor, channel: string, payload:
  * forgets notices anyway: the commit waits for no flush.
  */
 export async function sendNotices(sql: Sql, notices: readonly Notice[]): Promise<void> {
-  await sql`
-    select pg_notify(channel, payload), set_config('synchronous_commit', 'off', true)
-    from unnest(${notices.map((notice) => notice.channel)}::text[], ${notices.map((notice) => notice.payload)}::text[]) as notice (channel, payload)`;
+  const values = [notices.map((notice) => notice.channel), notices.map((notice) => notice.payload)];
+  await send(sql, { text: NOTIFY, values });
 }
+
+const NOTIFY = `
+  select pg_notify(channel, payload), ${UNFLUSHED} from unnest($1::text[], $2::text[]) as notice (channel, payload)`;
 
 /** Sends the first notice at once, and those that come within milliseconds of it as one. */
 export class Notifier {
@@ -58,8 +61,8 @@ export class Notifier {
   #sending: Promise<void> | undefined;
   #sentAt = -Infinity;
 
-  constructor(send: (notices: readonly Notice[]) => Promise<void>) {
-    this.#send = send;
+  constructor(sendAll: (notices: readonly Notice[]) => Promise<void>) {
+    this.#send = sendAll;
   }
 
   /** Never throws: a notice that cannot be sent is made up for by polling. */

@@ -2,10 +2,16 @@ import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "./client.ts";
 
 /** A statement as text, and the values of $1, $2 and so on. */
-interface Statement {
+export interface Statement {
   text: string;
   values: readonly unknown[];
 }
+
+/**
+ * What a statement selects so that its transaction commits without waiting for the disk. Whatever is flushed later takes
+ * it along.
+ */
+export const UNFLUSHED = "set_config('synchronous_commit', 'off', true)";
 
 /**
  * Sends a statement whose text is kept. Each fragment of postgres.js is a promise: of a statement with dozens of them, sent

@@ -1,7 +1,15 @@
 import { send } from "#db";
-import type { Executor } from "#db";
+import type { Executor, Statement } from "#db";
 import type { Claimed, ClaimOptions } from "./claim.ts";
-import { claimValues, CLAIMED_COLUMNS, READY, TAKE_PICKED, toClaimedJob, UNFLUSHED } from "./claim-rows.ts";
+import {
+  claimValues,
+  CLAIMED_COLUMNS,
+  COMMITS_UNFLUSHED,
+  OPEN,
+  READY,
+  TAKE_PICKED,
+  toClaimedJob,
+} from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
 /** How many times in a row a claim passes over owners whose jobs cannot be had. */
@@ -27,11 +35,14 @@ interface Level extends Claimed {
   passed: string | null;
 }
 
-/** A statement of `claimLevel`, with its values after those that all of them have. */
-interface Statement {
-  text: string;
-  values: unknown[];
-}
+/** A step of a walk over the owners of a queue and priority to the next of them. */
+const stepOf = (walk: string) => `
+      select ${walk}.queue, ${walk}.priority, pair.owner_id, ${walk}.turn + 1 from ${walk} cross join lateral (
+        select priority, owner_id from jobs
+        where queue = ${walk}.queue and ${READY} and (priority, owner_id) < (${walk}.priority, ${walk}.owner_id)
+        order by priority desc, owner_id desc limit 1
+      ) as pair
+      where ${walk}.turn < $3 and pair.priority = ${walk}.priority`;
 
 /** The statement that takes jobs of the highest priority that the given queues have ready; $4 is the owner that was served last. */
 // oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
@@ -53,26 +64,14 @@ const claimFrom = (queues: string) => `
         order by priority desc, owner_id desc limit 1
       ) as pair
       where pair.priority = top.priority
-      union all
-      select below.queue, below.priority, pair.owner_id, below.turn + 1 from below cross join lateral (
-        select priority, owner_id from jobs
-        where queue = below.queue and ${READY} and (priority, owner_id) < (below.priority, below.owner_id)
-        order by priority desc, owner_id desc limit 1
-      ) as pair
-      where below.turn < $3 and pair.priority = below.priority
+      union all ${stepOf("below")}
     ), rest as (
       select top.queue, top.priority, pair.owner_id, 1 as turn from top cross join lateral (
         select priority, owner_id from jobs where queue = top.queue and ${READY} and priority <= top.priority
         order by priority desc, owner_id desc limit 1
       ) as pair
       where pair.priority = top.priority and pair.owner_id >= $4
-      union all
-      select rest.queue, rest.priority, pair.owner_id, rest.turn + 1 from rest cross join lateral (
-        select priority, owner_id from jobs
-        where queue = rest.queue and ${READY} and (priority, owner_id) < (rest.priority, rest.owner_id)
-        order by priority desc, owner_id desc limit 1
-      ) as pair
-      where rest.turn < $3 and pair.priority = rest.priority and pair.owner_id >= $4
+      union all ${stepOf("rest")} and pair.owner_id >= $4
     ), owners as materialized (
       select queue, priority, owner_id, row_number() over (order by part, turn) as turn, count(*) over () as owners
       from (select 1 as part, * from below union all select 2, * from rest) as turns
@@ -100,18 +99,19 @@ const claimFrom = (queues: string) => `
         ) as lower
       ) or (select count(*) from picked) = $3 as more,
         (select count(*) from owners) = 1 and (select count(*) from heads) = 1 as sole,
-        (select owner_id from owners where turn = $3) as passed, ${UNFLUSHED}
+        (select owner_id from owners where turn = $3) as passed, ${COMMITS_UNFLUSHED}
     ) as more left join claimed on true
     order by claimed.seq`;
 
 /** From the queues without a limit of running jobs. */
 export const CLAIM_OPEN: Statement = {
-  text: claimFrom("select name from queues where not paused and limits ->> 'concurrency' is null"),
+  text: claimFrom(`select name from queues where ${OPEN}`),
   values: [],
 };
 /** From the queue that is the last value. */
 export const CLAIM_NAMED = claimFrom("select $5::text as name");
 
+/** Takes jobs by a statement, whose own values come after those that all of them have. */
 async function claimLevel(sql: Executor, options: ClaimOptions, { text, values }: Statement): Promise<Level> {
   const { workerId, afterOwner = "" } = options;
   const rows = await send<LevelRow[]>(sql, { text, values: [...claimValues(options), afterOwner, ...values] });

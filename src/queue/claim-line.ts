@@ -6,12 +6,13 @@ import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 import {
   claimValues,
   CLAIMED_COLUMNS,
+  COMMITS_UNFLUSHED,
   LEASE_END,
+  OPEN,
   READY,
   TAKEN_COLUMNS,
   TAKE_PICKED,
   toClaimedJob,
-  UNFLUSHED,
 } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 
@@ -67,7 +68,6 @@ function lineValues(options: ClaimOptions, { queue, priority, ownerId }: Line): 
   return [...claimValues(options), queue, priority, ownerId];
 }
 
-const OPEN = "not paused and limits ->> 'concurrency' is null";
 const LINE = "($5::int, $6::text)";
 const ORDER = "order by priority desc, owner_id desc";
 
@@ -92,14 +92,14 @@ const pickLine = (also = "") => `
       ) as priority offset 0) as next
     ), picked as materialized (
       select id, 1::bigint as turn from jobs
-      -- As in claim.ts: equal, said so that the order is only the claim index's to give.
+      -- As in claim-level.ts: equal, said so that the order is only the claim index's to give.
       where (select alone from state) and queue = $4 and ${READY} and (priority, owner_id) <= ${LINE} and (priority, owner_id) >= ${LINE}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
       ${ORDER}, seq limit $3 for update skip locked
     )`;
 
 const CLAIM_LINE = `
-    with ${pickLine(`, ${UNFLUSHED}`)}, claimed as (${TAKE_PICKED})
+    with ${pickLine(`, ${COMMITS_UNFLUSHED}`)}, claimed as (${TAKE_PICKED})
     select not state.alone or state.lower as others, ${CLAIMED_COLUMNS}
     from state left join claimed on true order by claimed.seq`;
 

@@ -1,3 +1,4 @@
+import { UNFLUSHED } from "#db";
 import type { Budget } from "#shared/usage";
 import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 
@@ -13,6 +14,8 @@ export function claimValues({ workerId, leaseMs, limit }: ClaimOptions): unknown
 
 /** What a job is that can be claimed, in the words of the claim index. */
 export const READY = "status = 'queued' and hold is null";
+/** What a queue is from which jobs are claimed without counting those that run. */
+export const OPEN = "not paused and limits ->> 'concurrency' is null";
 
 /** When a lease that is given now ends. */
 export const LEASE_END = "clock_timestamp() + make_interval(secs => $2::float8)";
@@ -43,7 +46,7 @@ export const TAKE_PICKED = `
  * as all the rest of it. A database that crashes before it was written has the job ready, as if it had not been claimed;
  * whatever the attempt has stored by then was stored with it, for a commit that is flushed takes all before it along.
  */
-export const UNFLUSHED = "set_config('synchronous_commit', 'off', true) as unflushed";
+export const COMMITS_UNFLUSHED = `${UNFLUSHED} as unflushed`;
 
 /** What a claim reads of the jobs in `claimed`; JSON comes as text, for the driver's parsers are not ours to rely on. */
 export const CLAIMED_COLUMNS = `claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,

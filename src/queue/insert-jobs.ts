@@ -1,4 +1,4 @@
-import { mayNotifyWithin, send } from "#db";
+import { mayNotifyWithin, send, UNFLUSHED } from "#db";
 import type { Executor } from "#db";
 import { DEFAULT_MAX_RETRIES } from "#shared/limits";
 import type { Entry } from "./enqueue-many.ts";
@@ -173,7 +173,7 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
   const endings = {
     returning: "select * from added",
     telling: `select ${tell} ${told}`,
-    "telling at once": `select ${tell}, set_config('synchronous_commit', 'off', true) ${told}`,
+    "telling at once": `select ${tell}, ${UNFLUSHED} ${told}`,
     silent: "select 1",
   };
   return `
