@@ -51,7 +51,7 @@ export class Finisher {
    * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored;
    * DatabaseUnavailableError: send it again.
    */
-  async finish({ claim, result }: Pick<Waiting, "claim" | "result">): Promise<void> {
+  finish({ claim, result }: Pick<Waiting, "claim" | "result">): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ claim, result, resolve, reject });
       if (this.#writing) return;

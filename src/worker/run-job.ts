@@ -1,9 +1,8 @@
 import type { Logger } from "pino";
-import type { Along } from "#checkpoint";
 import { faultPoint } from "#fault";
 import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
-import type { Append, ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
-import type { JobHandler, RunContext, RunResult } from "./define-job.ts";
+import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import type { JobHandler, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import {
   CancelledError,
@@ -14,12 +13,12 @@ import {
   SnoozeError,
   WaitError,
 } from "./errors.ts";
-import { EventWriter } from "./event-writer.ts";
 import type { Finisher } from "./finisher.ts";
+import { JobContext } from "./job-context.ts";
 import { persist } from "./persist.ts";
-import { Purse } from "./purse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
+import { Teller } from "./teller.ts";
 import { refuse } from "./refuse.ts";
 
 /** What all runs of a worker have in common. */
@@ -100,26 +99,12 @@ export function timeoutOf(
 }
 
 async function execute(run: Run, environment: RunEnvironment, teller: Teller): Promise<RunResult> {
-  const { job, stop, log } = run;
+  const { job, stop } = run;
   const handler = environment.handlers.get(job.jobType);
   if (!handler) throw await refuse(job, environment);
   const timeoutMs = timeoutOf(job, environment);
   const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-  const context: RunContext<unknown> = {
-    job,
-    payload: job.payload,
-    get signal() {
-      return stop.signal;
-    },
-    drain: environment.drain,
-    get log() {
-      return log();
-    },
-    progress: (step, detail) => teller.events.report({ step, ...(detail !== undefined && { detail }) }),
-    emit: (type, data) => teller.events.add(type, data),
-    spend: (usage) => teller.purse.spend(usage),
-    takeAlong: () => teller.takeAlong(),
-  };
+  const context = new JobContext(run, environment.drain, teller);
   try {
     if (job.budget !== null) await teller.purse.open();
     faultPoint("before running");
@@ -143,65 +128,6 @@ function checkResult(run: RunResult): RunResult {
   }
 }
 
-/** What a run tells of itself; made only once it does. */
-class Teller {
-  readonly #run: Run;
-  readonly #environment: RunEnvironment;
-  #events: EventWriter | undefined;
-  #purse: Purse | undefined;
-  #closed = false;
-
-  constructor(run: Run, environment: RunEnvironment) {
-    this.#run = run;
-    this.#environment = environment;
-  }
-
-  get events(): EventWriter {
-    if (!this.#events) {
-      const { job, log, stop } = this.#run;
-      const { db, leaseMs } = this.#environment;
-      this.#events = new EventWriter({ db, job, log: log(), leaseMs, onLost: (error) => stop.abort(error) });
-      if (this.#closed) this.#events.seal();
-    }
-    return this.#events;
-  }
-
-  get purse(): Purse {
-    const { job, stop } = this.#run;
-    this.#purse ??= new Purse({
-      db: this.#environment.db,
-      job,
-      events: this.events,
-      onExceeded: (error) => stop.abort(error),
-    });
-    return this.#purse;
-  }
-
-  takeAlong(): Along | undefined {
-    return this.#events?.takeAlong();
-  }
-
-  /** Drops what a handler that goes on tells after its end. */
-  seal(): void {
-    this.#closed = true;
-    this.#events?.seal();
-  }
-
-  /** What is left to tell, for the transaction that completes the job; `forget` it once that has committed. */
-  async rest(): Promise<Append | undefined> {
-    return this.#events?.rest();
-  }
-
-  forget(): void {
-    this.#events?.forget();
-  }
-
-  /** Writes what is left to tell. */
-  async close(): Promise<void> {
-    await this.#events?.close();
-  }
-}
-
 interface Settling {
   environment: RunEnvironment;
   /** Sealed: what it has left to tell is written before the closing event. */
@@ -215,8 +141,8 @@ async function settle(
 ): Promise<AttemptEnd> {
   const { db, leaseMs, finisher, logs } = environment;
   if (effects === undefined) {
-    await teller.close();
-    await persist(async () => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
+    if (teller.hasTold) await teller.close();
+    await persist(() => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
   } else {
     const last = await teller.rest();
     await persist(

@@ -30,10 +30,10 @@ export class RunStop {
   }
 
   /** Rejects as soon as the run must stop, so that work which ignores its signal holds nothing up; else as the work ends. */
-  async race<T>(work: Promise<T>): Promise<T> {
+  race<T>(work: Promise<T>): Promise<T> {
     if (this.#reason) {
       work.catch(() => undefined);
-      throw this.#reason;
+      return Promise.reject(this.#reason);
     }
     return new Promise<T>((resolve, reject) => {
       this.#tell = reject;

@@ -2,7 +2,7 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { claimKey, LeaseLostError, release } from "#queue";
 import type { ClaimedJob, Database, Offer, RetryPolicy, Tx } from "#queue";
-import type { Span, Tracer } from "#tracing";
+import type { Tracer } from "#tracing";
 import { Claimer } from "./claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware } from "./define-job.ts";
@@ -12,11 +12,12 @@ import { enterRegistry } from "./enter-registry.ts";
 import { Finisher } from "./finisher.ts";
 import { Heart } from "./heart.ts";
 import { Keeper } from "./keeper.ts";
+import { LiveRun } from "./live-run.ts";
+import type { LiveRunMeans } from "./live-run.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
 import type { RunEnvironment } from "./run-job.ts";
-import { RunStop } from "./run-stop.ts";
 import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
 
@@ -44,27 +45,15 @@ export interface WorkerOptions {
   forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
 }
 
-interface Run {
-  job: ClaimedJob;
-  stop: RunStop;
-  ended: Promise<void>;
-}
-
-interface RunMeans {
-  key: string;
-  stop: RunStop;
-  /** What the attempt is told of in; absent where nothing is traced. */
-  span: Span | undefined;
-}
-
 /** Claims and runs jobs until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #claimer: Claimer;
   readonly #environment: RunEnvironment;
+  readonly #means: LiveRunMeans;
   readonly #keeper: Keeper;
   /** Every attempt that this worker holds a lease for. */
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, LiveRun>();
   /** How many of them have a handler that runs; the others are being settled. */
   #busy = 0;
   readonly #claiming = new Waker();
@@ -100,6 +89,14 @@ export class Worker {
       defaultTimeoutMs,
       leaseMs,
       drain: this.#draining.signal,
+    };
+    this.#means = {
+      log,
+      workerId: options.identity.workerId,
+      onRan: () => {
+        this.#busy -= 1;
+        if (this.#claimer.expectsMore) this.#claiming.wake();
+      },
     };
     const policyOf = (jobType: string) => ({ ...retry, ...handlers.get(jobType)?.retry });
     this.#keeper = new Keeper({ db, log, retention, policyOf, forgetThreads: options.forgetThreads });
@@ -161,7 +158,7 @@ export class Worker {
     while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((run) => run.ended));
   }
 
-  #stopRuns(keys: readonly string[], reason: (run: Run) => Error): void {
+  #stopRuns(keys: readonly string[], reason: (run: LiveRun) => Error): void {
     for (const key of keys) {
       const run = this.#runs.get(key);
       run?.stop.abort(reason(run));
@@ -213,59 +210,50 @@ export class Worker {
   /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970. */
   #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
     if (jobs.length > 0) this.#idleLooks = 0;
-    const fresh = jobs.filter((job) => !this.#giveBackHeld(job));
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
-    const claims = fresh.map((job) => ({ job, key: claimKey(job) }));
+    const fresh: string[] = [];
     // All of them before any handler runs, for the first may keep the event loop busy.
-    for (const { job, key } of claims) {
+    for (const job of jobs) {
+      const key = claimKey(job);
+      if (this.#runs.has(key)) {
+        this.#giveBackHeld(job, key);
+        continue;
+      }
       const { jobId, attempt } = job;
       this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
-    }
-    for (const { job, key } of claims) {
-      const stop = new RunStop();
+      this.#runs.set(key, new LiveRun(job, tracer && openAttempt(tracer, job, claimSentMs), this.#means));
       this.#busy += 1;
-      const span = tracer && openAttempt(tracer, job, claimSentMs);
-      this.#runs.set(key, { job, stop, ended: this.#run(job, { key, stop, span }) });
+      fresh.push(key);
     }
+    for (const key of fresh) this.#start(key);
   }
 
   /**
    * A database that crashed may have forgotten a claim, and give this worker the same attempt once more. Then the run
    * that is under way has lost its lease, and the attempt is given back: two runs would bear the same token.
    */
-  #giveBackHeld(job: ClaimedJob): boolean {
-    const key = claimKey(job);
-    if (!this.#runs.has(key)) return false;
+  #giveBackHeld(job: ClaimedJob, key: string): void {
     this.#loseRuns([key]);
     const { db, log } = this.#options;
     const reason = "The database had forgotten the claim";
     db.transaction(async (tx) => release(tx, job, { reason })).catch((error: unknown) =>
       log.warn({ jobId: job.jobId, err: describeError(error) }, "could not give a job back; its lease will expire"),
     );
-    return true;
   }
 
-  async #run(job: ClaimedJob, { key, stop, span }: RunMeans): Promise<void> {
-    const log = this.#logOf(job, span);
-    if (this.#environment.logs) log().info("job started");
-    const onRan = () => {
-      this.#busy -= 1;
-      if (this.#claimer.expectsMore) this.#claiming.wake();
-    };
-    const run = { job, stop, log, onRan };
-    await (span ? followAttempt(span, async () => runJob(run, this.#environment)) : runJob(run, this.#environment));
-    this.#runs.delete(key);
-    this.#heart?.drop(key);
-    // Its end may have readied others, such as the next of its thread; behind a pooler no notice of that is heard.
-    this.#claiming.wake();
-  }
-
-  #logOf({ jobId, threadId, attempt, jobType }: ClaimedJob, span: Span | undefined): () => Logger {
-    const { log, identity } = this.#options;
-    const trace = span && { traceId: span.traceId };
-    let own: Logger | undefined;
-    return () => (own ??= log.child({ jobId, threadId, workerId: identity.workerId, attempt, jobType, ...trace }));
+  #start(key: string): void {
+    const run = this.#runs.get(key);
+    if (!run) return;
+    if (this.#environment.logs) run.log().info("job started");
+    const { span } = run;
+    const end = span ? followAttempt(span, () => runJob(run, this.#environment)) : runJob(run, this.#environment);
+    run.ended = end.then(() => {
+      this.#runs.delete(key);
+      this.#heart?.drop(key);
+      // Its end may have readied others, such as the next of its thread; behind a pooler no notice of that is heard.
+      this.#claiming.wake();
+    });
   }
 
   async #keepLoop(): Promise<void> {

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import type { ClaimedJob } from "#queue";
+import type { Span } from "#tracing";
+import type { Run } from "./run-job.ts";
+import { RunStop } from "./run-stop.ts";
+
+/** What the runs of a worker have in common. */
+export interface LiveRunMeans {
+  log: Logger;
+  workerId: string;
+  /** Called when a run's handler has ended and only the writing of how is left. */
+  onRan: () => void;
+}
+
+const NOT_STARTED = Promise.resolve();
+
+/** An attempt that a worker holds a lease for: while its handler runs, and while its end is being written. */
+export class LiveRun implements Run {
+  readonly job: ClaimedJob;
+  readonly stop = new RunStop();
+  /** What the attempt is told of in; undefined where nothing is traced. */
+  readonly span: Span | undefined;
+  /** Resolves when all of it has ended. */
+  ended = NOT_STARTED;
+  readonly #means: LiveRunMeans;
+  #log: Logger | undefined;
+
+  constructor(job: ClaimedJob, span: Span | undefined, means: LiveRunMeans) {
+    this.job = job;
+    this.span = span;
+    this.#means = means;
+  }
+
+  onRan(): void {
+    this.#means.onRan();
+  }
+
+  log(): Logger {
+    if (!this.#log) {
+      const { jobId, threadId, attempt, jobType } = this.job;
+      const { log, workerId } = this.#means;
+      const trace = this.span && { traceId: this.span.traceId };
+      this.#log = log.child({ jobId, threadId, workerId, attempt, jobType, ...trace });
+    }
+    return this.#log;
+  }
+}
