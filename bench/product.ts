@@ -2,7 +2,10 @@ import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
-export const PRODUCT_FLAGS = { server: ["--max-semi-space-size=4"], worker: ["--max-semi-space-size=8"] };
+export const PRODUCT_FLAGS = {
+  server: ["--max-semi-space-size=4", "--heap-growing-percent=100"],
+  worker: ["--max-semi-space-size=8", "--heap-growing-percent=100"],
+};
 
 /** One of the product's own processes, as `npm start` runs it. */
 export interface ProductProcess {
