@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 /** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
 export const PRODUCT_FLAGS = {
   server: ["--max-semi-space-size=4", "--heap-growing-percent=100"],
-  worker: ["--max-semi-space-size=8", "--heap-growing-percent=100"],
+  worker: ["--max-semi-space-size=8", "--heap-growing-percent=150"],
 };
 
 /** One of the product's own processes, as `npm start` runs it. */
