@@ -24,10 +24,11 @@ const waiting = new Map<string, () => void>();
 const hear = (jobId: string) => (waiting.has(jobId) ? waiting.get(jobId)?.() : heard.add(jobId));
 const listener = listen({
   url,
-  channel: EVENTS_CHANNEL,
-  onSignal: (payload) => {
-    const notice = payload === undefined ? undefined : readNotice(payload);
-    if (notice?.changed) hear(notice.jobId);
+  channels: {
+    [EVENTS_CHANNEL]: (payload) => {
+      const notice = payload === undefined ? undefined : readNotice(payload);
+      if (notice?.changed) hear(notice.jobId);
+    },
   },
 });
 

@@ -9,7 +9,8 @@ export function givenSettings(): unknown {
 
 /** Tells the parent something that it did not ask for. */
 export function tell(event: unknown): void {
-  process.send?.({ event });
+  // A parent that has let go wants to hear no more.
+  if (process.connected) process.send?.({ event });
 }
 
 /** Answers the parent's calls until it lets go; then `close` is called and the process ends. */

@@ -50,13 +50,16 @@ const worker = new Worker({
 });
 await worker.start();
 tell({ type: "ready", workerId });
-const listeners = [
-  listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
-  listen({ url, channel: CANCEL_CHANNEL, onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId) }),
-];
+const listener = listen({
+  url,
+  channels: {
+    [READY_CHANNEL]: () => worker.wake(),
+    [CANCEL_CHANNEL]: (jobId) => jobId !== undefined && worker.cancel(jobId),
+  },
+});
 const leave = async () => {
   await worker.stop(1_000);
-  await Promise.all(listeners.map(async (listener) => listener.stop()));
+  await listener.stop();
   await db.close();
   process.exit(0);
 };

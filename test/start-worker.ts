@@ -54,7 +54,7 @@ export async function startWorker(options: TestWorkerOptions): Promise<TestWorke
   const listener =
     options.listens === false
       ? undefined
-      : listen({ url: options.url, channel: READY_CHANNEL, onSignal: () => worker.wake() });
+      : listen({ url: options.url, channels: { [READY_CHANNEL]: () => worker.wake() } });
   return {
     workerId,
     lines,

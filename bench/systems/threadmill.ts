@@ -88,7 +88,7 @@ async function work(own: Database, url: string, { mode, inFlight, onRun }: WorkO
   if (count > 1) await pauseQueue(own.sql, "default", true);
   const wake = () => workers.forEach((worker) => worker.wake());
   await Promise.all(workers.map(async (worker) => worker.start()));
-  const listener = listen({ url, channel: READY_CHANNEL, onSignal: wake });
+  const listener = listen({ url, channels: { [READY_CHANNEL]: wake } });
   if (count > 1) await pauseQueue(own.sql, "default", false);
   wake();
   return async () => {

@@ -6,6 +6,7 @@ import { createTestDatabase } from "../../test/database.ts";
 import { listen } from "./listener.ts";
 
 const CHANNEL = "listener_test";
+const OTHER = 'listener "other"';
 const open: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -40,15 +41,15 @@ async function setUp(heartbeatMs: number) {
   const proxy = await startCuttableProxy(database.url);
   open.push(async () => proxy.close());
   const signals = collectSignals();
+  const others = collectSignals();
   const listener = listen({
     url: proxy.url,
-    channel: CHANNEL,
-    onSignal: (payload) => signals.put(payload),
+    channels: { [CHANNEL]: (payload) => signals.put(payload), [OTHER]: (payload) => others.put(payload) },
     heartbeatMs,
   });
   open.push(async () => listener.stop());
-  expect(await signals.take()).toBeUndefined();
-  return { sql, proxy, signals };
+  expect([await signals.take(), await others.take()]).toEqual([undefined, undefined]);
+  return { sql, proxy, signals, others };
 }
 
 const HEARD_AGAIN = [undefined, "after"];
@@ -68,6 +69,21 @@ test("a notification is heard with its payload", async () => {
   await sql.notify("another_channel", "not this");
   await sql.notify(CHANNEL, "two");
   expect([await signals.take(), await signals.take()]).toEqual(["one", "two"]);
+});
+
+test("channels share a connection, and each has its own notifications", async () => {
+  const { sql, signals, others } = await setUp(HOUR_MS);
+  await sql.notify(CHANNEL, "for one");
+  await sql`select pg_notify(${OTHER}, 'for the other')`;
+  expect([await signals.take(), await others.take()]).toEqual(["for one", "for the other"]);
+  const [row] = await sql<{ count: number }[]>`select count(*)::int as count from pg_stat_activity
+    where application_name = 'threadmill-listen' and datname = current_database()`;
+  expect(row?.count).toBe(1);
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'threadmill-listen' and datname = current_database()`;
+  expect([await signals.take(), await others.take()]).toEqual([undefined, undefined]);
+  await sql`select pg_notify(${OTHER}, 'after')`;
+  expect(await others.take()).toBe("after");
 });
 
 test("a connection that the server ends is made again at once, without waiting for the heartbeat", async () => {

@@ -3,9 +3,11 @@ import postgres from "postgres";
 export interface ListenOptions {
   /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. */
   url: string;
-  channel: string;
-  /** Called with every notification's payload, and without one after each (re)subscription, when any may have been missed. */
-  onSignal: (payload?: string) => void;
+  /**
+   * By channel, what is called with every notification's payload, and without one after each (re)subscription, when any may
+   * have been missed. One connection for all: a notice wakes every process of the server that listens to anything.
+   */
+  channels: Readonly<Record<string, (payload?: string) => void>>;
   /** How often the subscription is proved alive, in milliseconds; LISTEN can die without a word. */
   heartbeatMs?: number;
 }
@@ -58,7 +60,7 @@ class Listener {
       max_lifetime: null,
       onnotice: () => undefined,
       onnotify: (channel: string, payload: string) => {
-        if (!this.#stopped && channel === this.#options.channel) this.#options.onSignal(payload);
+        if (!this.#stopped) this.#options.channels[channel]?.(payload);
       },
       onclose: () => {
         if (pool !== this.#pool) return;
@@ -87,7 +89,7 @@ class Listener {
       this.#schedule(this.#heartbeatMs);
       if (connection === this.#subscription || this.#stopped) return;
       this.#subscription = connection;
-      this.#options.onSignal();
+      for (const signal of Object.values(this.#options.channels)) signal();
     } catch {
       this.#replace();
       this.#schedule(Math.min(FIRST_RETRY_MS * 2 ** this.#failures, this.#heartbeatMs));
@@ -100,16 +102,16 @@ class Listener {
   /** Answers which connection is subscribed; rejects when the server does not answer in time. */
   async #subscribe(pool: postgres.Sql): Promise<number> {
     const limitMs = Math.min(this.#heartbeatMs, PROOF_LIMIT_MS);
-    const name = this.#options.channel.replaceAll('"', '""');
     // LISTEN takes no parameters.
-    const proof = pool.unsafe(`listen "${name}"; select pg_backend_pid() as pid`).simple();
+    const listens = Object.keys(this.#options.channels).map((name) => `listen "${name.replaceAll('"', '""')}";`);
+    const proof = pool.unsafe(`${listens.join(" ")} select pg_backend_pid() as pid`).simple();
     let late: NodeJS.Timeout | undefined;
     try {
       const silence = new Promise<never>((_resolve, reject) => {
         late = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
       });
-      const answer = (await Promise.race([proof, silence])) as unknown as [unknown, { pid: number }[]];
-      return answer[1][0]?.pid ?? 0;
+      const answers = (await Promise.race([proof, silence])) as unknown as { pid: number }[][];
+      return answers.at(-1)?.[0]?.pid ?? 0;
     } finally {
       clearTimeout(late);
       proof.catch(() => undefined);

@@ -154,8 +154,9 @@ test("the readers of a dependent hear that it failed with its job", async () => 
   const listening = deferred();
   const listener = listen({
     url: queue.url,
-    channel: EVENTS_CHANNEL,
-    onSignal: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    channels: {
+      [EVENTS_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    },
   });
   await listening.promise;
   await queue.addMany([{ jobId: id(1) }, { jobId: id(2), after: [id(1)], threadId: id(100) }]);

@@ -196,8 +196,9 @@ test("cancelling a running job asks its worker, by notice and by heartbeat; a cr
   const listening = deferred();
   const listener = listen({
     url: queue.url,
-    channel: CANCEL_CHANNEL,
-    onSignal: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    channels: {
+      [CANCEL_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    },
   });
   await listening.promise;
   const { jobId } = await queue.add();
@@ -222,8 +223,9 @@ test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
   const heard: string[] = [];
   const listener = listen({
     url: queue.url,
-    channel: READY_CHANNEL,
-    onSignal: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    channels: {
+      [READY_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
+    },
   });
   await listening.promise;
   await queue.add({ queue: "told", maxRetries: 1 });

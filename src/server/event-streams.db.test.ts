@@ -37,7 +37,7 @@ afterAll(async () => queue.close());
 /** An API as a process has it, on a port of its own. */
 async function startApi(): Promise<{ app: FastifyInstance; feeds: CountingFeeds; port: number }> {
   const feeds = new CountingFeeds(queue.db);
-  const listener = listen({ url: queue.url, channel: EVENTS_CHANNEL, onSignal: (payload) => feeds.hear(payload) });
+  const listener = listen({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
   const app = await buildApp({ db: queue.db, feeds, logLevel: "silent" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   closes.push(async () => {

@@ -18,10 +18,11 @@ beforeAll(async () => {
   const listening = deferred();
   listener = listen({
     url: queue.url,
-    channel: EVENTS_CHANNEL,
-    onSignal: (payload) => {
-      listening.resolve();
-      feeds.hear(payload);
+    channels: {
+      [EVENTS_CHANNEL]: (payload) => {
+        listening.resolve();
+        feeds.hear(payload);
+      },
     },
   });
   await listening.promise;

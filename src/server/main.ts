@@ -25,8 +25,7 @@ async function main(settings: Settings): Promise<void> {
   const feeds = new JobFeeds(db);
   const listener = listen({
     url: settings.DATABASE_LISTEN_URL ?? settings.DATABASE_URL,
-    channel: EVENTS_CHANNEL,
-    onSignal: (payload) => feeds.hear(payload),
+    channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) },
   });
   const tracer = await openTracer({
     settings,

@@ -6,7 +6,10 @@ import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
 
-/** What a handler has at hand while it runs. */
+/**
+ * What a handler has at hand while it runs. Take out of it by name what you need: a copy (`{ ...context }`) has only the
+ * job, its payload and `drain`, for the rest is made when it is asked for.
+ */
 export interface RunContext<Payload> {
   job: ClaimedJob;
   payload: Payload;

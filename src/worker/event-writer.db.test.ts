@@ -55,8 +55,7 @@ test("what a run tells goes into the statement of its checkpoint, in its order a
   const listening = deferred();
   const listener = listen({
     url: queue.url,
-    channel: EVENTS_CHANNEL,
-    onSignal: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()),
+    channels: { [EVENTS_CHANNEL]: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()) },
   });
   await listening.promise;
   note("one");

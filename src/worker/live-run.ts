@@ -31,17 +31,19 @@ export class LiveRun implements Run {
     this.#means = means;
   }
 
-  onRan(): void {
-    this.#means.onRan();
+  get onRan(): () => void {
+    return this.#means.onRan;
   }
 
-  log(): Logger {
-    if (!this.#log) {
-      const { jobId, threadId, attempt, jobType } = this.job;
-      const { log, workerId } = this.#means;
-      const trace = this.span && { traceId: this.span.traceId };
-      this.#log = log.child({ jobId, threadId, workerId, attempt, jobType, ...trace });
-    }
-    return this.#log;
+  /** Like all that a run hands out, a function that can be taken out of it. */
+  get log(): () => Logger {
+    return () => (this.#log ??= this.#makeLog());
+  }
+
+  #makeLog(): Logger {
+    const { jobId, threadId, attempt, jobType } = this.job;
+    const { log, workerId } = this.#means;
+    const trace = this.span && { traceId: this.span.traceId };
+    return log.child({ jobId, threadId, workerId, attempt, jobType, ...trace });
   }
 }

@@ -74,26 +74,25 @@ async function main(settings: Settings): Promise<void> {
     tracer,
   });
   await worker.start();
-  const listeners = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);
+  const listener = listenFor(worker, settings.DATABASE_LISTEN_URL ?? url);
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });
   leaveOnSignals(log, async () => {
     await worker.stop(settings.SHUTDOWN_GRACE_MS);
-    await Promise.all(listeners.map(async (listener) => listener.stop()));
+    await listener.stop();
     await Promise.all([db.close(), tracer?.close()]);
   });
 }
 
 function listenFor(worker: Worker, url: string) {
-  return [
-    listen({ url, channel: READY_CHANNEL, onSignal: () => worker.wake() }),
-    listen({
-      url,
-      channel: CANCEL_CHANNEL,
+  return listen({
+    url,
+    channels: {
+      [READY_CHANNEL]: () => worker.wake(),
       // A notice that was missed is made up for by the next heartbeat, which tells of it again.
-      onSignal: (jobId) => jobId !== undefined && worker.cancel(jobId),
-    }),
-  ];
+      [CANCEL_CHANNEL]: (jobId) => jobId !== undefined && worker.cancel(jobId),
+    },
+  });
 }
 
 /** Lets the worker drain at the first signal, leaves at once at the second. */
