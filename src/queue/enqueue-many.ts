@@ -27,8 +27,8 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
   const entries = jobs.map(toEntry);
   checkBatch(entries);
   const givenIds = jobs.some((job) => job.jobId !== undefined);
-  if (!("begin" in sql)) return storeAll(sql as Tx, entries, givenIds);
-  if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, givenIds));
+  if (!("begin" in sql)) return storeAll(sql as Tx, entries, { givenIds });
+  if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, { givenIds }));
   const { queues, unflushed } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds, alone: true });
   const [first] = entries;
   // The workers run the jobs meanwhile; nobody is told that they are stored before they are on the disk.
@@ -78,7 +78,11 @@ function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): En
   return { jobId, threadId, decisionSetId, status: "queued", created: true };
 }
 
-async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): Promise<EnqueuedJob[]> {
+/** How often a job is stored anew whose unique key was taken, and free again when one looked whose it is. */
+const MOST_RETRIES = 5;
+
+async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions): Promise<EnqueuedJob[]> {
+  const { givenIds, retries = MOST_RETRIES } = options;
   const limited = limitedKeys(entries);
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
   // Sent together: what follows the locks waits for them in the server.
@@ -98,12 +102,26 @@ async function storeAll(tx: Tx, entries: readonly Entry[], givenIds: boolean): P
   for (const key of limited) await admit(tx, key);
   for (const queue of added.queues) await notifyReady(tx, queue);
   const first = isWhole ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
+  const freed = entries.filter((entry, index) => !isAdded(entry) && !first.has(index) && isUnique(entry));
+  const again = freed.length > 0 && retries > 0;
+  const stored = again ? await storeAll(tx, freed, { givenIds, retries: retries - 1 }) : [];
   return entries.map((entry, index) => {
     if (isAdded(entry)) return toEnqueued(entry);
-    const found = first.get(index);
+    const found = first.get(index) ?? stored[freed.indexOf(entry)];
     if (!found) throw new InvalidJobError(`jobId ${entry.jobId} exists already: leave jobId out to get a new one`);
     return found;
   });
+}
+
+interface StoreOptions {
+  /** Whether a submitter gave one of the ids. */
+  givenIds: boolean;
+  retries?: number;
+}
+
+/** Whether its key may be free again at any time, for it is only that of an unfinished job. */
+function isUnique({ uniqueKey }: Entry): boolean {
+  return (uniqueKey ?? null) !== null;
 }
 
 /** A job with what is made for it when its submitter gave none. */

@@ -42,6 +42,29 @@ test("a unique key holds while its job is unfinished, for one owner and type", a
   expect((await queue.add({ uniqueKey: "u" })).created).toBe(true);
 });
 
+test("a unique key that is freed just when it was found taken is the new job's", async () => {
+  await queue.add({ uniqueKey: "u" });
+  const older = await queue.takeOne();
+  const added = await queue.db.transaction(async (tx) => {
+    let ended = false;
+    const spied = new Proxy(tx, {
+      get: (target, name: keyof typeof tx) =>
+        name !== "unsafe"
+          ? target[name]
+          : async (...sent: Parameters<typeof tx.unsafe>) => {
+              const rows = await target.unsafe(...sent);
+              if (!ended && sent[0].includes("insert into jobs")) await queue.finish(older);
+              ended = true;
+              return rows;
+            },
+    });
+    return enqueueMany(spied, [{ ...job, uniqueKey: "u" }, job]);
+  });
+  expect(added.map((one) => one.created)).toEqual([true, true]);
+  expect(await queue.statusOf(older.jobId)).toBe("completed");
+  expect(await queue.statusOf(added[0]?.jobId ?? "")).toBe("queued");
+});
+
 test("a batch of ten thousand is stored in order, with one insert", async () => {
   const statements: string[] = [];
   const sql = postgres(queue.url, { max: 1, debug: (_connection, text) => statements.push(text) });
