@@ -119,8 +119,7 @@ export async function leftOver<T extends Completion>(
   completions: readonly T[],
   ended: readonly EndedRow[],
 ): Promise<T[]> {
-  for (const row of ended)
-    if (row.event_seq > 0) await notifyChanged(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
+  for (const row of ended) await notifyChanged(sql, { jobId: row.id, threadId: null, eventSeq: row.event_seq });
   if (ended.length === completions.length) return [];
   const keys = new Set(ended.map((row) => `${row.id}:${row.attempt}`));
   return completions.filter(({ claim }) => !keys.has(`${claim.jobId}:${claim.attempt}`));

@@ -101,13 +101,15 @@ async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions
   await recordDependencies(tx, entries.filter(isAdded), unfinished);
   for (const key of limited) await admit(tx, key);
   for (const queue of added.queues) await notifyReady(tx, queue);
-  const first = isWhole ? new Map<number, EnqueuedJob>() : await findFirst(tx, entries);
-  const freed = entries.filter((entry, index) => !isAdded(entry) && !first.has(index) && isUnique(entry));
-  const again = freed.length > 0 && retries > 0;
-  const stored = again ? await storeAll(tx, freed, { givenIds, retries: retries - 1 }) : [];
+  if (isWhole) return entries.map(toEnqueued);
+  const first = await findFirst(tx, entries);
+  const isFreed = (entry: Entry, index: number) => !isAdded(entry) && !first.has(index) && isUnique(entry);
+  const freed = retries > 0 ? entries.filter(isFreed) : [];
+  const stored = freed.length > 0 ? await storeAll(tx, freed, { givenIds, retries: retries - 1 }) : [];
+  const anew = new Map(freed.map((entry, index) => [entry, stored[index]]));
   return entries.map((entry, index) => {
     if (isAdded(entry)) return toEnqueued(entry);
-    const found = first.get(index) ?? stored[freed.indexOf(entry)];
+    const found = first.get(index) ?? anew.get(entry);
     if (!found) throw new InvalidJobError(`jobId ${entry.jobId} exists already: leave jobId out to get a new one`);
     return found;
   });

@@ -28,13 +28,16 @@ export async function notifyEvents(sql: Executor, jobId: string): Promise<void> 
 }
 
 const CHANGED = " changed";
+/** One for all: most jobs have nobody to tell, and they end by the hundred. */
+const TOLD_NOBODY = Promise.resolve();
 
 /** Tells those who read a job's event log, or wait for its end, that its status has changed; jobs of no thread that wrote no event have nobody to tell. */
-export async function notifyChanged(
+export function notifyChanged(
   sql: Executor,
   job: { jobId: string; threadId: string | null; eventSeq: number },
 ): Promise<void> {
-  if (job.threadId !== null || job.eventSeq > 0) await notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId + CHANGED);
+  if (job.threadId === null && job.eventSeq === 0) return TOLD_NOBODY;
+  return notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId + CHANGED);
 }
 
 /** What a payload of `EVENTS_CHANNEL` says: whose log has grown, and whether the job's status has changed. */

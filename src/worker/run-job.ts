@@ -16,10 +16,10 @@ import {
 import type { Finisher } from "./finisher.ts";
 import { JobContext } from "./job-context.ts";
 import { persist } from "./persist.ts";
+import { refuse } from "./refuse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
 import { Teller } from "./teller.ts";
-import { refuse } from "./refuse.ts";
 
 /** What all runs of a worker have in common. */
 export interface RunEnvironment {

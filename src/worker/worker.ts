@@ -212,7 +212,7 @@ export class Worker {
     if (jobs.length > 0) this.#idleLooks = 0;
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
-    const fresh: string[] = [];
+    const fresh = new Map<string, LiveRun>();
     // All of them before any handler runs, for the first may keep the event loop busy.
     for (const job of jobs) {
       const key = claimKey(job);
@@ -222,11 +222,12 @@ export class Worker {
       }
       const { jobId, attempt } = job;
       this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
-      this.#runs.set(key, new LiveRun(job, tracer && openAttempt(tracer, job, claimSentMs), this.#means));
+      const run = new LiveRun(job, tracer && openAttempt(tracer, job, claimSentMs), this.#means);
+      this.#runs.set(key, run);
       this.#busy += 1;
-      fresh.push(key);
+      fresh.set(key, run);
     }
-    for (const key of fresh) this.#start(key);
+    for (const [key, run] of fresh) this.#start(key, run);
   }
 
   /**
@@ -242,9 +243,7 @@ export class Worker {
     );
   }
 
-  #start(key: string): void {
-    const run = this.#runs.get(key);
-    if (!run) return;
+  #start(key: string, run: LiveRun): void {
     if (this.#environment.logs) run.log().info("job started");
     const { span } = run;
     const end = span ? followAttempt(span, () => runJob(run, this.#environment)) : runJob(run, this.#environment);
