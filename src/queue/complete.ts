@@ -1,4 +1,4 @@
-import { send } from "#db";
+import { mayNotifyWithin, send } from "#db";
 import type { Executor, Tx } from "#db";
 import { movedOn, noteEvents } from "./append-events.ts";
 import type { Append } from "./append-events.ts";
@@ -8,8 +8,10 @@ import { settleDependents } from "./dependencies.ts";
 import { LeaseLostError } from "./errors.ts";
 import { holdsLease, settledBefore } from "./fence.ts";
 import { lockLimit, lockThread } from "./locks.ts";
-import { passOn } from "./ready.ts";
-import { notifyChanged } from "./wake.ts";
+import { admit } from "./admit.ts";
+import { announce, readyNext } from "./ready.ts";
+import type { Readied } from "./ready.ts";
+import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "./wake.ts";
 
 export interface Ending {
   /** What the job returned; null unless given. */
@@ -27,25 +29,43 @@ export interface Ending {
  */
 export async function complete(tx: Tx, claim: Claim, { result, last }: Ending = {}): Promise<boolean> {
   const json = toStorableJson("result", result ?? null);
-  // Sent together, in this order: each waits for the one before in the server.
-  const locks = [lockThread(tx, claim.threadId), lockLimit(tx, claim)];
-  const ending = tx<{ has_dependents: boolean; event_seq: number }[]>`
+  const { threadId } = claim;
+  const tells = threadId !== null && mayNotifyWithin(tx);
+  // Sent together, in this order: each waits for the one before in the server. The thread's next job is made ready once
+  // this one has left its place, which is when `owner` has a row: of two heads the thread's index refuses the second.
+  const locks = [lockThread(tx, threadId), lockLimit(tx, claim)];
+  const ending = tx<EndingRow[]>`
     with owner as (
       update jobs set status = 'completed', result = ${json}::text::jsonb, error_message = null,
         worker_id = null, lease_expires_at = null, completed_at = clock_timestamp() ${last ? tx`, ${movedOn(tx, last)}` : tx``}
       where ${holdsLease(tx, claim)} ${last ? tx`and event_seq = ${last.after}` : tx``}
       returning id, attempt, has_dependents, event_seq
     ) ${last ? tx`, noted as (${noteEvents(tx, last)})` : tx``}
-    select has_dependents, event_seq from owner`.execute();
+    ${threadId === null ? tx`` : tx`, next as (${readyNext(tx, threadId)} and (select true from owner) returning queue, limit_key, hold)`}
+    select has_dependents, event_seq
+      ${threadId === null ? tx`` : tx`, next.queue, next.limit_key, next.hold`}
+      ${tells ? tx`, pg_notify(${EVENTS_CHANNEL}, ${changedNotice(claim.jobId)})` : tx``}
+    from owner ${threadId === null ? tx`` : tx`left join next on true`}`.execute();
   const [[ended]] = await Promise.all([ending, ...locks]);
   if (!ended) {
     if (await settledBefore(tx, claim, "completed")) return false;
     throw new LeaseLostError(claim.jobId, claim.attempt);
   }
-  await notifyChanged(tx, { ...claim, eventSeq: ended.event_seq });
-  await passOn(tx, claim);
+  if (!tells) await notifyChanged(tx, { ...claim, eventSeq: ended.event_seq });
+  if (isReadied(ended)) await announce(tx, [ended]);
+  await admit(tx, claim);
   if (ended.has_dependents) await settleDependents(tx, claim.jobId, "completed");
   return true;
+}
+
+/** With what its thread's next job is, where there is one. */
+interface EndingRow extends Partial<Record<keyof Readied, string | null>> {
+  has_dependents: boolean;
+  event_seq: number;
+}
+
+function isReadied(row: EndingRow): row is EndingRow & Readied {
+  return (row.queue ?? null) !== null;
 }
 
 /** A job that has run, with what it returned; those that end together are one worker's. */

@@ -15,7 +15,7 @@ export { claim, claimLimited } from "./claim.ts";
 export type { Claim, Claimed, ClaimedJob } from "./claim.ts";
 export type { Line } from "./claim-line.ts";
 export { complete, completeMany } from "./complete.ts";
-export type { Completion } from "./complete.ts";
+export type { Completion, Ending } from "./complete.ts";
 export { completeAndClaim } from "./complete-and-claim.ts";
 export { listDeadLetters } from "./dead-letters.ts";
 export { enqueue } from "./enqueue.ts";

@@ -39,15 +39,18 @@ export async function announce(tx: Executor, jobs: readonly Readied[]): Promise<
 /** Lets the oldest job that waits behind its thread's head be the head; call it with the lock held, once the head has ended. */
 export async function readyNextInThread(tx: Tx, threadId: string | null): Promise<void> {
   if (threadId === null) return;
-  const readied = await tx<Readied[]>`
-    update jobs set hold = ${nextHold(tx)}
+  await announce(tx, await tx<Readied[]>`${readyNext(tx, threadId)} returning queue, limit_key, hold`);
+}
+
+/** The update that does so, but for further conditions and what it returns. */
+export function readyNext(sql: Executor, threadId: string): PendingQuery<Row[]> {
+  return sql`
+    update jobs set hold = ${nextHold(sql)}
     where id = (
       select id from jobs
       where thread_id = ${threadId} and status = 'queued' and hold = 'thread'
       order by seq limit 1
-    )
-    returning queue, limit_key, hold`;
-  await announce(tx, readied);
+    )`;
 }
 
 /** Lets a thread's oldest waiting job be the head where there is none; call it with the lock held. */

@@ -37,7 +37,12 @@ export function notifyChanged(
   job: { jobId: string; threadId: string | null; eventSeq: number },
 ): Promise<void> {
   if (job.threadId === null && job.eventSeq === 0) return TOLD_NOBODY;
-  return notifyAfterCommit(sql, EVENTS_CHANNEL, job.jobId + CHANGED);
+  return notifyAfterCommit(sql, EVENTS_CHANNEL, changedNotice(job.jobId));
+}
+
+/** What `notifyChanged` sends. */
+export function changedNotice(jobId: string): string {
+  return jobId + CHANGED;
 }
 
 /** What a payload of `EVENTS_CHANNEL` says: whose log has grown, and whether the job's status has changed. */

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { complete, DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
+import { DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -20,6 +20,7 @@ import { refuse } from "./refuse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
 import { Teller } from "./teller.ts";
+import { writeEffects } from "./write-effects.ts";
 
 /** What all runs of a worker have in common. */
 export interface RunEnvironment {
@@ -145,15 +146,7 @@ async function settle(
     await persist(() => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
   } else {
     const last = await teller.rest();
-    await persist(
-      async () =>
-        db.transaction(async (tx) => {
-          faultPoint("before completing");
-          if (await complete(tx, job, { result, last })) await effects(tx, job);
-          faultPoint("before the completion commits");
-        }),
-      leaseMs,
-    );
+    await persist(async () => writeEffects(db, job, { ending: { result, last }, effects }), leaseMs);
     teller.forget();
   }
   faultPoint("completed");
