@@ -31,6 +31,8 @@ export interface SaverOptions {
    * outside it: wait for `settle` at its end. A crash can then take the last step and the one that was under way.
    */
   behind?: boolean | undefined;
+  /** Whether nothing of the run's thread can be stored yet: then the start is not looked for. */
+  fresh?: boolean | undefined;
 }
 
 const VERSION_DIGITS = 1e12;
@@ -45,6 +47,8 @@ const START_PATH = ", __start__";
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
   readonly #behind: WriteBehind;
+  /** Whether nothing is stored yet, as far as one can know without a look. */
+  #isFresh: boolean;
   #head: string | null = null;
   /** The checkpoints of inputs after which only the graph's start has run so far. */
   readonly #started = new Set<string>();
@@ -52,6 +56,7 @@ export class FencedSaver extends BaseCheckpointSaver {
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
+    this.#isFresh = options.fresh === true;
     this.#behind = new WriteBehind({
       send: async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)),
       waits: options.behind !== true,
@@ -92,7 +97,7 @@ export class FencedSaver extends BaseCheckpointSaver {
 
   async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const { threadId, ns, checkpointId } = keyOf(config);
-    if (threadId === undefined) return undefined;
+    if (threadId === undefined || this.#isFresh) return undefined;
     await this.#behind.drain();
     const [stored] = await this.#options.call(async (sql) =>
       readCheckpoints(
@@ -123,6 +128,7 @@ export class FencedSaver extends BaseCheckpointSaver {
   ): Promise<RunnableConfig> {
     const { threadId, ns, checkpointId: parentId } = keyOf(config);
     if (threadId === undefined) throw new Error("configurable.thread_id must be given");
+    this.#isFresh = false;
     const runId = config.configurable?.["run_id"] as string | undefined;
     // With the run's id in the metadata the core sees that a retry is the same run, and resumes it.
     const kept = runId === undefined ? metadata : { ...metadata, run_id: runId };
@@ -155,6 +161,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     if (threadId === undefined) throw new Error("configurable.thread_id must be given");
     if (checkpointId === undefined) throw new Error("configurable.checkpoint_id must be given with writes");
     if (writes.length === 0) return;
+    this.#isFresh = false;
     const key = { threadId, ns, checkpointId, taskId, taskPath };
     const rows = writes.map(async ([channel, value], index): Promise<WriteRow> => {
       const idx = WRITES_IDX_MAP[channel] ?? index;

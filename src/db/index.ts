@@ -13,3 +13,4 @@ export { mayNotifyWithin, notifyAfterCommit } from "./notify.ts";
 export { migrate } from "./migrate.ts";
 export { send, UNFLUSHED } from "./statement.ts";
 export type { Statement } from "./statement.ts";
+export { together } from "./together.ts";

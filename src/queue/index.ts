@@ -80,5 +80,5 @@ export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
 export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./wake.ts";
-export { DatabaseUnavailableError } from "#db";
+export { DatabaseUnavailableError, together } from "#db";
 export type { Database, Executor, Tx } from "#db";

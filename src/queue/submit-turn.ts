@@ -1,3 +1,4 @@
+import { together } from "#db";
 import type { Tx } from "#db";
 import type { Budget } from "#shared/usage";
 import type { MessageRole, MultitaskStrategy, Submitted } from "#shared/contracts";
@@ -46,26 +47,28 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   if (first) return toSubmitted(first);
   const threadId = turn.threadId?.toLowerCase() ?? newId();
   if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
-  // Sent together: what follows the lock waits for it in the server.
-  const [, decisionSet] = await Promise.all([lockThread(tx, threadId), openThread(tx, { ...turn, threadId })]);
+  const decisionSet = await openThread(tx, turn, threadId);
   const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
   const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
   const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
   const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: newId(), ...message })) : [];
-  const place = await placeOf(tx, decisionSet, turn.parentId ?? forgotten);
-  for (const message of history) {
-    await addMessage(tx, { ...message, decisionSetId: decisionSet.id, jobId: null, parentId: place.parentId });
-    place.parentId = message.id;
-  }
-  const messageId = newId();
-  const job = await enqueue(tx, {
+  const { parentId, branch } = await placeOf(tx, decisionSet, turn.parentId ?? forgotten);
+  const [jobId, messageId] = [newId(), newId()];
+  const ofSet = { decisionSetId: decisionSet.id };
+  const seeds = history.map((message, index) => {
+    const before = history[index - 1]?.id ?? parentId;
+    return addMessage(tx, { ...message, ...ofSet, jobId: null, parentId: before });
+  });
+  const enqueued = enqueue(tx, {
+    jobId,
     ownerId: turn.ownerId,
     jobType,
     payload: {
       content: turn.content,
       messageId,
-      ...(place.branch && { branch: place.branch }),
+      ...(branch && { branch }),
       ...(history.length > 0 && { history }),
+      ...(decisionSet.created && { fresh: true }),
     },
     threadId,
     decisionSetId: decisionSet.id,
@@ -75,17 +78,12 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     budget: turn.budget,
     traceContext: turn.traceContext,
   });
+  const message = { id: messageId, role: "user", content: turn.content, ...ofSet, jobId } as const;
+  const asked = addMessage(tx, { ...message, parentId: history.at(-1)?.id ?? parentId });
+  const [job] = await together([enqueued, decisionSet.stored, asked, ...seeds]);
   // Whoever enqueues without a message does not wait for the key's lock.
   if (!job.created) throw keyTaken(job.jobId);
-  await addMessage(tx, {
-    id: messageId,
-    role: "user",
-    content: turn.content,
-    decisionSetId: decisionSet.id,
-    jobId: job.jobId,
-    parentId: place.parentId,
-  });
-  return { jobId: job.jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+  return { jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
 }
 
 /** @throws JobConflictError when the key's job is no chat turn, so that nothing would answer the message. */
@@ -107,17 +105,30 @@ interface OpenThread {
   id: string;
   graph: string | null;
   created: boolean;
+  /** Resolves when it is stored, which what is sent after it need not wait for. */
+  stored: Promise<unknown>;
 }
 
-async function openThread(tx: Tx, turn: NewTurn & { threadId: string }): Promise<OpenThread> {
-  const [row] = await tx<OpenThread[]>`
+/** Locks a thread and stores it, if it is new. */
+async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<OpenThread> {
+  const isUnheardOf = turn.threadId === undefined;
+  const id = newId();
+  const graph = turn.graph ?? null;
+  // Sent together: what follows the lock waits for it in the server.
+  const locked = isUnheardOf ? undefined : lockThread(tx, threadId);
+  const storing = tx<Omit<OpenThread, "stored">[]>`
     insert into decision_sets (id, thread_id, owner_id, title, graph)
-    values (${newId()}, ${turn.threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${turn.graph ?? null})
+    values (${id}, ${threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${graph})
     on conflict (thread_id) do update set updated_at = clock_timestamp(), graph = coalesce(excluded.graph, decision_sets.graph)
       where decision_sets.owner_id = excluded.owner_id
-    returning id, graph, xmax = 0 as created`;
+    returning id, graph, xmax = 0 as created`.execute();
+  const stored = together([locked, storing]);
+  stored.catch(() => undefined);
+  // Nobody else can have named it yet: there is nothing to wait for.
+  if (isUnheardOf) return { id, graph, created: true, stored };
+  const [, [row]] = await stored;
   if (!row) throw new ThreadNotFoundError();
-  return row;
+  return { ...row, stored };
 }
 
 function titleOf(content: string): string {
@@ -142,10 +153,11 @@ export interface NewMessage {
   checkpointId?: string | null | undefined;
 }
 
-/** Adds a message to its decision set. */
+/** Adds a message to its decision set; nothing where its job is not stored. */
 export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
   await tx`
     insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
-    values (${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid, ${message.parentId}::uuid, ${message.checkpointId ?? null},
-      ${message.role}::message_role, ${message.content})`;
+    select ${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid, ${message.parentId}::uuid, ${message.checkpointId ?? null},
+      ${message.role}::message_role, ${message.content}
+    where ${message.jobId}::uuid is null or exists (select 1 from jobs where id = ${message.jobId}::uuid)`;
 }

@@ -14,8 +14,8 @@ export function graphJob({ name, description, runTurn }: LoadedGraph, options: T
     type: graphJobType(name),
     payload: chatPayloadSchema,
     async run(context) {
-      const { input, options: turnOptions, decisionSetId } = await openTurn(context, options);
-      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong });
+      const { input, options: turnOptions, decisionSetId, fresh } = await openTurn(context, options);
+      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, fresh });
       const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
         throw toJobError(error);
       });

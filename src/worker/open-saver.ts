@@ -8,14 +8,17 @@ export interface OpenSaverOptions {
   takeAlong?: (() => Along | undefined) | undefined;
   /** True for a graph whose steps have no effects outside it: they do not wait until the one before is stored. */
   behind?: boolean | undefined;
+  /** Whether nothing of the thread can be stored yet. */
+  fresh?: boolean | undefined;
 }
 
 /** What makes a saver for each claim, whose writes take effect only while that holds. */
 export function saverOpener(db: Database): (claim: Claim, options?: OpenSaverOptions) => FencedSaver {
-  return (claim, { takeAlong, behind } = {}) =>
+  return (claim, { takeAlong, behind, fresh } = {}) =>
     new FencedSaver({
       call: async (work) => db.call(work),
       behind,
+      fresh,
       fence: {
         holds: (sql) => holdsLease(sql, claim),
         lost: () => new LeaseLostError(claim.jobId, claim.attempt),

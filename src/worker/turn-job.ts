@@ -42,6 +42,8 @@ export interface Turn {
   input: TurnInput;
   options: TurnOptions;
   decisionSetId: string;
+  /** Whether nothing of its thread can be stored yet: it is the first attempt of the first turn. */
+  fresh: boolean;
 }
 
 /**
@@ -56,6 +58,7 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
+    fresh: payload.fresh === true && attempt === 1,
     input: { threadId, messageId, content, history },
     options: {
       runId,

@@ -1,5 +1,5 @@
 import { faultPoint } from "#fault";
-import { complete, DatabaseUnavailableError } from "#queue";
+import { complete, DatabaseUnavailableError, together } from "#queue";
 import type { Claim, Database, Ending } from "#queue";
 import type { RunResult } from "./define-job.ts";
 
@@ -17,11 +17,8 @@ export async function writeEffects(db: Database, claim: Claim, { ending, effects
   try {
     await db.transaction(async (tx) => {
       faultPoint("before completing");
-      // Both to their end, for nothing may be sent once the transaction is over.
-      const [ended, written] = await Promise.allSettled([complete(tx, claim, ending), effects(tx, claim)]);
-      if (ended.status === "rejected") throw ended.reason;
-      if (written.status === "rejected") throw written.reason;
-      if (!ended.value) throw new Error("an earlier call has written them");
+      const [isEnded] = await together([complete(tx, claim, ending), effects(tx, claim)]);
+      if (!isEnded) throw new Error("an earlier call has written them");
       faultPoint("before the completion commits");
     });
   } catch (error) {
