@@ -24,7 +24,10 @@ const START_GATHER_MS = 250;
 
 export interface WriteBehindOptions {
   send: (rows: Rows) => Promise<void>;
-  /** Whether the promise of a step's write waits until it is durable; else it only waits until it is taken. */
+  /**
+   * Whether the promise of a step's write waits until it is durable; else it only waits until it is taken, and what the
+   * step's tasks wrote is left out where the checkpoint that follows from it goes with it.
+   */
   waits: boolean;
 }
 
@@ -151,7 +154,7 @@ export class WriteBehind {
     return {
       checkpoints: checkpoints.map(({ row }) => row),
       blobs: checkpoints.flatMap(({ row, values }) => values.map((value) => this.#toBlob(row, value))),
-      writes: writes.flat(),
+      writes: this.#options.waits ? writes.flat() : withoutSuperseded(writes.flat(), checkpoints),
     };
   }
 
@@ -166,6 +169,13 @@ export class WriteBehind {
     this.learn(row, channel, () => layout);
     return { ...row, ...stored };
   }
+}
+
+/** What tasks wrote is for a run that goes on at their checkpoint: nobody does once the next one has it all in its values. */
+function withoutSuperseded(writes: readonly WriteRow[], checkpoints: readonly NewCheckpoint[]): WriteRow[] {
+  const key = ({ threadId, ns }: WriteRow | CheckpointRow, id: string | null) => JSON.stringify([threadId, ns, id]);
+  const passed = new Set(checkpoints.map(({ row }) => key(row, row.parentId)));
+  return writes.filter((row) => !passed.has(key(row, row.checkpointId)));
 }
 
 function layoutKey({ threadId, ns }: { threadId: string; ns: string }, channel: string): string {
