@@ -68,10 +68,10 @@ export async function insertJobs(
   const { lists, values } = readColumns(entries, unfinished);
   const ofThreads = entries.some((entry) => (entry.threadId ?? null) !== null);
   if (givenIds || entries.some(isKeyed)) {
-    const text = textOf({ lists, ofThreads, ends: "returning" });
-    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values] });
-    // Those held for a time wake the workers as well: one may be due before they would look again.
-    const awaited = added.filter((row) => row.hold === null || row.hold === "time");
+    const tells = mayNotifyWithin(sql);
+    const text = textOf({ lists, ofThreads, ends: tells ? "returning and telling" : "returning" });
+    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values, ...(tells ? [READY_CHANNEL] : [])] });
+    const awaited = tells ? [] : added.filter((row) => row.is_awaited);
     return {
       ids: new Set(added.map((row) => row.id)),
       queues: [...new Set(awaited.map((row) => row.queue))],
@@ -91,7 +91,7 @@ export async function insertJobs(
 interface AddedRow {
   id: string;
   queue: string;
-  hold: string | null;
+  is_awaited: boolean;
 }
 
 /** Whether a worker has to look at a job that depends on nothing stored: now, or because it is held for a time. */
@@ -126,10 +126,10 @@ interface Shape {
   /** Whether one of the jobs is of a thread. */
   ofThreads: boolean;
   /**
-   * What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, does so while
-   * the jobs are on their way to the disk, or nothing.
+   * What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, does both, wakes
+   * them while the jobs are on their way to the disk, or nothing.
    */
-  ends: "returning" | "telling" | "telling at once" | "silent";
+  ends: "returning" | "returning and telling" | "telling" | "telling at once" | "silent";
 }
 
 /** The statements by their shapes: putting one together takes longer than sending it. */
@@ -170,8 +170,13 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
   const listed = columns.filter((column) => column.list !== null);
   const tell = `pg_notify($${columns.length + 2}, queue)`;
   const told = `from unnest($${columns.length + 3}::text[]) as queue`;
+  // Those held for a time wake the workers as well: one may be due before they would look again.
+  const added = "select id, queue, hold is null or hold = 'time' as is_awaited from added";
   const endings = {
-    returning: "select * from added",
+    returning: added,
+    "returning and telling": `, told as materialized (
+      select ${tell} from (select distinct queue from (${added}) as added where is_awaited) as awaited
+    ) ${added} where (select count(*) from told) >= 0`,
     telling: `select ${tell} ${told}`,
     "telling at once": `select ${tell}, ${UNFLUSHED} ${told}`,
     silent: "select 1",
@@ -192,7 +197,7 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
             as list (${listed.map((column) => column.name).join(", ")}, ord)
         ) as entry
       ) as jobs
-      order by ord ${ends === "returning" ? "on conflict do nothing returning id, queue, hold" : ""}
+      order by ord ${ends.startsWith("returning") ? "on conflict do nothing returning id, queue, hold" : ""}
     )
     ${endings[ends]}`;
 }
