@@ -99,3 +99,36 @@ test("what is left comes after what was under way, and not where that failed", a
   await expect(rest).rejects.toThrow("away");
   expect(await stored()).toBe(0);
 });
+
+test("what a task wrote is stored until the checkpoint after it is, and left out where that goes with it", async () => {
+  const saver = open();
+  const writes = async () =>
+    (await savers.sql`select task_id from langgraph.checkpoint_writes`).map((row) => row["task_id"]);
+  const first = await saver.put(config(), checkpoint({ a: 1 }), metadata, { a: 1 });
+  await saver.putWrites(first, [["a", 2]], "alone");
+  await saver.settle();
+  expect(await writes()).toEqual(["alone"]);
+  expect((await saver.getTuple(config()))?.pendingWrites).toEqual([["alone", "a", 2]]);
+  await saver.putWrites(first, [["b", 2]], "passed");
+  const second = await saver.put(first, checkpoint({ a: 2 }), metadata, { a: 2 });
+  await saver.putWrites(second, [["a", 3]], "last");
+  await write(await saver.rest());
+  expect(await writes()).toEqual(["alone", "last"]);
+});
+
+test("a saver of a thread that is new looks for nothing until it has stored something", async () => {
+  let calls = 0;
+  const saver = new FencedSaver({
+    async call(work) {
+      calls += 1;
+      return work(savers.sql);
+    },
+    fence: null,
+    fresh: true,
+  });
+  expect(await saver.getTuple(config())).toBeUndefined();
+  expect(calls).toBe(0);
+  const { id } = checkpoint({});
+  await saver.put(config(), { ...checkpoint({ a: 1 }), id }, metadata, { a: 1 });
+  expect((await saver.getTuple(config()))?.checkpoint.id).toBe(id);
+});

@@ -250,3 +250,24 @@ test("in the caller's own transaction a job is there when that commits, with its
     }),
   ).toThrow(TypeError);
 });
+
+test("the workers are told of a job of a thread once it has committed, unless it waits behind another", async () => {
+  const threads = [randomUUID(), randomUUID()];
+  const heard: string[] = [];
+  const sql = postgres(queue.url, { max: 2 });
+  const { unlisten } = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
+  const addTo = async (threadId: string | undefined, name: string) =>
+    queue.db.transaction(async (tx) => {
+      await enqueueMany(tx, [{ ...job, threadId, queue: name }]);
+      expect(heard).not.toContain(name);
+    });
+  // The first after a while, and those that follow at once.
+  await addTo(threads[0], "quiet");
+  await addTo(threads[1], "soon after");
+  await addTo(threads[0], "behind");
+  await queue.db.transaction(async (tx) => enqueue(tx, { ...job, queue: "last" }));
+  await expect.poll(() => heard.at(-1)).toBe("last");
+  expect(heard).toEqual(["quiet", "soon after", "last"]);
+  await unlisten();
+  await sql.end();
+});
