@@ -17,7 +17,7 @@ export async function addRows(db: Database, content: Content, count: number): Pr
     async (sql) =>
       sql.unsafe(`
         insert into jobs (id, owner_id, job_type, payload, status, hold, priority, thread_id, completed_at, run_at)
-        select gen_random_uuid(), 'local', 'bench', '{}', ${CONTENTS[content]} from generate_series(1, ${count})`),
+        select uuidv7(), 'local', 'bench', '{}', ${CONTENTS[content]} from generate_series(1, ${count})`),
     FILL_LIMIT_MS,
   );
 }
@@ -30,10 +30,10 @@ export async function addLines(db: Database, threads: number, count: number): Pr
         with thread as (select n, gen_random_uuid() as id from generate_series(0, ${threads - 1}) as n),
         heads as (
           insert into jobs (id, owner_id, job_type, payload, status, thread_id, attempt, worker_id, last_worker_id, lease_expires_at, claimed_at)
-          select gen_random_uuid(), 'local', 'bench', '{}', 'running', id, 1, 'other', 'other', now() + interval '1 day', now() from thread
+          select uuidv7(), 'local', 'bench', '{}', 'running', id, 1, 'other', 'other', now() + interval '1 day', now() from thread
         )
         insert into jobs (id, owner_id, job_type, payload, status, hold, thread_id)
-        select gen_random_uuid(), 'local', 'bench', '{}', 'queued', 'thread', thread.id
+        select uuidv7(), 'local', 'bench', '{}', 'queued', 'thread', thread.id
         from generate_series(1, ${count}) as line join thread on thread.n = line % ${threads}`),
     FILL_LIMIT_MS,
   );
@@ -47,7 +47,7 @@ export async function addMixed(
   await db.call(
     async (sql) => sql`
       insert into jobs (id, owner_id, job_type, payload, priority)
-      select gen_random_uuid(), 'owner-' || (random() * ${owners - 1}::int)::int, 'bench', '{}',
+      select uuidv7(), 'owner-' || (random() * ${owners - 1}::int)::int, 'bench', '{}',
         (random() * ${priorities - 1}::int)::int
       from generate_series(1, ${count})`,
     FILL_LIMIT_MS,

@@ -9,7 +9,7 @@ import { endOfLog, findPids, logStatements, readStatements } from "../statement-
 export const idle: Benchmark = {
   name: "idle",
   async run(stage) {
-    const settings = { settleSeconds: stage.quick ? 20 : 60, seconds: stage.quick ? 20 : 60 };
+    const settings = { settleSeconds: stage.quick ? 20 : 40, seconds: stage.quick ? 20 : 60 };
     const { url, drop } = await stage.room("threadmill");
     const sql = postgres(url, { max: 1, onnotice: () => undefined });
     await logStatements(sql);

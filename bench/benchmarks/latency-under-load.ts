@@ -4,7 +4,7 @@ import { Child } from "../child.ts";
 import { median, percentile } from "../statistics.ts";
 
 const IN_FLIGHT = 100;
-const DRAIN_LIMIT_MS = 20_000;
+const DRAIN_LIMIT_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
 /** From when a job is due to be enqueued to the start of its handler, at rising rates, whether or not the system keeps up. */

@@ -103,7 +103,9 @@ test("what is left comes after what was under way, and not where that failed", a
 test("what a task wrote is stored until the checkpoint after it is, and left out where that goes with it", async () => {
   const saver = open();
   const writes = async () =>
-    (await savers.sql`select task_id from langgraph.checkpoint_writes`).map((row) => row["task_id"]);
+    (await savers.sql<{ task: string }[]>`select task_id as task from langgraph.checkpoint_writes`).map(
+      ({ task }) => task,
+    );
   const first = await saver.put(config(), checkpoint({ a: 1 }), metadata, { a: 1 });
   await saver.putWrites(first, [["a", 2]], "alone");
   await saver.settle();

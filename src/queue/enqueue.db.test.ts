@@ -255,7 +255,7 @@ test("the workers are told of a job of a thread once it has committed, unless it
   const threads = [randomUUID(), randomUUID()];
   const heard: string[] = [];
   const sql = postgres(queue.url, { max: 2 });
-  const { unlisten } = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
+  const subscription = await sql.listen(READY_CHANNEL, (payload) => void heard.push(payload));
   const addTo = async (threadId: string | undefined, name: string) =>
     queue.db.transaction(async (tx) => {
       await enqueueMany(tx, [{ ...job, threadId, queue: name }]);
@@ -268,6 +268,6 @@ test("the workers are told of a job of a thread once it has committed, unless it
   await queue.db.transaction(async (tx) => enqueue(tx, { ...job, queue: "last" }));
   await expect.poll(() => heard.at(-1)).toBe("last");
   expect(heard).toEqual(["quiet", "soon after", "last"]);
-  await unlisten();
+  await subscription.unlisten();
   await sql.end();
 });

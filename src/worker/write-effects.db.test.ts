@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, enqueue, LeaseLostError } from "#queue";
-import type { Claim, Tx } from "#queue";
+import { claim, enqueue, enqueueMany, LeaseLostError } from "#queue";
+import type { Claim, Executor, Tx } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { writeEffects } from "./write-effects.ts";
 
@@ -38,7 +38,11 @@ const effects = async (tx: Tx, { jobId, attempt }: Claim) => {
 const write = async (of: Claim, body: typeof effects = effects) =>
   writeEffects(db, of, { ending: { result: "done" }, effects: body });
 const written = async () => db.sql`select job_id as "jobId", attempt from effects`;
-const status = async ({ jobId }: Claim) => (await db.sql`select status from jobs where id = ${jobId}`)[0]?.["status"];
+/** The jobs' statuses and holds, in the order in which they were stored. */
+const standing = async (sql: Executor = db.sql) =>
+  (await sql<{ status: string; hold: string | null }[]>`select status, hold from jobs order by seq`).map(
+    ({ status, hold }) => [status, hold],
+  );
 
 test("an attempt that has lost its lease writes none of its effects, though they are sent with its completion", async () => {
   const first = await begin();
@@ -48,7 +52,7 @@ test("an attempt that has lost its lease writes none of its effects, though they
   await expect(write(first)).rejects.toThrow(LeaseLostError);
   expect(sent).toBe(1);
   expect(await written()).toEqual([]);
-  expect(await status(second)).toBe("running");
+  expect(await standing()).toEqual([["running", null]]);
   await write(second);
   expect(await written()).toEqual([{ jobId: second.jobId, attempt: 2 }]);
 });
@@ -58,7 +62,7 @@ test("sent again because its answer was lost, a completion is known again, thoug
   await write(one);
   await write(one);
   expect(await written()).toEqual([{ jobId: one.jobId, attempt: 1 }]);
-  expect(await status(one)).toBe("completed");
+  expect(await standing()).toEqual([["completed", null]]);
 });
 
 test("what the effects throw is told, and the job is as it was", async () => {
@@ -71,7 +75,7 @@ test("what the effects throw is told, and the job is as it was", async () => {
   ).rejects.toThrow("on second thoughts");
   await expect(write(one, async (tx) => void (await tx`select 1 / 0`))).rejects.toThrow("division by zero");
   expect(await written()).toEqual([]);
-  expect(await status(one)).toBe("running");
+  expect(await standing()).toEqual([["running", null]]);
 });
 
 test("effects find the job completed, and the next of its thread ready", async () => {
@@ -80,10 +84,25 @@ test("effects find the job completed, and the next of its thread ready", async (
   await db.transaction(async (tx) => enqueue(tx, { ownerId: "local", jobType: "t", payload: {}, threadId }));
   let seen: unknown;
   await write(one, async (tx) => {
-    seen = (await tx`select status, hold from jobs order by seq`).map((row) => [row["status"], row["hold"]]);
+    seen = await standing(tx);
   });
   expect(seen).toEqual([
     ["completed", null],
     ["queued", null],
+  ]);
+});
+
+test("sent again, a completion readies none of its thread but the first time", async () => {
+  const threadId = "018f0000-0000-7000-8000-000000000003";
+  const one = await begin(threadId);
+  const job = { ownerId: "local", jobType: "t", payload: {}, threadId };
+  await db.transaction(async (tx) => enqueueMany(tx, [job, job]));
+  await write(one);
+  await take();
+  await write(one);
+  expect(await standing()).toEqual([
+    ["completed", null],
+    ["running", null],
+    ["queued", "thread"],
   ]);
 });
