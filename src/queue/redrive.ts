@@ -39,7 +39,9 @@ export async function redrive(tx: Tx, key: JobKey, { payload }: { payload?: unkn
   const json = await edit(tx, job.jobId, payload);
   // An edited turn has its place in its payload.
   const branch = json === null ? await placeAgain(tx, job.jobId) : undefined;
-  await announce(tx, await queueAgain(tx, job.jobId, { json, branch }));
+  const readied = await queueAgain(tx, job.jobId, { json, branch });
+  await forgetFreshness(tx, job.jobId);
+  await announce(tx, readied);
   return admit(tx, job);
 }
 
@@ -81,6 +83,13 @@ async function queueAgain(
     if (!isTaken(error)) throw error;
     throw new JobConflictError("Another job got the same uniqueKey meanwhile: wait for its end, or cancel it");
   });
+}
+
+/** A turn that was the first of its thread is so no more once others may come before it. */
+async function forgetFreshness(tx: Tx, jobId: string): Promise<void> {
+  await tx`
+    update jobs set payload = payload - 'freshThread'
+    where id = ${jobId} and decision_set_id is not null and jsonb_typeof(payload) = 'object' and payload ? 'freshThread'`;
 }
 
 function isTaken(error: unknown): boolean {

@@ -68,7 +68,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
       messageId,
       ...(branch && { branch }),
       ...(history.length > 0 && { history }),
-      ...(decisionSet.created && { fresh: true }),
+      ...(decisionSet.created && { freshThread: true }),
     },
     threadId,
     decisionSetId: decisionSet.id,

@@ -282,5 +282,5 @@ export const chatPayloadSchema = z.object({
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
   /** Whether the thread was new, so that no checkpoint of it can be there before the first attempt. */
-  fresh: z.boolean().optional(),
+  freshThread: z.boolean().optional(),
 });

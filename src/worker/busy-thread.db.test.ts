@@ -117,3 +117,15 @@ test("a message behind an edit that was cancelled before it ran follows the edit
   await turns.startWorker(echoOnly());
   expect((await turns.reaches(after.jobId, "completed")).reply).not.toContain("two");
 });
+
+test("a thread's first turn that was cancelled before it ran and comes after another knows what was said", async () => {
+  const first = await submit("one", { graph: "echo" });
+  const { threadId } = first;
+  const second = await submit("two", { threadId });
+  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId: first.jobId }));
+  await turns.db.transaction(async (tx) => redrive(tx, { ownerId, jobId: first.jobId }));
+  await turns.startWorker(echoOnly());
+  await turns.reaches(second.jobId, "completed");
+  expect((await turns.reaches(first.jobId, "completed")).attempt).toBe(1);
+  expect((await chat("three", { threadId })).reply).toMatch(/two.*one.*three/);
+});

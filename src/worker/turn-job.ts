@@ -58,7 +58,7 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
-    fresh: payload.fresh === true && attempt === 1,
+    fresh: payload.freshThread === true && attempt === 1,
     input: { threadId, messageId, content, history },
     options: {
       runId,
