@@ -31,7 +31,10 @@ export interface RunContext<Payload> {
 export interface RunResult {
   /** Kept on the job as JSON; null unless given. */
   result?: unknown;
-  /** Writes that commit in the same transaction as the job's completion, or not at all. */
+  /**
+   * Writes that commit in the same transaction as the job's completion, or not at all. They are made again where that is
+   * sent again, and undone where the attempt turns out to have lost its job: do nothing in it but write.
+   */
   effects?: (tx: Tx, claim: Claim) => Promise<void>;
 }
 
