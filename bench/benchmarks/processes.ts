@@ -13,26 +13,21 @@ export const processes: Benchmark = {
     // So many that what a process costs until it is warm is not what is measured.
     const settings = { jobs: stage.quick ? 120_000 : 180_000, inFlight: 500, rounds: stage.quick ? 1 : 3 };
     const { rounds, ...load } = settings;
-    const measure = (system: "threadmill" | "graphile", count: number) => async () =>
-      drain(stage, { system, mode: "fast", processes: count, ...load });
-    const say = (name: string, rate: number) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`);
-    const own = {
-      "threadmill 1": measure("threadmill", 1),
-      "threadmill 2": measure("threadmill", 2),
-      "threadmill 4": measure("threadmill", 4),
-    };
-    // Beside it, for the plot only.
-    const peer = {
-      "graphile 1": measure("graphile", 1),
-      "graphile 2": measure("graphile", 2),
-      "graphile 4": measure("graphile", 4),
-    };
-    const samples: Record<keyof typeof own | keyof typeof peer, number[]> = {
-      ...(await inTurn(own, rounds, (name, rate) => say(name, rate))),
-      ...(await inTurn(peer, 1, (name, rate) => say(name, rate))),
-    };
+    const measure = async (system: "threadmill" | "graphile", times: number) =>
+      inTurn(
+        Object.fromEntries(
+          COUNTS.map((count) => [
+            `${system} ${count}`,
+            async () => drain(stage, { system, mode: "fast", processes: count, ...load }),
+          ]),
+        ),
+        times,
+        (name, rate) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`),
+      );
+    // The other is beside it in the plot only: once is enough.
+    const samples = { ...(await measure("threadmill", rounds)), ...(await measure("graphile", 1)) };
     const line = (system: "threadmill" | "graphile") =>
-      COUNTS.map((count) => ({ x: count, y: median(samples[`${system} ${count}`]) }));
+      COUNTS.map((count) => ({ x: count, y: median(samples[`${system} ${count}`] ?? []) }));
     const points = line("threadmill");
     const kept = points
       .slice(1)

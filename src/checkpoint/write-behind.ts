@@ -2,7 +2,7 @@ import { faultPoint } from "#fault";
 import { extendLayout } from "./list-layout.ts";
 import type { ListLayout } from "./list-layout.ts";
 import type { StoredValue } from "./text-serde.ts";
-import type { BlobRow, CheckpointRow, Rows, WriteRow } from "./write-rows.ts";
+import type { BlobRow, CheckpointRow, RowKey, Rows, WriteRow } from "./write-rows.ts";
 
 /** A checkpoint that is being stored, with the channel values that are new in it. */
 export interface NewCheckpoint {
@@ -98,7 +98,7 @@ export class WriteBehind {
 
   /** Makes known how a list channel lies in rows, so that its next version is stored on top of them. */
   learn(row: { threadId: string; ns: string }, channel: string, layout: () => ListLayout): void {
-    this.#layouts.set(layoutKey(row, channel), layout);
+    this.#layouts.set(keyWithin(row, channel), layout);
   }
 
   #open(gatherMs: number): Batch {
@@ -164,7 +164,7 @@ export class WriteBehind {
   ): BlobRow {
     const row = { threadId, ns, channel, version, type };
     if (type !== "json" || !value.startsWith("[")) return { ...row, baseVersion: null, value };
-    const before = this.#layouts.get(layoutKey(row, channel));
+    const before = this.#layouts.get(keyWithin(row, channel));
     const { layout, ...stored } = extendLayout(before?.(), version, value);
     this.learn(row, channel, () => layout);
     return { ...row, ...stored };
@@ -173,11 +173,11 @@ export class WriteBehind {
 
 /** What tasks wrote is for a run that goes on at their checkpoint: nobody does once the next one has it all in its values. */
 function withoutSuperseded(writes: readonly WriteRow[], checkpoints: readonly NewCheckpoint[]): WriteRow[] {
-  const key = ({ threadId, ns }: WriteRow | CheckpointRow, id: string | null) => JSON.stringify([threadId, ns, id]);
-  const passed = new Set(checkpoints.map(({ row }) => key(row, row.parentId)));
-  return writes.filter((row) => !passed.has(key(row, row.checkpointId)));
+  const passed = new Set(checkpoints.map(({ row }) => keyWithin(row, row.parentId)));
+  return writes.filter((row) => !passed.has(keyWithin(row, row.checkpointId)));
 }
 
-function layoutKey({ threadId, ns }: { threadId: string; ns: string }, channel: string): string {
-  return JSON.stringify([threadId, ns, channel]);
+/** What a channel or a checkpoint of a namespace is kept by. */
+function keyWithin({ threadId, ns }: RowKey, id: string | null): string {
+  return JSON.stringify([threadId, ns, id]);
 }

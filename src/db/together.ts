@@ -1,7 +1,7 @@
 /**
  * Waits for statements of a transaction that were sent together: for each of them, for none may be sent once the
- * transaction is over.
- * @throws what the first of them, in the order given, threw.
+ * transaction is over. Give them in the order in which they were sent.
+ * @throws what the first of them threw: what follows it in the transaction only fails because of it.
  */
 export async function together<T extends readonly unknown[] | []>(
   sent: T,

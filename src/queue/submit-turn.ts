@@ -80,7 +80,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   });
   const message = { id: messageId, role: "user", content: turn.content, ...ofSet, jobId } as const;
   const asked = addMessage(tx, { ...message, parentId: history.at(-1)?.id ?? parentId });
-  const [job] = await together([enqueued, decisionSet.stored, asked, ...seeds]);
+  const [, , job] = await together([decisionSet.stored, together(seeds), enqueued, asked]);
   // Whoever enqueues without a message does not wait for the key's lock.
   if (!job.created) throw keyTaken(job.jobId);
   return { jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
