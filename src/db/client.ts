@@ -28,6 +28,8 @@ export interface DatabaseOptions {
 }
 
 /**
+ * Needs `jit = off`: a disabled scan adds 10^10 to the cost of its plan, so that the server would compile every claim.
+ *
  * Planner settings under which a statement walks an index in order and looks rows up one by one, wherever it can, and is
  * planned once for each connection: planning the claim takes longer than running it.
  */
@@ -154,6 +156,8 @@ function openPool(options: DatabaseOptions): postgres.Sql {
     onnotice: () => undefined,
     connection: {
       application_name: options.applicationName ?? "threadmill",
+      // A pooler refuses start-up parameters that it does not know.
+      ...(options.prepare !== false && { jit: "off" }),
       ...(hasIndexedPlans(options) && INDEXED_PLANS),
     },
   });
