@@ -20,7 +20,12 @@ const RULES: Record<string, string> = {
     select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
   "no conversation's turn failed":
     "select id, status, error_message, cancel_requested_at from jobs where decision_set_id is not null and status <> 'completed'",
-  "retries keep their bound": "select id, retry_count, max_retries from jobs where retry_count > max_retries",
+  "retries and crashes keep their bounds":
+    "select id, retry_count, max_retries, crash_count, max_crashes from jobs where retry_count > max_retries or crash_count > max_crashes",
+  "a crash uses no retry, and an error is no crash": `
+    select id, retry_count, crash_count from jobs where retry_count > (
+      select count(*) from job_attempts where job_id = jobs.id and outcome in ('failed', 'timed_out'))
+    or crash_count > (select count(*) from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed'))`,
   "every claim is accounted for": `
     select id, attempt, status from jobs
     where attempt <> (select count(*) from job_attempts where job_id = jobs.id) + (status = 'completed')::int`,
@@ -90,15 +95,17 @@ export async function checkTables(db: Database, said: Acknowledged): Promise<str
 async function checkExecutions(db: Database, said: Acknowledged): Promise<string[]> {
   const rows = await insist(
     db,
-    async (tx) => tx<{ id: string; max_retries: number; failures: number }[]>`
-      select id, max_retries, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'lease_expired', 'timed_out')) as failures
-      from jobs`,
+    async (tx) => tx<{ id: string; most: number; ended: number; how: string }[]>`
+      select id, max_retries as most, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'timed_out')) as ended,
+        'failed' as how from jobs
+      union all
+      select id, max_crashes, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed')),
+        'crashed' from jobs`,
   );
   return rows
-    .filter((job) => job.failures > (job.max_retries + 1) * ((said.redriven.get(job.id) ?? 0) + 1))
+    .filter((job) => job.ended > (job.most + 1) * ((said.redriven.get(job.id) ?? 0) + 1))
     .map(
-      (job) =>
-        `executions keep their bound: job ${job.id} failed ${job.failures} times with ${job.max_retries} retries`,
+      (job) => `executions keep their bound: job ${job.id} ${job.how} ${job.ended} times, and ${job.most} are allowed`,
     );
 }
 

@@ -98,6 +98,7 @@ async function enqueueSome(db: Database, random: Random, { said, threads }: Targ
       },
       priority: random.below(3),
       maxRetries: 2 + random.below(4),
+      maxCrashes: 2 + random.below(6),
       threadId: random.next() < 0.3 ? random.pick(threads) : undefined,
       limitKey: random.next() < 0.2 ? `key ${random.below(2)}` : undefined,
       delayMs: random.next() < 0.2 ? random.below(2_000) : 0,
@@ -136,7 +137,7 @@ async function submit(db: Database, random: Random, { said, threads, graph }: Tu
   const { jobId } = await insist(db, async (tx) => {
     const submitted = await submitTurn(tx, turn);
     // However often it is hit: what a turn would have said that failed for good is missing in all that come after it.
-    await tx`update jobs set max_retries = ${ENDLESS} where id = ${submitted.jobId}`;
+    await tx`update jobs set max_retries = ${ENDLESS}, max_crashes = ${ENDLESS} where id = ${submitted.jobId}`;
     return submitted;
   });
   said.jobs.add(jobId);

@@ -16,6 +16,7 @@ export async function offerGraphs(
     concurrency: 1,
     running: 0,
     state: "active",
+    heartbeatMs: 10_000,
     offers: names.map((name) => ({ jobType: graphJobType(name), description, error })),
   });
 }

@@ -5,6 +5,7 @@ import type { Database } from "#db";
 import { READY_CHANNEL } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "../src/worker/define-job.ts";
+import type { QuarantineOptions } from "../src/worker/quarantine/quarantine.ts";
 import { Worker } from "../src/worker/worker.ts";
 
 export interface TestWorkerOptions {
@@ -19,6 +20,7 @@ export interface TestWorkerOptions {
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;
   tracer?: Tracer;
+  quarantine?: QuarantineOptions;
   /** False runs it as behind a pooler, where LISTEN hears nothing. */
   listens?: boolean;
   /** False where the URL is a pooler's. */

@@ -8,6 +8,7 @@ import { createTestDatabase } from "./database.ts";
 import { deferred } from "./deferred.ts";
 import { startWorker } from "./start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "./start-worker.ts";
+import { takeLeases } from "./take-leases.ts";
 
 const OWNER_ID = "local";
 const OFTEN = { heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } };
@@ -51,9 +52,7 @@ export async function openTurns() {
       };
     },
     died: async () => death.promise,
-    async expireLeases(): Promise<void> {
-      await db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where status = 'running'`;
-    },
+    takeLeases: async (): Promise<void> => takeLeases(db),
     async reaches(jobId: string, status: string): Promise<JobDetail> {
       await expect
         .poll(async () => (await getJob(db.sql, { ownerId: OWNER_ID, jobId })).status, {

@@ -44,7 +44,7 @@ test("what a worker holds without knowing is not run again by another, where it 
   await inTx(async (tx) => cancel(tx, key(jobId)));
   expect(await releaseOrphans(queue.db.sql, "w", [])).toBe(0);
   await queue.expire(jobId);
-  await reap(queue.db, () => retry);
+  await reap(queue.db, { policyOf: () => retry });
   expect(await queue.statusOf(jobId)).toBe("cancelled");
 });
 

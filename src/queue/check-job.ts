@@ -25,6 +25,7 @@ export function checkBatch(entries: readonly Entry[]): void {
 export function checkJob(job: Entry): string {
   whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
   whole("maxRetries", job.maxRetries, [0, 100]);
+  whole("maxCrashes", job.maxCrashes, [0, 100]);
   whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
   whole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
   for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)

@@ -22,7 +22,7 @@ export const LEASE_END = "clock_timestamp() + make_interval(secs => $2::float8)"
 
 /** What a claim needs of its jobs besides their payloads. */
 export const TAKEN_COLUMNS = `jobs.id, jobs.owner_id, jobs.thread_id, jobs.limit_key, jobs.decision_set_id, jobs.job_type,
-  jobs.queue, jobs.priority, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.timeout_ms, jobs.budget, jobs.event_seq,
+  jobs.queue, jobs.priority, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.crash_count, jobs.timeout_ms, jobs.budget, jobs.event_seq,
   jobs.trace_context, jobs.claimed_at, jobs.run_at, jobs.seq`;
 
 /** Gives the jobs of `picked`, a list of their ids and turns, to the worker. */
@@ -50,7 +50,7 @@ export const COMMITS_UNFLUSHED = `${UNFLUSHED} as unflushed`;
 
 /** What a claim reads of the jobs in `claimed`; JSON comes as text, for the driver's parsers are not ours to rely on. */
 export const CLAIMED_COLUMNS = `claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
-    claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries,
+    claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries, claimed.crash_count,
     claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn,
     case when claimed.trace_context is not null then extract(epoch from claimed.claimed_at - claimed.run_at) * 1000 end::float8 as waited_ms`;
 
@@ -67,6 +67,7 @@ export interface ClaimRow {
   attempt: number;
   retry_count: number;
   max_retries: number;
+  crash_count: number;
   timeout_ms: number | null;
   budget: Budget | null;
   event_seq: number;
@@ -89,6 +90,7 @@ export function toClaimedJob(row: ClaimRow, workerId: string): ClaimedJob {
     payload: JSON.parse(row.payload) as unknown,
     retryCount: row.retry_count,
     maxRetries: row.max_retries,
+    crashCount: row.crash_count,
     timeoutMs: row.timeout_ms,
     budget: row.budget,
     eventSeq: row.event_seq,

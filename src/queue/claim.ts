@@ -25,6 +25,8 @@ export interface ClaimedJob extends Claim {
   payload: unknown;
   retryCount: number;
   maxRetries: number;
+  /** How many of its attempts ended because their process died, froze or was cut off. */
+  crashCount: number;
   /** Null where the job type's own or the default timeout applies. */
   timeoutMs: number | null;
   /** How much of models all its attempts together may use; null without a bound. */

@@ -48,7 +48,7 @@ test.each(["1999-12-31T00:00:00Z", "2150-01-01T00:00:00Z"])(
     const question = { id: "q", kind: "approval", value: null, schema: null, deadlineMs: 60_000 };
     await inTx(async (tx) => park(tx, asking!, [question]));
     expect((await heartbeat(queue.db.sql, [{ ...ending!, maxAgeMs: HOUR_MS }], 60_000)).kept.size).toBe(1);
-    expect(await reap(queue.db, () => retry)).toEqual([]);
+    expect(await reap(queue.db, { policyOf: () => retry })).toEqual([]);
     expect(await inTx(promote)).toBe(0);
     expect(await inTx(expireInterrupts)).toBe(0);
     const seen = await survey(queue.db.sql);
@@ -97,6 +97,7 @@ test.each(["1999-12-31T00:00:00Z", "2150-01-01T00:00:00Z"])(
       running: 0,
       state: "active" as const,
       offers: [],
+      heartbeatMs: 10_000,
     };
     await reportWorker(queue.db.sql, worker);
     await pruneWorkers(queue.db.sql);

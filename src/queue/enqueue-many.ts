@@ -52,6 +52,7 @@ function toEntry(job: NewJob): Entry {
     decisionSetId: job.decisionSetId,
     priority: job.priority,
     maxRetries: job.maxRetries,
+    maxCrashes: job.maxCrashes,
     idempotencyKey: job.idempotencyKey,
     uniqueKey: job.uniqueKey,
     limitKey: job.limitKey,

@@ -18,6 +18,8 @@ export interface NewJob {
   priority?: number | undefined;
   /** 0 to 100; 3 unless given, so at most four executions. */
   maxRetries?: number | undefined;
+  /** 0 to 100; 3 unless given. How many attempts may end because their process died, froze or was cut off. */
+  maxCrashes?: number | undefined;
   /** Per owner; kept for as long as the job is: a second job with it is the first. */
   idempotencyKey?: string | undefined;
   /** Per owner and job type; a second job with it is the first for as long as that is unfinished. */

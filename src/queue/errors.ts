@@ -21,8 +21,12 @@ export abstract class QueueError extends Error {
 export class LeaseLostError extends QueueError {
   override readonly name = "LeaseLostError";
   readonly code = "LEASE_LOST";
+  readonly jobId: string;
+  readonly attempt: number;
   constructor(jobId: string, attempt: number) {
     super(`Attempt ${attempt} of job ${jobId} no longer holds its lease`);
+    this.jobId = jobId;
+    this.attempt = attempt;
   }
 }
 

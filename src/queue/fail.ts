@@ -24,15 +24,23 @@ export interface Failure {
   permanent?: boolean;
   /** A delay to keep instead of the policy's, such as a provider's Retry-After, in milliseconds; what is no number counts as absent. */
   delayMs?: number | undefined;
-  /** `failed` unless the run took too long or its lease expired. */
-  outcome?: Extract<AttemptOutcome, "failed" | "timed_out" | "lease_expired">;
+  /**
+   * `failed` unless given. `failed` and `timed_out` use a retry; `lease_expired` and `crashed` are crashes, which have a
+   * bound of their own.
+   */
+  outcome?: Extract<AttemptOutcome, "failed" | "timed_out" | "lease_expired" | "crashed">;
+  /** The jobs that ran in the same process when it died, for the history; none unless given. */
+  suspects?: readonly string[];
 }
+
+const CRASHES: ReadonlySet<AttemptOutcome> = new Set(["lease_expired", "crashed"]);
 
 /** What became of a failed job; `cancelled` when that had been asked for. */
 export type Settled = "queued" | "failed" | "cancelled";
 
 /**
- * Records a failed attempt: queues a retry after a jittered exponential delay, or ends the job as a dead letter.
+ * Records a failed or crashed attempt: queues the job again after a jittered exponential delay, or ends it as a dead
+ * letter once its retries or its crashes are used up.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Settled> {
@@ -48,23 +56,26 @@ export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Sett
 export async function settleFailure(
   tx: Tx,
   claim: Pick<Claim, "jobId" | "threadId" | "limitKey" | "queue">,
-  { error, retry, permanent = false, delayMs, outcome = "failed", guard }: Failure & { guard: PendingQuery<Row[]> },
+  failure: Failure & { guard: PendingQuery<Row[]> },
 ): Promise<Settled | undefined> {
+  const { error, retry, permanent = false, delayMs, outcome = "failed", suspects = [], guard } = failure;
+  const isCrash = CRASHES.has(outcome);
+  const [count, most] = isCrash ? [tx`crash_count`, tx`max_crashes`] : [tx`retry_count`, tx`max_retries`];
   const keptMs = Number.isFinite(delayMs) ? Math.min(Math.max(delayMs ?? 0, 0), MAX_DELAY_MS) : null;
   await lockThread(tx, claim.threadId);
   await lockLimit(tx, claim);
   const [row] = await tx<{ status: Settled; hold: string | null; has_dependents: boolean; event_seq: number }[]>`
     with owner as (
       select id, cancel_requested_at is not null as cancelled,
-        not ${permanent} and retry_count < max_retries and cancel_requested_at is null as again,
+        not ${permanent} and ${count} < ${most} and cancel_requested_at is null as again,
         coalesce(${keptMs}::float8,
-          (0.5 + random() / 2) * least(${retry.baseMs}::float8 * power(2::float8, retry_count), ${retry.capMs}::float8)) as delay_ms
+          (0.5 + random() / 2) * least(${retry.baseMs}::float8 * power(2::float8, ${count}), ${retry.capMs}::float8)) as delay_ms
       from jobs where ${guard} for update
     ), settled as (
       update jobs set
         status = case when again then 'queued' when cancelled then 'cancelled' else 'failed' end::job_status,
         hold = case when again and delay_ms > 0 then 'time'::job_hold when again and limit_key is not null then 'limit'::job_hold end,
-        retry_count = retry_count + case when again then 1 else 0 end,
+        ${count} = ${count} + case when again then 1 else 0 end,
         run_at = case when again then clock_timestamp() + make_interval(secs => delay_ms / 1000) else run_at end,
         completed_at = case when again then null else clock_timestamp() end,
         error_message = ${error.message}, worker_id = null, lease_expires_at = null, progress = null,
@@ -78,7 +89,9 @@ export async function settleFailure(
     ), noted as (
       insert into job_events (job_id, seq, attempt, type, data)
       select id, event_seq, attempt, 'retrying',
-        jsonb_build_object('error', error_message, 'outcome', ${outcome}::text, 'retryCount', retry_count, 'runAt', run_at)
+        jsonb_build_object('error', error_message, 'outcome', ${outcome}::text, 'retryCount', retry_count,
+          'crashCount', crash_count, 'runAt', run_at)
+          || ${JSON.stringify(suspects.length > 0 ? { suspects } : {})}::text::jsonb
       from settled where status = 'queued'
     )
     select status, hold, has_dependents, event_seq from settled`;

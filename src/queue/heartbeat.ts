@@ -13,7 +13,10 @@ export interface Heartbeat {
 /** A claim to extend; one held for longer than `maxAgeMs` is left to expire, for its run is stuck. */
 export type HeldClaim = Pick<Claim, "jobId" | "attempt" | "workerId"> & { maxAgeMs?: number };
 
-/** Extends the leases of all of a worker's claims in one statement; a claim that is not in `kept` is lost for good. */
+/**
+ * Extends the leases of all of a worker's claims in one statement; a claim that is not in `kept` is lost for good. A lease
+ * that has expired but was not reaped is extended as well: after an outage of the database its worker still runs the job.
+ */
 export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], leaseMs: number): Promise<Heartbeat> {
   if (claims.length === 0) return { kept: new Set(), cancelled: new Set() };
   const rows = await sql<{ id: string; attempt: number; cancelled: boolean }[]>`
@@ -23,7 +26,7 @@ export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], lea
       as mine (id, attempt, worker_id, max_age_ms)
     -- any, as in claim-rows.ts, and coalesce: so that each job is looked up by its id, never all running ones for each of them.
     where jobs.id = any(array[mine.id]) and jobs.attempt = mine.attempt and jobs.worker_id = mine.worker_id
-      and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp()
+      and coalesce(jobs.status = 'running', false)
       and jobs.claimed_at + make_interval(secs => mine.max_age_ms / 1000) > clock_timestamp()
     returning jobs.id, jobs.attempt, jobs.cancel_requested_at is not null as cancelled`;
   const keyOf = (row: { id: string; attempt: number }) => claimKey({ jobId: row.id, attempt: row.attempt });

@@ -66,7 +66,7 @@ export { reap } from "./reap.ts";
 export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";
 export { isRunSomewhere, listWorkers, reportWorker } from "./register-worker.ts";
-export type { Offer } from "./register-worker.ts";
+export type { Offer, Reaper } from "./register-worker.ts";
 export { release, releaseOrphans } from "./release.ts";
 export {
   deleteSchedule,

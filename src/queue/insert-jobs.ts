@@ -1,6 +1,6 @@
 import { mayNotifyWithin, send, UNFLUSHED } from "#db";
 import type { Executor } from "#db";
-import { DEFAULT_MAX_RETRIES } from "#shared/limits";
+import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
 import type { Entry } from "./enqueue-many.ts";
 import { NEXT_HOLD } from "./ready.ts";
 import { READY_CHANNEL } from "./wake.ts";
@@ -23,6 +23,7 @@ const COLUMNS: readonly Column[] = [
   { name: "priority", type: "int", of: (entry) => entry.priority ?? 0 },
   { name: "payload", type: "jsonb", of: (entry) => entry.payloadJson },
   { name: "max_retries", type: "int", of: (entry) => entry.maxRetries ?? DEFAULT_MAX_RETRIES },
+  { name: "max_crashes", type: "int", of: (entry) => entry.maxCrashes ?? DEFAULT_MAX_CRASHES },
   { name: "idempotency_key", type: "text", of: (entry) => entry.idempotencyKey },
   { name: "unique_key", type: "text", of: (entry) => entry.uniqueKey },
   { name: "limit_key", type: "text", of: (entry) => entry.limitKey },

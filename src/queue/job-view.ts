@@ -18,6 +18,8 @@ export interface JobColumns {
   attempt: number;
   retry_count: number;
   max_retries: number;
+  crash_count: number;
+  max_crashes: number;
   error_message: string | null;
   progress: JobStatusView["progress"];
   worker_id: string | null;
@@ -32,7 +34,7 @@ export interface JobColumns {
 /** Selects a job's visible columns; JSON comes as text, for the driver's parsers are not ours to rely on. */
 export function jobColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`jobs.id, jobs.job_type, jobs.queue, jobs.status, jobs.hold, jobs.thread_id, jobs.decision_set_id, jobs.priority,
-    jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.error_message, jobs.progress, jobs.worker_id,
+    jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.crash_count, jobs.max_crashes, jobs.error_message, jobs.progress, jobs.worker_id,
     jobs.lease_expires_at, jobs.run_at, jobs.created_at, jobs.started_at, jobs.completed_at, ${usagesOf(sql)} as usages`;
 }
 
@@ -97,6 +99,8 @@ export function toJobRow(row: JobColumns): JobRow {
     attempt: row.attempt,
     retryCount: row.retry_count,
     maxRetries: row.max_retries,
+    crashCount: row.crash_count,
+    maxCrashes: row.max_crashes,
     error: row.error_message,
     progress: row.progress,
     usage: addUsage(row.usages),

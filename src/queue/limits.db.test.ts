@@ -114,7 +114,7 @@ test.each(["completes", "fails for good", "is put off", "is cancelled", "is reap
       if (how === "is put off") await queue.db.transaction(async (tx) => release(tx, job, { delayMs: 60_000 }));
       if (how === "is reaped") {
         await queue.expire(job.jobId);
-        expect(await reap(queue.db, () => ({ baseMs: 60_000, capMs: 60_000 }))).toHaveLength(1);
+        expect(await reap(queue.db, { policyOf: () => ({ baseMs: 60_000, capMs: 60_000 }) })).toHaveLength(1);
       }
       if (how === "waits for a retry") {
         await queue.db.sql`update jobs set max_retries = 5 where id = ${job.jobId}`;

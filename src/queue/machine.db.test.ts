@@ -80,6 +80,7 @@ const step = fc.oneof(
         "complete" as const,
         "fail" as const,
         "failForGood" as const,
+        "crash" as const,
         "release" as const,
         "snooze" as const,
         "park" as const,
@@ -137,10 +138,12 @@ async function snapshot(): Promise<unknown> {
   return row;
 }
 
-async function holds({ jobId, attempt, workerId }: ClaimedJob): Promise<boolean> {
-  const rows = await queue.db.sql`
-    select 1 from jobs where id = ${jobId} and attempt = ${attempt} and worker_id = ${workerId} and status = 'running' and lease_expires_at > clock_timestamp()`;
-  return rows.length > 0;
+/** A heartbeat renews an expired lease as long as nobody has reaped it; every other verb needs it unexpired. */
+async function mayAct({ jobId, attempt, workerId }: ClaimedJob, verb: string): Promise<boolean> {
+  const { length } = await queue.db.sql`
+    select 1 from jobs where id = ${jobId} and attempt = ${attempt} and worker_id = ${workerId} and status = 'running'
+      and (${verb === "heartbeat"} or lease_expires_at > clock_timestamp())`;
+  return length > 0;
 }
 
 /** The next attempt may ask the same again, as a graph does that was interrupted before it took its answer. */
@@ -181,6 +184,7 @@ async function answerOne(choice: number, alone: boolean): Promise<void> {
 
 const SETTLE: Record<string, (tx: Tx, claim: ClaimedJob) => Promise<unknown>> = {
   fail: async (tx, claim) => fail(tx, claim, { error, retry }),
+  crash: async (tx, claim) => fail(tx, claim, { error, retry, outcome: "crashed" }),
   failForGood: async (tx, claim) => fail(tx, claim, { error, retry, permanent: true }),
   release: async (tx, claim) => release(tx, claim),
   park: async (tx, claim) => park(tx, claim, [question(claim)]),
@@ -203,14 +207,11 @@ async function settleTogether(claim: ClaimedJob, verb: string): Promise<boolean>
 }
 
 async function settle(claim: ClaimedJob, verb: string, alone = true): Promise<void> {
-  const held = alone && (await holds(claim));
+  const held = alone && (await mayAct(claim, verb));
   const before = alone ? await snapshot() : undefined;
   const work = SETTLE[verb];
-  const done = work ? inTx(async (tx) => work(tx, claim)) : settleTogether(claim, verb);
-  const outcome = await done.then(
-    () => "done",
-    (thrown: unknown) => thrown,
-  );
+  const done: Promise<unknown> = work ? inTx(async (tx) => work(tx, claim)) : settleTogether(claim, verb);
+  const outcome = await done.then(() => "done").catch((thrown: unknown) => thrown);
   if (outcome !== "done" && !(outcome instanceof LeaseLostError)) throw outcome;
   if (!alone) return;
   if (held) expect(outcome).toBe("done");
@@ -249,6 +250,7 @@ async function act(world: World, action: Step, alone = true): Promise<void> {
             delayMs: action.delayed === 0 ? 60_000 : 0,
             priority: action.priority,
             maxRetries: action.maxRetries,
+            maxCrashes: action.maxRetries,
             jobType: n === 0 ? "t" : "other",
             idempotencyKey: n === 0 && action.idempotent < 4 ? `key ${action.idempotent}` : undefined,
             uniqueKey: action.unique < 3 ? `key ${action.unique}` : undefined,
@@ -288,7 +290,7 @@ async function act(world: World, action: Step, alone = true): Promise<void> {
       return;
     }
     case "reap":
-      await reap(queue.db, () => retry);
+      await reap(queue.db, { policyOf: () => retry });
       return;
     case "makeDue":
       await queue.makeDue();
@@ -354,10 +356,12 @@ async function quiesce(world: World): Promise<void> {
   expect(
     await queue.db.sql`select id, status, hold from jobs where status not in ('completed', 'failed', 'cancelled')`,
   ).toHaveLength(0);
-  const bounds = await queue.db.sql<{ id: string; max_retries: number; failures: number }[]>`
-    select id, max_retries, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'lease_expired', 'timed_out')) as failures from jobs`;
+  const bounds = await queue.db.sql<{ id: string; most: number; ended: number }[]>`
+    select id, most, (select count(*)::int from job_attempts where job_id = id and outcome::text = any (outcomes)) as ended
+    from jobs cross join lateral (values
+      (max_retries, '{failed,timed_out}'::text[]), (max_crashes, '{lease_expired,crashed}')) as bound (most, outcomes)`;
   for (const job of bounds)
-    expect(job.failures).toBeLessThanOrEqual((job.max_retries + 1) * ((world.redrives.get(job.id) ?? 0) + 1));
+    expect(job.ended).toBeLessThanOrEqual((job.most + 1) * ((world.redrives.get(job.id) ?? 0) + 1));
 }
 
 /** Lets the steps happen, `together` at a time, and then every job come to its end. */

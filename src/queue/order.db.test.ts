@@ -172,6 +172,7 @@ async function claimOf(jobId: string) {
     payload: {},
     retryCount: 0,
     maxRetries: 0,
+    crashCount: 0,
     timeoutMs: null,
     budget: null,
     eventSeq: 0,

@@ -2,6 +2,8 @@ import { DatabaseUnavailableError } from "#db";
 import type { Database } from "#db";
 import { settleFailure } from "./fail.ts";
 import type { RetryPolicy, Settled } from "./fail.ts";
+import { reapingDelay } from "./register-worker.ts";
+import type { Reaper } from "./register-worker.ts";
 
 export interface Reaped {
   jobId: string;
@@ -10,29 +12,25 @@ export interface Reaped {
   status: Settled;
 }
 
+export interface ReapOptions {
+  policyOf: (jobType: string) => RetryPolicy;
+  /** The worker that reaps: it takes nothing back before it has itself been in contact with the database for a heartbeat. */
+  reaper?: Reaper | undefined;
+}
+
 const BATCH = 100;
+/** How many suspects a message names; the history has all of them. */
+const MOST_NAMED = 5;
 
 /**
- * Takes back jobs whose lease has expired, each as a failed attempt that uses a retry. Any number of workers may run
- * it at once: the guard lets one of them have each job. One that cannot be taken back keeps none of the others waiting.
+ * Takes back jobs whose lease has expired. Each is a crash, whatever the reason: the worker was killed, frozen or cut off.
+ * The history of each names the other jobs that the same worker ran: one of them may have killed it. Any number of workers
+ * may reap at once: the guard lets one of them have each job. One that cannot be taken back keeps none of the others
+ * waiting.
  * @throws what the first such job's transaction threw, once the others are done.
  */
-export async function reap(db: Database, policyOf: (jobType: string) => RetryPolicy): Promise<Reaped[]> {
-  const expired = await db.call(
-    (sql) => sql<
-      {
-        id: string;
-        attempt: number;
-        worker_id: string;
-        job_type: string;
-        thread_id: string | null;
-        limit_key: string | null;
-        queue: string;
-      }[]
-    >`
-      select id, attempt, worker_id, job_type, thread_id, limit_key, queue from jobs
-      where status = 'running' and lease_expires_at <= statement_timestamp() order by lease_expires_at limit ${BATCH}`,
-  );
+export async function reap(db: Database, { policyOf, reaper }: ReapOptions): Promise<Reaped[]> {
+  const expired = await findExpired(db, reaper);
   const reaped: Reaped[] = [];
   const faults: unknown[] = [];
   for (const job of expired) {
@@ -41,13 +39,10 @@ export async function reap(db: Database, policyOf: (jobType: string) => RetryPol
         tx,
         { jobId: job.id, threadId: job.thread_id, limitKey: job.limit_key, queue: job.queue },
         {
-          error: {
-            name: "LeaseExpired",
-            message: `Worker ${job.worker_id} stopped responding: its lease expired`,
-            stack: null,
-          },
+          error: { name: "LeaseExpired", message: describe(job), stack: null },
           retry: policyOf(job.job_type),
           outcome: "lease_expired",
+          suspects: job.suspects,
           guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
         },
       ),
@@ -60,4 +55,42 @@ export async function reap(db: Database, policyOf: (jobType: string) => RetryPol
   }
   if (faults.length > 0) throw faults[0];
   return reaped;
+}
+
+interface ExpiredJob {
+  id: string;
+  attempt: number;
+  worker_id: string;
+  job_type: string;
+  thread_id: string | null;
+  limit_key: string | null;
+  queue: string;
+  /** The other jobs of its worker. */
+  suspects: string[];
+}
+
+async function findExpired(db: Database, reaper: Reaper | undefined): Promise<ExpiredJob[]> {
+  const rows = await db.call(
+    (sql) => sql<(Omit<ExpiredJob, "suspects"> & { suspects: string })[]>`
+      with expired as materialized (
+        select id, attempt, worker_id, job_type, thread_id, limit_key, queue, lease_expires_at from jobs
+        where status = 'running' and lease_expires_at <= statement_timestamp()
+          ${reaper ? sql`and ${reapingDelay(sql, reaper)} <= interval '0'` : sql``}
+        order by lease_expires_at limit ${BATCH}
+      )
+      select expired.*, (
+        select coalesce(json_agg(other.id), '[]') from jobs as other
+        where other.status = 'running' and other.worker_id = expired.worker_id and other.id <> expired.id
+      )::text as suspects
+      from expired order by lease_expires_at`,
+  );
+  return rows.map((row) => ({ ...row, suspects: JSON.parse(row.suspects) as string[] }));
+}
+
+function describe({ worker_id: workerId, suspects }: ExpiredJob): string {
+  const stopped = `Worker ${workerId} stopped responding: its lease expired`;
+  if (suspects.length === 0) return `${stopped} while it ran only this job`;
+  const named = suspects.slice(0, MOST_NAMED).join(", ");
+  const more = suspects.length > MOST_NAMED ? ` and ${suspects.length - MOST_NAMED} more` : "";
+  return `${stopped} while it also ran ${named}${more}`;
 }

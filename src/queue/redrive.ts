@@ -1,4 +1,5 @@
 import type { Tx } from "#db";
+import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { checkPayload } from "./check-job.ts";
 import { dropEndedDependencies } from "./dependencies.ts";
 import { editPayload } from "./edit-payload.ts";
@@ -16,7 +17,7 @@ import type { Readied } from "./ready.ts";
  * its retry runs at once. In a thread that has gone on, it comes after the job at its head and before the rest. It waits
  * for those of its dependencies that are unfinished, such as one that was queued again before it. With a payload, that
  * replaces the job's, and a chat turn begins anew with it instead of going on from its last checkpoint; the caller has
- * checked that it fits the job type.
+ * checked that it fits the job type. A job that has crashed often enough to run alone goes on running alone.
  * @throws JobNotFoundError; InvalidJobError when the payload cannot be stored; JobConflictError when the job runs,
  * waits for a person or has completed, or when another unfinished job has its unique key.
  */
@@ -67,7 +68,7 @@ async function queueAgain(
     ), noted as (
       insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${jobId}
     )
-    update jobs set status = 'queued', retry_count = 0, pending_dependencies = ${waiting},
+    update jobs set status = 'queued', retry_count = 0, crash_count = least(crash_count, ${CRASHES_BEFORE_QUARANTINE}), pending_dependencies = ${waiting},
       payload = case when ${place}::text is null then coalesce(${json}::text::jsonb, payload) else payload || ${place}::text::jsonb end,
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case

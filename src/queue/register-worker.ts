@@ -13,6 +13,8 @@ export interface WorkerReport {
   state: "active" | "draining" | "stopped";
   /** What it runs; told when it enters, and not changed after that. */
   offers: readonly Offer[];
+  /** How often it reports, in milliseconds: two reports that are missing are a gap in its contact with the database. */
+  heartbeatMs: number;
 }
 
 /** A job type that a worker runs, or tried to. */
@@ -29,7 +31,28 @@ export async function reportWorker(sql: Executor, worker: WorkerReport): Promise
     insert into workers (id, host, pid, version, concurrency, running, state, offers)
     values (${worker.workerId}, ${worker.host}, ${worker.pid}, ${worker.version}, ${worker.concurrency}, ${worker.running}, ${worker.state},
       ${JSON.stringify(worker.offers)}::text::jsonb)
-    on conflict (id) do update set running = excluded.running, state = excluded.state, heartbeat_at = clock_timestamp()`;
+    on conflict (id) do update set running = excluded.running, state = excluded.state, heartbeat_at = clock_timestamp(),
+      contact_since = case when ${hasContact(sql, worker)} then workers.contact_since else clock_timestamp() end`;
+}
+
+/** Who takes back the jobs of others: a worker that must itself have been in contact with the database. */
+export type Reaper = Pick<WorkerReport, "workerId" | "heartbeatMs">;
+
+/** The condition on a row of `workers` that it has not missed two heartbeats. */
+function hasContact(sql: Executor, { heartbeatMs }: Pick<Reaper, "heartbeatMs">): PendingQuery<Row[]> {
+  return sql`(workers.heartbeat_at > clock_timestamp() - make_interval(secs => ${(2 * heartbeatMs) / 1000}::float8))`;
+}
+
+/**
+ * How long a worker must still wait before it may take back the jobs of others, as an interval; zero when it may. When the
+ * database was away, all workers have missed their heartbeats, and each gets one heartbeat's time to extend its leases.
+ */
+export function reapingDelay(sql: Executor, reaper: Reaper): PendingQuery<Row[]> {
+  const grace = sql`make_interval(secs => ${reaper.heartbeatMs / 1000}::float8)`;
+  return sql`coalesce((
+    select greatest(contact_since + ${grace} - clock_timestamp(), interval '0') from workers
+    where id = ${reaper.workerId} and ${hasContact(sql, reaper)}
+  ), ${grace})`;
 }
 
 const ALIVE_WITHIN_MS = 60_000;

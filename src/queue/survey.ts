@@ -1,11 +1,14 @@
+import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
 import { mayExpire } from "./expire-interrupts.ts";
+import { reapingDelay } from "./register-worker.ts";
+import type { Reaper } from "./register-worker.ts";
 
 /** What a worker may have to do besides running ready jobs; waits are in milliseconds by the database's clock. */
 export interface Survey {
   /** Until the next job that is held for its time; 0 or less when it is due, null when there is none. */
   dueMs: number | null;
-  /** Until the next running job's lease expires; null when none runs. */
+  /** Until the next running job's lease has expired and this worker may reap; null when none runs. */
   leaseMs: number | null;
   /** Until the next limited key may let a job in; null when none waits. */
   admitMs: number | null;
@@ -21,14 +24,19 @@ export interface Survey {
   paused: boolean;
 }
 
-/** Looks, in one statement of a few index probes, at everything that time or other processes may have made due. */
-export async function survey(sql: Executor): Promise<Survey> {
-  const wait = (column: ReturnType<Executor>) =>
-    sql`(extract(epoch from ${column} - clock_timestamp()) * 1000)::float8`;
+/**
+ * Looks, in one statement of a few index probes, at everything that time or other processes may have made due. Without a
+ * reaper, leases are due as soon as they expire.
+ */
+export async function survey(sql: Executor, reaper?: Reaper): Promise<Survey> {
+  const wait = (column: PendingQuery<Row[]>) => sql`(extract(epoch from ${column} - clock_timestamp()) * 1000)::float8`;
+  const leaseEnd = reaper
+    ? sql`greatest(min(lease_expires_at), clock_timestamp() + ${reapingDelay(sql, reaper)})`
+    : sql`min(lease_expires_at)`;
   const [row] = await sql<Survey[]>`
     select
       (select ${wait(sql`min(run_at)`)} from jobs where status = 'queued' and hold = 'time') as "dueMs",
-      (select ${wait(sql`min(lease_expires_at)`)} from jobs where status = 'running') as "leaseMs",
+      (select ${wait(leaseEnd)} from jobs where status = 'running') as "leaseMs",
       (select ${wait(sql`min(admit_at)`)} from limit_keys) as "admitMs",
       (select ${wait(sql`min(next_run_at)`)} from schedules where not paused) as "tickMs",
       (select ${wait(sql`deadline_at`)} from job_interrupts join jobs on jobs.id = job_id

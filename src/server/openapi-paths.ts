@@ -26,6 +26,8 @@ const STATUS_EXAMPLE = {
   attempt: 1,
   retry_count: 0,
   max_retries: 3,
+  crash_count: 0,
+  max_crashes: 3,
   error: null,
   progress: { step: "plan" },
   interrupt: null,

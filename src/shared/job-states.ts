@@ -11,6 +11,7 @@ export const ATTEMPT_OUTCOMES = [
   "cancelled",
   "waiting",
   "timed_out",
+  "crashed",
 ] as const;
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 

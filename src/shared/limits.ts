@@ -7,6 +7,10 @@ export const INT32_MIN = -2_147_483_648;
 export const INT32_MAX = 2_147_483_647;
 /** Retries a job gets unless its submitter says otherwise: at most four executions. */
 export const DEFAULT_MAX_RETRIES = 3;
+/** Crashes a job survives unless its submitter says otherwise: the fourth makes a dead letter. */
+export const DEFAULT_MAX_CRASHES = 3;
+/** From this many crashes on a job runs alone in a process of its own. */
+export const CRASHES_BEFORE_QUARANTINE = 2;
 /** The job type of a chat turn, and the queue that jobs go to unless told otherwise. */
 export const CHAT_JOB_TYPE = "ml_workflow";
 /** The job type that writes a conversation as a document. */

@@ -92,7 +92,7 @@ test("a branch that is retried begins once", async () => {
   const { jobId } = await submit("eins", { threadId, parentId: first.id });
   await turns.startWorker([turns.dieAtEnd(echo)]);
   await turns.died();
-  await turns.expireLeases();
+  await turns.takeLeases();
   await turns.stopWorkers();
   await turns.startWorker([echo]);
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard: eins");

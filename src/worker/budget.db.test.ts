@@ -133,7 +133,7 @@ test("what an attempt used that crashed counts as well", async () => {
     enqueue(tx, { ownerId: "local", jobType: "over", payload: {}, maxRetries: 9, budget: { tokens: 50 } }),
   );
   await expect.poll(async () => (await turns.reaches(jobId, "running")).usage).toMatchObject({ inputTokens: 30 });
-  await turns.expireLeases();
+  await turns.takeLeases();
   const job = await turns.reaches(jobId, "failed");
   expect(job.attempts.map(({ outcome, usage }) => [outcome, usage?.inputTokens])).toEqual([
     ["lease_expired", 30],

@@ -5,6 +5,7 @@ import { InvalidJobError, MAX_DELAY_MS } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
+import type { Persist } from "./persist.ts";
 
 /**
  * What a handler has at hand while it runs. Take out of it by name what you need: a copy (`{ ...context }`) has only the
@@ -24,6 +25,11 @@ export interface RunContext<Payload> {
   emit: (type: string, data: unknown) => void;
   /** Adds to what the attempt has used of models; the run is aborted once that is more than the job's budget. */
   spend: (usage: Usage) => void;
+  /**
+   * Calls the product's database through `work`, again while the database is away, for as long as this attempt may own
+   * its job. Work that writes must be safe to send twice.
+   */
+  persist: Persist;
   /** What the run has told and is not written yet, for a statement of its own to write: a checkpoint saver takes it along. */
   takeAlong: () => Along | undefined;
 }

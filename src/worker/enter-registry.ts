@@ -9,9 +9,9 @@ import type { WorkerOptions } from "./worker.ts";
  * registry with the first heartbeat that gets through.
  */
 export async function enterRegistry(options: WorkerOptions): Promise<HeartSettings["report"]> {
-  const { db, log, identity, concurrency, handlers, broken = [] } = options;
+  const { db, log, identity, concurrency, heartbeatMs, handlers, broken = [] } = options;
   const runs = handlers.map(({ type, description = null }) => ({ jobType: type, description, error: null }));
-  const report = { ...identity, concurrency, offers: [...runs, ...broken] };
+  const report = { ...identity, concurrency, heartbeatMs, offers: [...runs, ...broken] };
   try {
     await db.call(async (sql) => reportWorker(sql, { ...report, running: 0, state: "active" }));
   } catch (error) {

@@ -50,6 +50,11 @@ export class JobTimeoutError extends Error {
   }
 }
 
+/** The process in which a job ran alone died: a crash that only this job can have caused. */
+export class ProcessDiedError extends Error {
+  override readonly name = "ProcessDiedError";
+}
+
 /** The worker is leaving; the job is released without using up a retry. */
 export class ShutdownError extends Error {
   override readonly name = "ShutdownError";

@@ -33,7 +33,7 @@ const open = () =>
     db: queue.db,
     job,
     log: pino({ level: "silent" }),
-    leaseMs: 5_000,
+    persist: (work) => work(),
     onLost: (error) => void (lost = error),
   });
 /** The log's events as `seq:text`, without the first, which says that the attempt has started. */

@@ -5,7 +5,7 @@ import { appendEvents, appendParts, LeaseLostError, notifyEvents } from "#queue"
 import type { Append, ClaimedJob, Database, NewEvent } from "#queue";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
-import { persist } from "./persist.ts";
+import type { Persist } from "./persist.ts";
 import { storable } from "./storable.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
@@ -15,8 +15,8 @@ export interface EventWriterOptions {
   db: Database;
   job: ClaimedJob;
   log: Logger;
-  /** How long what is left at the end is worth sending again, in milliseconds. */
-  leaseMs: number;
+  /** Sends what is left at the end again while the database is away. */
+  persist: Persist;
   /** Called when a write showed that the attempt no longer owns its job. */
   onLost: (error: LeaseLostError) => void;
 }
@@ -147,7 +147,7 @@ export class EventWriter {
 
   async #sendLeft(): Promise<void> {
     try {
-      await persist(async () => this.#send(), this.#options.leaseMs);
+      await this.#options.persist(async () => this.#send());
     } catch (error) {
       this.#miss(error);
       // Nothing more is worth sending.

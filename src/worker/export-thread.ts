@@ -15,16 +15,16 @@ export function exportThread(db: Database): JobType<ExportPayload> {
     payload: exportPayloadSchema,
     retry: { maxRetries: 5 },
     timeoutMs: 60_000,
-    async run({ job, payload, signal, progress }) {
+    async run({ job, payload, signal, progress, persist }) {
       progress("reading");
       const { ownerId } = job;
-      const thread = await db
-        .call((sql) => getThread(sql, { ownerId, threadId: payload.threadId }))
-        .catch((error: unknown) => {
-          throw error instanceof ThreadNotFoundError
-            ? new PermanentError(`threadId ${payload.threadId}: ${error.message}`)
-            : error;
-        });
+      const thread = await persist(() =>
+        db.call((sql) => getThread(sql, { ownerId, threadId: payload.threadId })),
+      ).catch((error: unknown) => {
+        throw error instanceof ThreadNotFoundError
+          ? new PermanentError(`threadId ${payload.threadId}: ${error.message}`)
+          : error;
+      });
       signal.throwIfAborted();
       return { result: writeDocument(thread, payload.format) };
     },

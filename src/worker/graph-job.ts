@@ -15,7 +15,7 @@ export function graphJob({ name, description, runTurn }: LoadedGraph, options: T
     payload: chatPayloadSchema,
     async run(context) {
       const { input, options: turnOptions, decisionSetId, fresh } = await openTurn(context, options);
-      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, fresh });
+      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, persist: context.persist, fresh });
       const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
         throw toJobError(error);
       });

@@ -9,7 +9,6 @@ export interface HeartSettings {
   url: string;
   prepare: boolean;
   leaseMs: number;
-  heartbeatMs: number;
   report: {
     workerId: string;
     host: string;
@@ -17,6 +16,7 @@ export interface HeartSettings {
     version: string;
     concurrency: number;
     offers: readonly Offer[];
+    heartbeatMs: number;
   };
   /** The memory of the ledger of claims. */
   claims: SharedArrayBuffer;

@@ -8,6 +8,7 @@ export { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
 export { exportThread } from "./export-thread.ts";
 export { graphJob } from "./graph-job.ts";
 export type { TurnJobOptions } from "./turn-job.ts";
+export { serveQuarantine } from "./quarantine/serve.ts";
 export { mlWorkflow } from "./ml-workflow.ts";
 export { saverOpener } from "./open-saver.ts";
 export { drain, runInline } from "./testing.ts";

@@ -3,7 +3,9 @@ import type { Along } from "#checkpoint";
 import type { ClaimedJob } from "#queue";
 import type { Usage } from "#shared/usage";
 import type { RunContext } from "./define-job.ts";
-import type { Run } from "./run-job.ts";
+import { persist } from "./persist.ts";
+import type { Persist } from "./persist.ts";
+import type { Run, RunEnvironment } from "./run-job.ts";
 import type { Teller } from "./teller.ts";
 
 /**
@@ -16,11 +18,13 @@ export class JobContext implements RunContext<unknown> {
   readonly drain: AbortSignal;
   readonly #run: Run;
   readonly #teller: Teller;
+  readonly #environment: Pick<RunEnvironment, "leaseMs" | "leaving">;
 
-  constructor(run: Run, drain: AbortSignal, teller: Teller) {
+  constructor(run: Run, environment: Pick<RunEnvironment, "drain" | "leaseMs" | "leaving">, teller: Teller) {
     this.job = run.job;
     this.payload = run.job.payload;
-    this.drain = drain;
+    this.drain = environment.drain;
+    this.#environment = environment;
     this.#run = run;
     this.#teller = teller;
   }
@@ -46,6 +50,12 @@ export class JobContext implements RunContext<unknown> {
   get spend() {
     const teller = this.#teller;
     return (usage: Usage) => teller.purse.spend(usage);
+  }
+
+  get persist(): Persist {
+    const { stop } = this.#run;
+    const { leaseMs, leaving } = this.#environment;
+    return (work) => persist(work, { stop, leaving, leaseMs });
   }
 
   get takeAlong(): () => Along | undefined {

@@ -15,13 +15,14 @@ import {
   sweepPaused,
   takeIdleThreads,
 } from "#queue";
-import type { Database, RetryPolicy, Survey, Tx } from "#queue";
+import type { Database, Reaper, RetryPolicy, Survey, Tx } from "#queue";
 import { describeError } from "./describe-error.ts";
 
 export interface KeeperOptions {
   db: Database;
   log: Logger;
   policyOf: (jobType: string) => RetryPolicy;
+  reaper: Reaper;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
   /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
@@ -82,10 +83,11 @@ export class Keeper {
    * @throws DatabaseUnavailableError when the database is away: tend again later.
    */
   async tend(): Promise<Tended> {
-    const { db } = this.#options;
-    let seen = await db.call(survey);
+    const { db, reaper } = this.#options;
+    const look = () => db.call((sql) => survey(sql, reaper));
+    let seen = await look();
     // What was due may have made more due, such as a schedule's job; bounded, so that a flood cannot hold the loop.
-    for (let round = 0; round < MOST_ROUNDS && (await this.#act(seen)); round += 1) seen = await db.call(survey);
+    for (let round = 0; round < MOST_ROUNDS && (await this.#act(seen)); round += 1) seen = await look();
     const waits = this.#duties.map((duty) => this.#waitOf(duty, seen) ?? Infinity);
     return { ready: seen.ready, limited: seen.limited, nextMs: Math.min(...waits) };
   }
@@ -117,8 +119,8 @@ export class Keeper {
   }
 
   async #reap(): Promise<number> {
-    const { db, log, policyOf } = this.#options;
-    const reaped = await reap(db, policyOf);
+    const { db, log, policyOf, reaper } = this.#options;
+    const reaped = await reap(db, { policyOf, reaper });
     for (const job of reaped) {
       faultPoint("reaped");
       log.warn(

@@ -12,12 +12,20 @@ export interface LiveRunMeans {
   onRan: () => void;
 }
 
+interface LiveRunOptions {
+  /** Undefined where nothing is traced. */
+  span: Span | undefined;
+  /** Made unless given. */
+  stop?: RunStop;
+  means: LiveRunMeans;
+}
+
 const NOT_STARTED = Promise.resolve();
 
 /** An attempt that a worker holds a lease for: while its handler runs, and while its end is being written. */
 export class LiveRun implements Run {
   readonly job: ClaimedJob;
-  readonly stop = new RunStop();
+  readonly stop: RunStop;
   /** What the attempt is told of in; undefined where nothing is traced. */
   readonly span: Span | undefined;
   /** Resolves when all of it has ended. */
@@ -25,8 +33,9 @@ export class LiveRun implements Run {
   readonly #means: LiveRunMeans;
   #log: Logger | undefined;
 
-  constructor(job: ClaimedJob, span: Span | undefined, means: LiveRunMeans) {
+  constructor(job: ClaimedJob, { span, stop = new RunStop(), means }: LiveRunOptions) {
     this.job = job;
+    this.stop = stop;
     this.span = span;
     this.#means = means;
   }

@@ -21,7 +21,8 @@ export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler
     payload: chatPayloadSchema,
     async run(context) {
       const turn = await openTurn(context, options);
-      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, behind: true, fresh: turn.fresh });
+      const { takeAlong, persist } = context;
+      const saver = options.openSaver(context.job, { takeAlong, persist, behind: true, fresh: turn.fresh });
       const graph = buildMlWorkflow({ checkpointer: saver, model });
       const { reply, title, version } = await graph.runTurn(turn.input, turn.options).catch(async (error: unknown) => {
         // The next attempt goes on from there.

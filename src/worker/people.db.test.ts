@@ -85,7 +85,7 @@ test("an attempt that dies after its answer was taken does not give it to the ne
   // The run takes the answer and asks the next question; its process dies before the job is parked.
   const dying = await turns.startWorker(handlers().map((handler) => turns.dieAtEnd(handler)));
   await turns.died();
-  await turns.expireLeases();
+  await turns.takeLeases();
   await dying.stop(0);
   await turns.startWorker(handlers());
   const [size] = await asks(jobId, 1);

@@ -56,7 +56,7 @@ test.each(["plan", "work 3", "review", "say"])(
     expect(await startProcess({ KILL_IN: node }).ended).toEqual([null, "SIGKILL"]);
     startProcess();
     const job = await turns.reaches(jobId, "completed");
-    expect(job).toMatchObject({ reply: REPLY, retryCount: 1, attempt: 2 });
+    expect(job).toMatchObject({ reply: REPLY, retryCount: 0, crashCount: 1, attempt: 2 });
     expect(await nodeRuns()).toEqual({ ...ONCE, [node]: 2 });
     expect((await getThread(turns.db.sql, { ownerId, threadId })).messages).toHaveLength(2);
   },

@@ -11,19 +11,22 @@ const LONGEST_DELAY_MS = 5_000;
  * product comes worker by worker, the job goes back without using up a retry; else it fails for good.
  */
 export async function refuse(
-  { jobType, attempt, retryCount }: ClaimedJob,
+  job: ClaimedJob,
   { db, handlers }: { db: Database; handlers: ReadonlyMap<string, JobHandler> },
 ): Promise<SnoozeError | PermanentError> {
+  const { jobType } = job;
   // In doubt it goes back: that costs a while, and failing would cost the job.
   const elsewhere = await db.call(async (sql) => isRunSomewhere(sql, jobType)).catch(() => true);
   if (!elsewhere) {
     const known = [...handlers.keys()].join(", ");
     return new PermanentError(`Unknown job type ${JSON.stringify(jobType)}: this worker runs ${known}`);
   }
-  // The more attempts that used no retry, the longer: each is a claim that others could not make meanwhile.
-  const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - retryCount - 1), LONGEST_DELAY_MS);
-  return new SnoozeError(
-    delayMs * (0.5 + Math.random() / 2),
-    `This worker does not run ${JSON.stringify(jobType)}, but another does`,
-  );
+  return new SnoozeError(putBackDelayMs(job), `This worker does not run ${JSON.stringify(jobType)}, but another does`);
+}
+
+/** How long a job that is put back unrun is left alone: longer after each such attempt, for each is a claim for nothing. */
+export function putBackDelayMs({ attempt, retryCount, crashCount }: ClaimedJob): number {
+  const unusedCount = Math.max(attempt - retryCount - crashCount - 1, 0);
+  const delayMs = Math.min(FIRST_DELAY_MS * 2 ** unusedCount, LONGEST_DELAY_MS);
+  return delayMs * (0.5 + Math.random() / 2);
 }

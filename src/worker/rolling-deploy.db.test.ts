@@ -82,7 +82,7 @@ test("a type that others could not load is run nowhere", async () => {
 test("a job that comes back again and again waits longer each time, and in doubt it is kept", async () => {
   const away = { call: async () => Promise.reject(new Error("away")) } as unknown as Database;
   const refusal = async (attempt: number, retryCount = 0) =>
-    refuse({ jobType: "t", attempt, retryCount } as ClaimedJob, { db: away, handlers: new Map() });
+    refuse({ jobType: "t", attempt, retryCount, crashCount: 0 } as ClaimedJob, { db: away, handlers: new Map() });
   for (const [attempt, mostMs] of [
     [1, 200],
     [3, 800],

@@ -8,6 +8,7 @@ import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
 import { startWorker } from "../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../test/start-worker.ts";
+import { takeLeases } from "../../test/take-leases.ts";
 import { defineJob, snooze } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
 import { WaitError } from "./errors.ts";
@@ -295,12 +296,12 @@ test("a run that lost its lease is aborted and writes nothing, though it goes on
     { leaseMs: 30_000, heartbeatMs: 100, poll: { minMs: 50, maxMs: 100 } },
   );
   await started.promise;
-  await db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where id = ${jobId}`;
+  await takeLeases(db);
   expect(await reason.promise).toBeInstanceOf(LeaseLostError);
   const job = await reaches(jobId, "completed");
   goOn.resolve();
   await ended.promise;
-  expect(job).toMatchObject({ result: 2, retryCount: 1 });
+  expect(job).toMatchObject({ result: 2, retryCount: 0, crashCount: 1 });
   expect(job.attempts.map((one) => one.outcome)).toEqual(["lease_expired", "completed"]);
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
   expect((await read(jobId)).events.filter((event) => event.type === "progress")).toEqual([]);

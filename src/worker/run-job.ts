@@ -8,6 +8,7 @@ import {
   CancelledError,
   JobTimeoutError,
   PermanentError,
+  ProcessDiedError,
   RetryAfterError,
   ShutdownError,
   SnoozeError,
@@ -16,7 +17,7 @@ import {
 import type { Finisher } from "./finisher.ts";
 import { JobContext } from "./job-context.ts";
 import { persist } from "./persist.ts";
-import { refuse } from "./refuse.ts";
+import { putBackDelayMs, refuse } from "./refuse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
 import { Teller } from "./teller.ts";
@@ -35,6 +36,8 @@ export interface RunEnvironment {
   leaseMs: number;
   /** Aborted when the worker wants to leave. */
   drain: AbortSignal;
+  /** Aborted when its grace period is over. */
+  leaving: AbortSignal;
 }
 
 export interface Run {
@@ -50,7 +53,16 @@ export interface Run {
 /** How an attempt ended. */
 export interface AttemptEnd {
   /** As the job's history has it; `lease_lost` and `unsettled` where the attempt could write nothing. */
-  outcome: "completed" | "failed" | "timed_out" | "released" | "cancelled" | "waiting" | "lease_lost" | "unsettled";
+  outcome:
+    | "completed"
+    | "failed"
+    | "timed_out"
+    | "crashed"
+    | "released"
+    | "cancelled"
+    | "waiting"
+    | "lease_lost"
+    | "unsettled";
   /** What was thrown, where that was a failure. */
   error?: unknown;
   willRetry?: boolean;
@@ -62,9 +74,9 @@ const CANCELLED: AttemptEnd = { outcome: "cancelled" };
 const WAITING: AttemptEnd = { outcome: "waiting" };
 
 /** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
-export async function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
+export function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
   const teller = new Teller(run, environment);
-  try {
+  return endOrLeave(run, async () => {
     let outcome: Outcome;
     try {
       outcome = { result: await execute(run, environment, teller) };
@@ -79,8 +91,20 @@ export async function runJob(run: Run, environment: RunEnvironment): Promise<Att
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
       // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
-      return await settleError(run, error, { environment, teller });
+      return settleError(run, error, { environment, teller });
     }
+  });
+}
+
+/** Ends an attempt that did not run here, for the reason that the error gives. */
+export function endAttempt(run: Run, error: Error, environment: RunEnvironment): Promise<AttemptEnd> {
+  const teller = new Teller(run, environment);
+  return endOrLeave(run, () => settleError(run, error, { environment, teller }));
+}
+
+async function endOrLeave(run: Run, work: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+  try {
+    return await work();
   } catch (error) {
     const lost = error instanceof LeaseLostError;
     if (lost) run.log().warn("lease lost: nothing was written for this attempt");
@@ -105,9 +129,9 @@ async function execute(run: Run, environment: RunEnvironment, teller: Teller): P
   if (!handler) throw await refuse(job, environment);
   const timeoutMs = timeoutOf(job, environment);
   const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-  const context = new JobContext(run, environment.drain, teller);
+  const context = new JobContext(run, environment, teller);
   try {
-    if (job.budget !== null) await teller.purse.open();
+    if (job.budget !== null) await context.persist(() => teller.purse.open());
     faultPoint("before running");
     if (stop.reason) throw stop.reason;
     return checkResult(await stop.race(handler.run(context)));
@@ -136,17 +160,18 @@ interface Settling {
 }
 
 async function settle(
-  { job, log }: Run,
+  { job, log, stop }: Run,
   { result, effects }: RunResult,
   { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
-  const { db, leaseMs, finisher, logs } = environment;
+  const { db, leaseMs, leaving, finisher, logs } = environment;
   if (effects === undefined) {
     if (teller.hasTold) await teller.close();
-    await persist(() => finisher.finish({ claim: job, result: result ?? null }), leaseMs);
+    await persist(() => finisher.finish({ claim: job, result: result ?? null }), { stop, leaving, leaseMs });
   } else {
     const last = await teller.rest();
-    await persist(async () => writeEffects(db, job, { ending: { result, last }, effects }), leaseMs);
+    const ending = { result, last };
+    await persist(() => writeEffects(db, job, { ending, effects }), { stop, leaving, leaseMs });
     teller.forget();
   }
   faultPoint("completed");
@@ -160,8 +185,8 @@ async function settleError(
   { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
   await teller.close();
-  const { db, retry, handlers, leaseMs } = environment;
-  const write = async <T>(work: (tx: Tx) => Promise<T>) => persist(async () => db.transaction(work), leaseMs);
+  const { db, retry, handlers, leaseMs, leaving } = environment;
+  const write = <T>(work: (tx: Tx) => Promise<T>) => persist(() => db.transaction(work), { stop, leaving, leaseMs });
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
     const status = await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
@@ -187,8 +212,15 @@ async function settleError(
     log().info({ status, questions: error.questions.length }, "job waits for a person");
     return WAITING;
   }
+  if (error instanceof DatabaseUnavailableError) {
+    // What an absent database does to a handler is no fault of the job's.
+    const reason = `The database was away: ${describeError(error).message}`;
+    const status = await write((tx) => release(tx, job, { delayMs: putBackDelayMs(job), reason }));
+    log().warn({ status, err: describeError(error) }, "job released: the database was away");
+    return status === "cancelled" ? CANCELLED : RELEASED;
+  }
   const described = describeError(error);
-  const outcome = error instanceof JobTimeoutError ? "timed_out" : "failed";
+  const outcome = outcomeOf(error);
   faultPoint("before failing");
   const status = await write((tx) =>
     fail(tx, job, {
@@ -207,4 +239,9 @@ async function settleError(
   ];
   log().warn({ err: described }, said);
   return status === "cancelled" ? CANCELLED : { outcome, error, willRetry: status === "queued" };
+}
+
+function outcomeOf(error: unknown): "failed" | "timed_out" | "crashed" {
+  if (error instanceof ProcessDiedError) return "crashed";
+  return error instanceof JobTimeoutError ? "timed_out" : "failed";
 }

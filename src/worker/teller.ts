@@ -1,18 +1,19 @@
 import type { Along } from "#checkpoint";
 import type { Append } from "#queue";
 import { EventWriter } from "./event-writer.ts";
+import { persist } from "./persist.ts";
 import { Purse } from "./purse.ts";
 import type { Run, RunEnvironment } from "./run-job.ts";
 
 /** What a run tells of itself; made only once it does. */
 export class Teller {
   readonly #run: Run;
-  readonly #environment: Pick<RunEnvironment, "db" | "leaseMs">;
+  readonly #environment: Pick<RunEnvironment, "db" | "leaseMs" | "leaving">;
   #events: EventWriter | undefined;
   #purse: Purse | undefined;
   #closed = false;
 
-  constructor(run: Run, environment: Pick<RunEnvironment, "db" | "leaseMs">) {
+  constructor(run: Run, environment: Pick<RunEnvironment, "db" | "leaseMs" | "leaving">) {
     this.#run = run;
     this.#environment = environment;
   }
@@ -20,8 +21,14 @@ export class Teller {
   get events(): EventWriter {
     if (!this.#events) {
       const { job, log, stop } = this.#run;
-      const { db, leaseMs } = this.#environment;
-      this.#events = new EventWriter({ db, job, log: log(), leaseMs, onLost: (error) => stop.abort(error) });
+      const { db, leaseMs, leaving } = this.#environment;
+      this.#events = new EventWriter({
+        db,
+        job,
+        log: log(),
+        persist: (work) => persist(work, { stop, leaving, leaseMs }),
+        onLost: (error) => stop.abort(error),
+      });
       if (this.#closed) this.#events.seal();
     }
     return this.#events;

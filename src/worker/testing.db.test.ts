@@ -174,6 +174,7 @@ test("the past of idle threads is pruned once, and the conversation goes on with
       db,
       log: pino({ level: "silent" }),
       policyOf: () => ({ baseMs: 0, capMs: 0 }),
+      reaper: { workerId: "w", heartbeatMs: 10_000 },
       retention: { completedMs: 60_000, failedMs: 60_000 },
       forgetThreads: pruneCheckpoints,
     });

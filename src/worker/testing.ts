@@ -35,6 +35,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     defaultTimeoutMs: LEASE_MS,
     leaseMs: LEASE_MS,
     drain: new AbortController().signal,
+    leaving: new AbortController().signal,
   };
   const ran: ClaimedJob[] = [];
   for (;;) {
@@ -81,6 +82,7 @@ export async function runInline(
     payload,
     retryCount: 0,
     maxRetries: 0,
+    crashCount: 0,
     timeoutMs: null,
     budget: null,
     eventSeq: 0,
@@ -98,6 +100,7 @@ export async function runInline(
     progress: () => undefined,
     emit: options.emit ?? (() => undefined),
     spend: () => undefined,
+    persist: (work) => work(),
     takeAlong: () => undefined,
   });
 }

@@ -20,6 +20,7 @@ export function openAttempt(tracer: Tracer, job: ClaimedJob, claimSentMs: number
       "threadmill.job.type": job.jobType,
       "threadmill.job.attempt": job.attempt,
       "threadmill.job.retry_count": job.retryCount,
+      "threadmill.job.crash_count": job.crashCount,
       "threadmill.job.priority": job.priority,
       "threadmill.job.wait_ms": job.waitedMs,
       "threadmill.queue": job.queue,

@@ -335,7 +335,7 @@ test("an attempt that has lost its lease says so", async () => {
     enqueue(tx, { ownerId, jobType: "slow", payload: {}, traceContext }),
   );
   await begun.promise;
-  await turns.expireLeases();
+  await turns.takeLeases();
   await turns.reaches(jobId, "completed");
   lost.resolve();
   const spans = named(await told(), "job run slow");

@@ -51,7 +51,7 @@ export interface Turn {
  * @throws PermanentError when the job belongs to no thread.
  */
 export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
-  const { job, payload, signal, drain, progress, emit, spend } = context;
+  const { job, payload, signal, drain, progress, emit, spend, persist } = context;
   const { jobId, threadId, decisionSetId, attempt, jobType } = job;
   if (threadId === null || decisionSetId === null)
     throw new PermanentError(`${jobType} jobs belong to a thread: submit them with chat.submit`);
@@ -64,9 +64,10 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
       runId,
       signal,
       drain,
-      answers: attempt === 1 ? new Map<string, unknown>() : await db.call(async (sql) => readAnswers(sql, jobId)),
+      answers:
+        attempt === 1 ? new Map<string, unknown>() : await persist(() => db.call((sql) => readAnswers(sql, jobId))),
       ...(branch && {
-        branch: { ...branch, readPast: async () => db.transaction(async (tx) => readPast(tx, messageId)) },
+        branch: { ...branch, readPast: () => persist(() => db.transaction((tx) => readPast(tx, messageId))) },
       }),
       onStep: (step) => progress(step),
       onEvent: (event) => emitTurn(emit, event),

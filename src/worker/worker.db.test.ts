@@ -188,12 +188,13 @@ test("a running job is cancelled through its worker, and the run is told why", a
   expect(await reaches(jobId, "cancelled")).toMatchObject({ workerId: null, attempts: [{ outcome: "cancelled" }] });
 });
 
-test("a job whose worker vanished is taken back by another once its lease has expired, and uses a retry", async () => {
+test("a job whose worker vanished is taken back by another once its lease has expired, and uses no retry", async () => {
   const jobId = await add();
   await claim(db.sql, { workerId: "gone", limit: 1, leaseMs: 200 });
   await run(async () => ({}), { heartbeatMs: 100, leaseMs: 1_000, poll: { minMs: 50, maxMs: 100 } });
   expect(await reaches(jobId, "completed")).toMatchObject({
-    retryCount: 1,
+    retryCount: 0,
+    crashCount: 1,
     attempts: [{ outcome: "lease_expired", workerId: "gone" }, { outcome: "completed" }],
   });
 });
@@ -280,8 +281,8 @@ test("a duty of the keeper's that fails keeps none of the others from being done
   const due = await add({ delayMs: 100 });
   const lost = await add();
   await claim(db.sql, { workerId: "gone", limit: 1, leaseMs: 100 });
-  const worker = await run(async () => ({}), { poll: { minMs: 20, maxMs: 50 } });
-  expect(await reaches(lost, "completed")).toMatchObject({ retryCount: 1 });
+  const worker = await run(async () => ({}), { heartbeatMs: 100, poll: { minMs: 20, maxMs: 50 } });
+  expect(await reaches(lost, "completed")).toMatchObject({ crashCount: 1 });
   await reaches(due, "completed");
   const said = () => worker.lines.join("");
   await expect.poll(said).toContain("could not let limited keys in");

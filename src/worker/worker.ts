@@ -16,8 +16,10 @@ import { LiveRun } from "./live-run.ts";
 import type { LiveRunMeans } from "./live-run.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import type { PollBounds } from "./poll-delay.ts";
+import { Quarantine } from "./quarantine/quarantine.ts";
+import type { QuarantineOptions } from "./quarantine/quarantine.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
-import type { RunEnvironment } from "./run-job.ts";
+import type { AttemptEnd, RunEnvironment } from "./run-job.ts";
 import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
 
@@ -41,6 +43,8 @@ export interface WorkerOptions {
   defaultTimeoutMs: number;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
+  /** How to start a process for a job that crashed before; without it such a job runs in this process as any other. */
+  quarantine?: QuarantineOptions;
   /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
   forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
 }
@@ -64,6 +68,9 @@ export class Worker {
   #noticed = false;
   #stopping = false;
   readonly #draining = new AbortController();
+  /** Aborted when the grace period is over. */
+  readonly #leaving = new AbortController();
+  readonly #quarantine: Quarantine | undefined;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
@@ -89,6 +96,7 @@ export class Worker {
       defaultTimeoutMs,
       leaseMs,
       drain: this.#draining.signal,
+      leaving: this.#leaving.signal,
     };
     this.#means = {
       log,
@@ -99,14 +107,16 @@ export class Worker {
       },
     };
     const policyOf = (jobType: string) => ({ ...retry, ...handlers.get(jobType)?.retry });
-    this.#keeper = new Keeper({ db, log, retention, policyOf, forgetThreads: options.forgetThreads });
+    const reaper = { workerId: options.identity.workerId, heartbeatMs: options.heartbeatMs };
+    this.#keeper = new Keeper({ db, log, retention, policyOf, reaper, forgetThreads: options.forgetThreads });
+    this.#quarantine = options.quarantine && new Quarantine(options.quarantine, log);
   }
 
   /** Enters the registry and starts to claim; resolves when it does. */
   async start(): Promise<void> {
-    const { connection, leaseMs, heartbeatMs, concurrency, log } = this.#options;
+    const { connection, leaseMs, concurrency, log } = this.#options;
     this.#heart = new Heart({
-      settings: { ...connection, leaseMs, heartbeatMs, report: await enterRegistry(this.#options) },
+      settings: { ...connection, leaseMs, report: await enterRegistry(this.#options) },
       mostClaims: 2 * concurrency,
       log,
       onLost: (keys) => this.#loseRuns(keys),
@@ -147,6 +157,7 @@ export class Worker {
     await this.#loops;
     await Promise.race([this.#allEnded(), grace]);
     clearTimeout(timer);
+    this.#leaving.abort();
     this.#stopRuns([...this.#runs.keys()], () => new ShutdownError("The worker is shutting down"));
     await this.#allEnded();
     await this.#claimer.giveBackUnknown().catch(() => undefined);
@@ -222,7 +233,9 @@ export class Worker {
       }
       const { jobId, attempt } = job;
       this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
-      const run = new LiveRun(job, tracer && openAttempt(tracer, job, claimSentMs), this.#means);
+      // The process of a job that runs alone opens the span itself.
+      const span = tracer && !this.#quarantine?.takes(job) ? openAttempt(tracer, job, claimSentMs) : undefined;
+      const run = new LiveRun(job, { span, means: this.#means });
       this.#runs.set(key, run);
       this.#busy += 1;
       fresh.set(key, run);
@@ -244,15 +257,19 @@ export class Worker {
   }
 
   #start(key: string, run: LiveRun): void {
-    if (this.#environment.logs) run.log().info("job started");
-    const { span } = run;
-    const end = span ? followAttempt(span, () => runJob(run, this.#environment)) : runJob(run, this.#environment);
-    run.ended = end.then(() => {
+    run.ended = this.#run(run).then(() => {
       this.#runs.delete(key);
       this.#heart?.drop(key);
       // Its end may have readied others, such as the next of its thread; behind a pooler no notice of that is heard.
       this.#claiming.wake();
     });
+  }
+
+  #run(run: LiveRun): Promise<AttemptEnd> {
+    const environment = this.#environment;
+    if (environment.logs) run.log().info("job started");
+    if (this.#quarantine?.takes(run.job)) return this.#quarantine.run(run, environment);
+    return run.span ? followAttempt(run.span, () => runJob(run, environment)) : runJob(run, environment);
   }
 
   async #keepLoop(): Promise<void> {

@@ -38,7 +38,7 @@ const LAYERS = {
   launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
 };
 /** Processes are put together here, so these may also read the settings and open the database. */
-const ROOTS = /^(server|worker)\/([a-z-]+\/)?main\.ts$/;
+const ROOTS = /^(server|worker)\/([a-z-]+\/)?(main|assemble)\.ts$/;
 const ROOT_FACES = ["#env", "#db"];
 const ROUTER = "#server/router";
 /** What fetches or routes: pieces in `ui/` get everything by props. */
@@ -145,7 +145,7 @@ const openDatabase = {
           if (specifier.importKind !== "type" && OPENERS.has(name))
             context.report({
               node: specifier,
-              message: "only main.ts files and launch/ open the database: take it as an argument",
+              message: "only main.ts, assemble.ts and launch/ open the database: take it as an argument",
             });
         }
       },

@@ -28,6 +28,8 @@ export const workers = pgTable(
     offers: jsonb().notNull().default([]),
     startedAt: at("started_at").notNull().defaultNow(),
     heartbeatAt: at("heartbeat_at").notNull().defaultNow(),
+    /** Since when its heartbeats have come without a gap; it reaps only after it has been in contact for a heartbeat. */
+    contactSince: at("contact_since").notNull().defaultNow(),
   },
   (table) => [
     check("ck_workers_state", sql`${table.state} in ('active', 'draining', 'stopped')`),

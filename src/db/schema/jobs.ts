@@ -28,6 +28,10 @@ export const jobs = pgTable(
     attempt: integer().notNull().default(0),
     maxRetries: integer("max_retries").notNull().default(3),
     retryCount: integer("retry_count").notNull().default(0),
+    /** How many crashes the job may survive: the next one makes it a dead letter. */
+    maxCrashes: integer("max_crashes").notNull().default(3),
+    /** How many attempts ended because their process died, froze or was cut off. */
+    crashCount: integer("crash_count").notNull().default(0),
     errorMessage: text("error_message"),
     idempotencyKey: text("idempotency_key"),
     /** At most one unfinished job of an owner and type has it. */
@@ -117,7 +121,10 @@ export const jobs = pgTable(
       .where(sql`${table.decisionSetId} is not null`),
     // For retention: costs next to nothing to keep, and old rows lie together.
     index("idx_jobs_completed_at").using("brin", table.completedAt),
-    check("ck_jobs_retries", sql`${table.retryCount} between 0 and ${table.maxRetries}`),
+    check(
+      "ck_jobs_retries",
+      sql`${table.retryCount} between 0 and ${table.maxRetries} and ${table.crashCount} between 0 and ${table.maxCrashes}`,
+    ),
     check("ck_jobs_attempt", sql`${table.attempt} >= 0 and ${table.eventSeq} >= 0`),
     check(
       "ck_jobs_lease",

@@ -17,6 +17,7 @@ const db = new Database({
 });
 const ledger = new ClaimLedger(settings.report.workerId, settings.claims);
 const waker = new Waker();
+const LONGEST_RETRY_MS = 1_000;
 const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
 
 const say = (message: FromHeart) => port.postMessage(message);
@@ -37,12 +38,19 @@ async function beat(): Promise<void> {
   await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: life.state }));
 }
 
+const { heartbeatMs } = settings.report;
 while (!life.stopping) {
   const seen = waker.count;
-  await beat().catch((error: unknown) =>
-    say({ type: "missed", message: error instanceof Error ? error.message : "unknown" }),
+  const isKept = await beat().then(
+    () => true,
+    (error: unknown) => {
+      say({ type: "missed", message: error instanceof Error ? error.message : "unknown" });
+      return false;
+    },
   );
-  if (!life.stopping) await waker.wait(settings.heartbeatMs, seen);
+  // When the database is back, leases that expired meanwhile are renewed before anybody may reap them.
+  const delayMs = isKept ? heartbeatMs : Math.min(heartbeatMs, LONGEST_RETRY_MS) * (0.5 + Math.random() / 2);
+  if (!life.stopping) await waker.wait(delayMs, seen);
 }
 life.state = "stopped";
 await beat().catch(() => undefined);

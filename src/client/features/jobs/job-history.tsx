@@ -10,6 +10,7 @@ const TONES: Record<AttemptOutcome, Tone> = {
   completed: "good",
   failed: "bad",
   lease_expired: "bad",
+  crashed: "bad",
   timed_out: "bad",
   released: "neutral",
   cancelled: "warn",

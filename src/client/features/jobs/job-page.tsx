@@ -12,6 +12,7 @@ import { Page } from "../../ui/page.tsx";
 import { formatCost, formatInAndOut } from "../../usage/format-usage.ts";
 import { AttemptList, EventList } from "./job-history.tsx";
 import { JobActions } from "./job-actions.tsx";
+import { formatRetries } from "./format-retries.ts";
 import { StatusBadge } from "./status-badge.tsx";
 
 const LIVE_MS = 1_000;
@@ -88,7 +89,7 @@ function Facts({ job }: { job: JobDetail }) {
   const { usage } = job;
   const facts: [string, ReactNode][] = [
     ["Status", <StatusBadge key="status" status={job.status} hold={job.hold} />],
-    ["Retries", `${job.retryCount}/${job.maxRetries}`],
+    ["Retries", formatRetries(job)],
     ["Attempt", job.attempt],
     ["Priority", job.priority],
     ["Queue", job.queue],

@@ -3,6 +3,7 @@ import type { JobRow } from "#shared/contracts";
 import { Age } from "../../time/live-age.tsx";
 import { Cell, HeadCell, Row, TableFrame } from "../../ui/table.tsx";
 import { formatCost, formatInAndOut } from "../../usage/format-usage.ts";
+import { describeRetries, formatRetries } from "./format-retries.ts";
 import { StatusBadge } from "./status-badge.tsx";
 
 /** Jobs, one a row; a row's id leads to the job. */
@@ -37,8 +38,8 @@ export function JobsTable({ rows, onType }: { rows: readonly JobRow[]; onType: (
               </button>
             </Cell>
             <Cell className="text-right tabular-nums">{job.priority}</Cell>
-            <Cell className="text-right tabular-nums" title={`${job.retryCount} of ${job.maxRetries} retries used`}>
-              {job.retryCount}/{job.maxRetries}
+            <Cell className="text-right whitespace-nowrap tabular-nums" title={describeRetries(job)}>
+              {formatRetries(job)}
             </Cell>
             <UsageCells usage={job.usage} />
             <Cell className="max-w-40 truncate font-mono text-xs text-soft" title={job.workerId ?? undefined}>

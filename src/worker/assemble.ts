@@ -1,0 +1,139 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pino } from "pino";
+import type { Logger } from "pino";
+import { Database } from "#db";
+import { fillEnv, SettingsError } from "#env";
+import type { Settings } from "#env";
+import { loadGraphs, openModel, readGraphEnv } from "#graph";
+import type { BrokenGraph, ChatModel, LoadedGraph } from "#graph";
+import { graphJobType } from "#queue";
+import type { Offer, RetryPolicy } from "#queue";
+import { openTracer } from "#tracing";
+import type { Tracer } from "#tracing";
+import type { JobHandler } from "./define-job.ts";
+import { describeError } from "./describe-error.ts";
+import { exportThread } from "./export-thread.ts";
+import { graphJob } from "./graph-job.ts";
+import { mlWorkflow } from "./ml-workflow.ts";
+import { saverOpener } from "./open-saver.ts";
+import type { TurnJobOptions } from "./turn-job.ts";
+
+/** What a worker's process and that of a job which runs alone have in common. */
+export interface Assembly {
+  connection: { url: string; prepare: boolean };
+  db: Database;
+  log: Logger;
+  tracer: Tracer | undefined;
+  handlers: readonly JobHandler[];
+  /** The job types that cannot be run, and why. */
+  broken: readonly Offer[];
+  leaseMs: number;
+  retry: RetryPolicy;
+  defaultTimeoutMs: number;
+}
+
+export interface AssembleOptions {
+  workerId: string;
+  /** The name in log lines and in `pg_stat_activity`. */
+  process: "worker" | "quarantine";
+  maxConnections: number;
+}
+
+/**
+ * Opens what runs are made of: the database, the log, the tracer and a handler for each job type.
+ * @throws SettingsError when a setting cannot work.
+ */
+export async function assemble(settings: Settings, options: AssembleOptions): Promise<Assembly> {
+  const { workerId, process: name, maxConnections } = options;
+  const log = pino({ level: settings.LOG_LEVEL, base: { process: name, workerId } });
+  const url = settings.DATABASE_URL;
+  if (url === undefined)
+    throw new SettingsError(
+      "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
+    );
+  const tracer = await openTracer({
+    settings,
+    serviceName: "threadmill-worker",
+    instanceId: workerId,
+    describe: describeError,
+    log,
+  });
+  const connection = { url, prepare: settings.DATABASE_PREPARE === "true" };
+  const db = new Database({
+    ...connection,
+    maxConnections,
+    avoidTableScans: true,
+    applicationName: `threadmill-${name}`,
+  });
+  const turns: TurnJobOptions = {
+    db,
+    openSaver: saverOpener(db),
+    price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,
+    tracer,
+  };
+  const { graphs, broken } = await openGraphs(log, settings.LANGGRAPH_CONFIG);
+  return {
+    connection,
+    db,
+    log,
+    tracer,
+    handlers: [
+      exportThread(db),
+      mlWorkflow({ ...turns, model: await chooseModel(settings) }),
+      ...graphs.map((graph) => graphJob(graph, turns)),
+    ],
+    broken: broken.map(({ name: graph, error }) => ({ jobType: graphJobType(graph), description: null, error })),
+    leaseMs: settings.LEASE_MS,
+    retry: { baseMs: settings.RETRY_BASE_MS, capMs: settings.RETRY_CAP_MS },
+    defaultTimeoutMs: settings.JOB_TIMEOUT_MS,
+  };
+}
+
+interface OpenedGraphs {
+  graphs: readonly LoadedGraph[];
+  broken: readonly BrokenGraph[];
+}
+
+/** Loads the graphs that can be chatted with; what is wrong with one is one line of the log. */
+async function openGraphs(log: Logger, file: string | undefined): Promise<OpenedGraphs> {
+  const path = resolve(file ?? "langgraph.json");
+  if (file === undefined && !existsSync(path)) return { graphs: [], broken: [] };
+  const opened = await readGraphEnv(path)
+    .then(async (values) => {
+      fillEnv(values);
+      return loadGraphs(path);
+    })
+    .catch((error: unknown) => {
+      throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
+    });
+  for (const { name, error } of opened.broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
+  return opened;
+}
+
+/** The model that MODEL names; null runs the built-in offline engine. */
+async function chooseModel(settings: Settings): Promise<ChatModel | null> {
+  if (settings.MODEL === undefined) return null;
+  return openModel(settings.MODEL, {
+    openaiApiKey: settings.OPENAI_API_KEY,
+    openaiBaseUrl: settings.OPENAI_BASE_URL,
+    anthropicApiKey: settings.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: settings.ANTHROPIC_BASE_URL,
+    ollamaBaseUrl: settings.OLLAMA_BASE_URL,
+  });
+}
+
+const BAD_CONFIGURATION = 78;
+
+/** Runs a process's main function; what keeps it from starting is one line, and its exit code says whether a setting is at fault. */
+export async function orExit(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const { name, message } = describeError(error);
+    process.stderr.write(
+      `${error instanceof SettingsError ? message : `The worker could not start: ${name}: ${message}`}\n`,
+    );
+    process.exit(error instanceof SettingsError ? BAD_CONFIGURATION : 1);
+  }
+}

@@ -1,0 +1,131 @@
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { Logger } from "pino";
+import type { ClaimedJob } from "#queue";
+import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
+import { ProcessDiedError, SnoozeError } from "../errors.ts";
+import type { LiveRun } from "../live-run.ts";
+import { putBackDelayMs } from "../refuse.ts";
+import { endAttempt } from "../run-job.ts";
+import type { AttemptEnd, RunEnvironment } from "../run-job.ts";
+import { toStopMessage } from "./messages.ts";
+import type { FromQuarantine, ToQuarantine } from "./messages.ts";
+
+export interface QuarantineOptions {
+  /** The module of the child process: it calls `serveQuarantine`. */
+  module: URL;
+  /** Options of Node.js for it; this process's own unless given. */
+  execArgv?: string[];
+  /** From how many crashes on a job runs alone; 2 unless given. */
+  afterCrashes?: number;
+}
+
+/** The most jobs that run alone at once: each has a process of 100 MB and more. */
+const MOST_AT_ONCE = 2;
+/** How long a child that was told to stop may take, in milliseconds. */
+const STOP_LIMIT_MS = 5_000;
+
+/**
+ * Runs jobs that have crashed before, each alone in a fresh child process: if that dies, the job is proven to be the
+ * culprit, and the worker's other jobs go on. The worker keeps the lease; the child writes under the same claim.
+ */
+export class Quarantine {
+  readonly #options: QuarantineOptions;
+  readonly #log: Logger;
+  #running = 0;
+
+  constructor(options: QuarantineOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Whether a job has crashed often enough to run alone. */
+  takes({ crashCount }: Pick<ClaimedJob, "crashCount">): boolean {
+    return crashCount >= (this.#options.afterCrashes ?? CRASHES_BEFORE_QUARANTINE);
+  }
+
+  /** Runs one job to the end of this attempt, or puts it back for a moment when enough others run alone. */
+  async run(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+    if (this.#running >= MOST_AT_ONCE) {
+      run.onRan();
+      const why = `It has crashed before and waits to run alone: ${MOST_AT_ONCE} others do on this worker`;
+      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job), why), environment);
+    }
+    this.#running += 1;
+    try {
+      return await this.#runChild(run, environment);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #runChild(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+    const { jobId, attempt, crashCount } = run.job;
+    const { module, execArgv = process.execArgv } = this.#options;
+    const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
+    const { said, exited } = watch(child);
+    const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
+    tell(child, { type: "run", job: run.job });
+    const end = await exited;
+    release();
+    run.onRan();
+    if (said.ended !== undefined) return { outcome: said.ended };
+    return endAttempt(run, reasonOf(run, { ...end, began: said.began }), environment);
+  }
+}
+
+interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  began: boolean;
+}
+
+/** What it means for the job that its process ended without a word. */
+function reasonOf({ stop, job }: LiveRun, { code, signal, began }: Exit): Error {
+  // A child that did not stop when it was told was killed: why it was told is what counts.
+  if (stop.reason) return stop.reason;
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  if (!began) return new SnoozeError(putBackDelayMs(job), `The process for this job did not start (${how})`);
+  return new ProcessDiedError(`The process died while only this job ran (${how})`);
+}
+
+function watch(child: ChildProcess) {
+  const said: { began: boolean; ended: AttemptEnd["outcome"] | undefined } = { began: false, ended: undefined };
+  child.on("message", (message: FromQuarantine) => {
+    if (message.type === "began") said.began = true;
+    else said.ended = message.outcome;
+  });
+  const exited = once(child, "exit").then(
+    ([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }),
+    // It could not be started.
+    () => ({ code: null, signal: null }),
+  );
+  // A child that has gone takes no more messages.
+  child.on("error", () => undefined);
+  return { said, exited };
+}
+
+/** Passes on what the run is told, and kills a child that does not stop; returns how to end that. */
+function passStops(child: ChildProcess, { stop, drain }: { stop: AbortSignal; drain: AbortSignal }): () => void {
+  let forced: NodeJS.Timeout | undefined;
+  const onStop = () => {
+    tell(child, toStopMessage(stop.reason));
+    forced = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS);
+  };
+  const onDrain = () => tell(child, { type: "drain" });
+  for (const [signal, listener] of [[stop, onStop] as const, [drain, onDrain] as const]) {
+    if (signal.aborted) listener();
+    else signal.addEventListener("abort", listener);
+  }
+  return () => {
+    clearTimeout(forced);
+    stop.removeEventListener("abort", onStop);
+    drain.removeEventListener("abort", onDrain);
+  };
+}
+
+function tell(child: ChildProcess, message: ToQuarantine): void {
+  child.send(message, () => undefined);
+}

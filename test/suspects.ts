@@ -1,0 +1,36 @@
+import { z } from "zod";
+import type { Database } from "#queue";
+import { defineJob } from "../src/worker/define-job.ts";
+import type { JobHandler } from "../src/worker/define-job.ts";
+
+const payloadSchema = z.object({
+  does: z.enum(["say where it runs", "exit", "kill itself", "wait", "wait deaf", "stop when drained"]),
+});
+
+/** Job handlers that tell in `suspect_runs` in which process they begin, and then do what the payload says. */
+export function suspectHandlers(db: Database): JobHandler[] {
+  return [
+    defineJob({
+      type: "suspect",
+      payload: payloadSchema,
+      async run({ job: { jobId, attempt }, payload: { does }, signal, drain }) {
+        await db.sql`insert into suspect_runs (job_id, attempt, pid) values (${jobId}, ${attempt}, ${process.pid})`;
+        if (does === "exit") process.exit(7);
+        if (does === "kill itself") process.kill(process.pid, "SIGKILL");
+        // Nothing else runs in a process whose event loop is blocked.
+        if (does === "wait deaf") for (;;);
+        if (does === "wait") await aborted(signal);
+        if (does === "stop when drained") await aborted(drain).catch(() => undefined);
+        return { result: { pid: process.pid } };
+      },
+    }),
+  ];
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = () => reject(signal.reason as Error);
+    if (signal.aborted) fail();
+    else signal.addEventListener("abort", fail);
+  });
+}
