@@ -5,51 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { deferred } from "../test/deferred.ts";
 import { alive, build, descendants, endAll, findProcess, freePort, makeFolder, run } from "./start-process.ts";
-import type { Running } from "./start-process.ts";
-
-const READY = /Threadmill ready at /;
-const POSTGRES = "bin/postgres";
-const JSON_TYPE = { "content-type": "application/json" };
+import { chat, JSON_TYPE, POSTGRES, READY, startReady, stop, turns } from "./start-ready.ts";
 
 beforeAll(build);
 afterEach(async () => endAll());
-
-/** Sends a message and waits for the reply, asking again while the database is away; the thread and its messages then. */
-async function chat(port: string, content: string, threadId?: string): Promise<{ threadId: string; roles: string[] }> {
-  const api = `http://127.0.0.1:${port}/api`;
-  const body = JSON.stringify({ messages: [{ role: "user", content }], ...(threadId && { thread_id: threadId }) });
-  for (;;) {
-    const response = await fetch(`${api}/chat`, { method: "POST", headers: JSON_TYPE, body });
-    if (response.status === 503) {
-      await response.body?.cancel();
-      continue;
-    }
-    const { thread_id: own } = (await response.json()) as { thread_id: string };
-    const input = encodeURIComponent(JSON.stringify({ threadId: own }));
-    const thread = await fetch(`${api}/trpc/threads.get?input=${input}`);
-    const { result } = (await thread.json()) as { result: { data: { messages: { role: string }[] } } };
-    return { threadId: own, roles: result.data.messages.map(({ role }) => role) };
-  }
-}
-
-/** The roles of so many turns, each asked and replied to. */
-function turns(count: number): string[] {
-  return Array.from({ length: count }, () => ["user", "assistant"]).flat();
-}
-
-async function startReady(settings: Record<string, string>): Promise<Running> {
-  const one = run("start", settings);
-  await one.says(READY);
-  return one;
-}
-
-/** Ctrl-C, then: it ends with 0 and nothing that it had started runs any more. */
-async function stop(one: Running): Promise<void> {
-  const family = descendants(one.pid).map(({ pid }) => pid);
-  one.signal("SIGINT");
-  expect(await one.ended).toEqual({ code: 0, signal: null });
-  expect(alive(family)).toEqual([]);
-}
 
 test("the first start is ready, Ctrl-C stops all of it, the second start has the data and is quick", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: join(makeFolder(), "data") };

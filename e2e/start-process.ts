@@ -33,10 +33,14 @@ export interface Running {
 const running = new Set<Running>();
 const folders: string[] = [];
 
-/** Runs a command on these settings; whatever the developer's own environment sets is left out. */
-export function run(command: Command, settings: Record<string, string> = {}): Running {
+/**
+ * Runs a command on these settings; whatever the developer's own environment sets is left out. A wrapper is a command
+ * line that runs what follows it, such as `unshare`.
+ */
+export function run(command: Command, settings: Record<string, string> = {}, wrapper: string[] = []): Running {
   const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], DATABASE_URL: "", DATABASE_LISTEN_URL: "" };
-  const child = spawn(process.execPath, [ENTRY, command], {
+  const [file, ...args] = [...wrapper, process.execPath, ENTRY, command];
+  const child = spawn(file, args, {
     cwd: ROOT,
     detached: true,
     env: { ...env, HOST: "127.0.0.1", LOG_LEVEL: "info", MODEL: "", ...settings },

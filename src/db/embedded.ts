@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
 import { appendFileSync, closeSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -8,8 +8,9 @@ import postgres from "postgres";
 import { chooseAccount, reachableBinaries, runAs } from "./embedded-account.ts";
 import type { Account, Binaries } from "./embedded-account.ts";
 import { initialise, openFolder } from "./embedded-folder.ts";
-import { endLeftover } from "./embedded-leftover.ts";
+import { lockServer } from "./embedded-leftover.ts";
 import { lockFolder } from "./embedded-lock.ts";
+import type { FileLock } from "./embedded-lock.ts";
 import { DatabaseSetupError, errorCode } from "./errors.ts";
 
 const START_LIMIT_MS = 60_000;
@@ -43,12 +44,12 @@ interface Installation {
 
 /**
  * Starts the embedded PostgreSQL with its data in `<dataDir>/postgres`, on loopback and a free port.
- * @throws DatabaseSetupError when the folder is in use by another Threadmill, cannot be used, or the server cannot start.
+ * @throws DatabaseSetupError when another Threadmill or PostgreSQL uses the folder, or it cannot be used, or the server cannot start.
  */
 export async function startEmbeddedPostgres({ dataDir }: { dataDir: string }): Promise<EmbeddedPostgres> {
   const root = resolve(dataDir);
   const folder = openFolder(root, dataDir);
-  const lock = await lockFolder(root, dataDir);
+  const lock = await lockFolder({ root, dataDir });
   try {
     const account = chooseAccount(folder.data);
     const binaries = await reachableBinaries(account);
@@ -60,19 +61,18 @@ export async function startEmbeddedPostgres({ dataDir }: { dataDir: string }): P
       account,
       password: folder.readPassword(binaries),
     };
-    await endLeftover(folder.data);
     await initialise(installation);
     const { server, port } = await startOnFreePort(installation);
     return control(installation, { server, port, unlock: lock.release });
   } catch (error) {
-    await lock.release();
+    lock.release();
     throw error;
   }
 }
 
 function control(
   installation: Installation,
-  { server, port, unlock }: { server: ChildProcess; port: number; unlock: () => Promise<void> },
+  { server, port, unlock }: { server: ChildProcess; port: number; unlock: () => void },
 ): EmbeddedPostgres {
   let running = server;
   let stopping = false;
@@ -80,8 +80,10 @@ function control(
     url: `${urlOf(installation, port)}/threadmill`,
     exited: async () => untilExit(running),
     async restart() {
-      if (stopping) return;
-      running = launch(installation, port);
+      const lock = await lockServer(installation);
+      // A server started now would outlive the folder's lock.
+      if (stopping) return lock.release();
+      running = launch(installation, { port, lock });
       await untilReady(installation, { server: running, port });
     },
     async stop(forceAfterMs = FORCE_AFTER_MS) {
@@ -90,7 +92,7 @@ function control(
       const forced = setTimeout(() => running.kill("SIGQUIT"), forceAfterMs);
       await untilExit(running);
       clearTimeout(forced);
-      await unlock();
+      unlock();
     },
   };
 }
@@ -99,7 +101,8 @@ function control(
 async function startOnFreePort(installation: Installation): Promise<{ server: ChildProcess; port: number }> {
   for (let tries = 1; ; tries += 1) {
     const port = await freePort();
-    const server = launch(installation, port);
+    const lock = await lockServer(installation);
+    const server = launch(installation, { port, lock });
     try {
       await untilReady(installation, { server, port });
       return { server, port };
@@ -111,7 +114,19 @@ async function startOnFreePort(installation: Installation): Promise<{ server: Ch
   }
 }
 
-function launch({ root, data, binaries, account }: Installation, port: number): ChildProcess {
+/** Starts a server, which takes the lock over. */
+function launch(installation: Installation, { port, lock }: { port: number; lock: FileLock }): ChildProcess {
+  try {
+    return spawnServer(installation, { port, lock });
+  } finally {
+    lock.release();
+  }
+}
+
+function spawnServer(
+  { root, data, binaries, account }: Installation,
+  { port, lock }: { port: number; lock: FileLock },
+): ChildProcess {
   const log = logOf(root);
   const logFile = openSync(log, "a");
   const { command, args, options } = runAs(account, {
@@ -120,7 +135,8 @@ function launch({ root, data, binaries, account }: Installation, port: number): 
     args: ["-p", String(port), ...SETTINGS.flatMap((setting) => ["-c", setting])],
   });
   // A session of its own: Ctrl-C reaches the launcher alone, which stops the server when nobody needs it any more.
-  const server = spawn(command, args, { ...options, detached: true, stdio: ["ignore", logFile, logFile] });
+  const stdio: StdioOptions = ["ignore", logFile, logFile, lock.inherit];
+  const server = spawn(command, args, { ...options, detached: true, stdio });
   closeSync(logFile);
   server.once("error", (error) => appendFileSync(log, `${error.message}\n`));
   return server;
