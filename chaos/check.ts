@@ -176,6 +176,8 @@ export async function countOutcomes(
         count(*) filter (where schedule_id is not null)::int as scheduled,
         (select count(*)::int from job_attempts where outcome = 'lease_expired') as reaped,
         (select count(*)::int from job_attempts where outcome = 'released') as released,
+        (select count(*)::int from job_attempts where outcome = 'crashed') as crashed_alone,
+        count(*) filter (where crash_count >= 4 and status = 'completed')::int as completed_alone,
         (select count(*)::int from messages where role = 'assistant') as replies, ${PLACES}::int as places from jobs`,
   );
   // What a worker held when it died has lost its lease under that worker's name.

@@ -19,7 +19,11 @@ await build({
 // its own, for the product knows its faults by where they are thrown.
 await build({
   ...options,
-  entryPoints: { "worker-main": "chaos/worker-main.ts", "heartbeat/main": "dist/worker/heartbeat/main.js" },
+  entryPoints: {
+    "worker-main": "chaos/worker-main.ts",
+    "quarantine-main": "chaos/quarantine-main.ts",
+    "heartbeat/main": "dist/worker/heartbeat/main.js",
+  },
   outdir: "dist/chaos",
   conditions: ["chaos"],
   external: ["postgres"],

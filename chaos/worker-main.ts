@@ -1,13 +1,11 @@
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { pruneCheckpoints } from "#checkpoint";
-import { Database, listen } from "#db";
+import { listen } from "#db";
 import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
-import { mlWorkflow, saverOpener, Worker } from "#worker";
-import type { TurnJobOptions } from "#worker";
-import { chaosHandlers } from "./job-types.ts";
+import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
-import { graphJobs } from "./graphs.ts";
+import { openParts } from "./open-parts.ts";
 
 // Nobody may be left to hear it.
 const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
@@ -21,31 +19,22 @@ await new Promise<void>((resolve) => {
 });
 process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
 
-/**
- * A worker as the product's, with the crash tests' job types, short leases and armed fault points. Its connections bear
- * its id: what it stores is known as its own.
- */
+/** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
-const db = new Database({ url, maxConnections: 3, avoidTableScans: true, applicationName: workerId });
-const turns: TurnJobOptions = {
-  db,
-  price: null,
-  openSaver: saverOpener(db),
-};
+const parts = openParts(url, workerId);
+const { db } = parts;
 const worker = new Worker({
-  db,
+  ...parts,
   connection: { url, prepare: true },
   log: pino({ level: "silent" }),
-  handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), ...graphJobs(db, turns)],
   identity: { workerId, host: hostname(), pid: process.pid, version: "chaos" },
   concurrency: 4,
-  leaseMs: 1_500,
   heartbeatMs: 300,
   poll: { minMs: 50, maxMs: 500 },
-  retry: { baseMs: 20, capMs: 200 },
-  defaultTimeoutMs: 20_000,
   retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
+  // Later than the product: starting processes is most of what they cost here.
+  quarantine: { module: new URL("quarantine-main.js", import.meta.url), execArgv: [], afterCrashes: 4 },
   forgetThreads: pruneCheckpoints,
 });
 await worker.start();

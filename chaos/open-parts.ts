@@ -1,0 +1,27 @@
+import { Database } from "#db";
+import { mlWorkflow, saverOpener } from "#worker";
+import type { JobHandler, TurnJobOptions } from "#worker";
+import { graphJobs } from "./graphs.ts";
+import { chaosHandlers } from "./job-types.ts";
+
+/** What a chaos worker and the process of a job that runs alone have in common. */
+export interface Parts {
+  db: Database;
+  handlers: JobHandler[];
+  retry: { baseMs: number; capMs: number };
+  leaseMs: number;
+  defaultTimeoutMs: number;
+}
+
+/** Opens it for a worker. Its connections bear the worker's id: what it stores is known as its own. */
+export function openParts(url: string, workerId: string): Parts {
+  const db = new Database({ url, maxConnections: 3, avoidTableScans: true, applicationName: workerId });
+  const turns: TurnJobOptions = { db, price: null, openSaver: saverOpener(db) };
+  return {
+    db,
+    handlers: [...chaosHandlers(db), mlWorkflow({ ...turns, model: null }), ...graphJobs(db, turns)],
+    retry: { baseMs: 20, capMs: 200 },
+    leaseMs: 1_500,
+    defaultTimeoutMs: 20_000,
+  };
+}
