@@ -103,6 +103,17 @@ test.each([
   expect(await hasTable(sql, "langgraph.checkpoints")).toBe(false);
 });
 
+test("the tables of LangGraph's own saver in the schema of ours are named, and left as they are", async () => {
+  const { url, sql } = await openEmpty();
+  await sql`create schema langgraph`;
+  await sql`create table langgraph.checkpoints (thread_id text, checkpoint_ns text, checkpoint jsonb)`;
+  expect(await failure(migrate({ url, also: migrateCheckpoints }))).toContain(
+    `another application's "langgraph.checkpoints"`,
+  );
+  const columns = await sql`select column_name from information_schema.columns where table_schema = 'langgraph'`;
+  expect(columns).toHaveLength(3);
+});
+
 test.each([
   ["the migration's lock", async (tx: postgres.Sql) => tx`select pg_advisory_lock(${MIGRATION_LOCK})`],
   ["a lock on a table", async (tx: postgres.Sql) => tx`lock table threadmill.migrations`],

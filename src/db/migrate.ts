@@ -24,7 +24,7 @@ const BROKEN = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "ECONNRESET", "
 /** Too few rights, no connection left. */
 const REFUSED = new Set(["42501", "53300"]);
 /** The first word in quotes, whatever the server's language quotes with. */
-const QUOTED = /["'«»„“”「『]\s*(\w+)/u;
+const QUOTED = /["'«»„“”「『]\s*([\w.]+)/u;
 
 export interface MigrateOptions {
   /** A direct connection: the lock belongs to a session, which a transaction-mode pooler does not give. */

@@ -6,9 +6,11 @@ import {
   claim,
   completeAndClaim,
   completeMany,
+  countJobs,
   enqueue,
   getJobStatus,
   heartbeat,
+  measureQueues,
   promote,
   reap,
   submitTurn,
@@ -88,6 +90,8 @@ async function useHotVerbs(db: Database): Promise<void> {
   expect(await db.call(async (pool) => completeMany(pool, [{ claim: job, result: null }]))).toHaveLength(1);
   await db.transaction(promote);
   await reap(db, () => ({ baseMs: 0, capMs: 0 }));
+  await db.call(async (pool) => countJobs(pool, ownerId));
+  await db.transaction(measureQueues);
   await db.call(async (pool) => getJobStatus(pool, { ownerId, jobId: turn.jobId }));
 }
 
