@@ -36,7 +36,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, "utf8").split("\n", 1)[0]), "SIGQUIT");
     remove();
   });
-  run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8");
+  run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8");
   const port = await freePort("127.0.0.1");
   run("pg_ctl", "start", "--wait", "--log=server.log", `--options=-p ${port} -h 127.0.0.1 -k ''`);
   const url = `postgres://postgres@127.0.0.1:${port}`;

@@ -2,7 +2,6 @@ import { DatabaseSetupError, errorCode } from "./errors.ts";
 import { NO_ANSWER, onOneConnection } from "./one-connection.ts";
 
 const OLDEST_SERVER = 150_000;
-const DEADLINE_MS = 10_000;
 const UNREACHABLE = "nothing answers there: check host and port, and that the server runs";
 const CLOSES =
   "something accepts connections there but closes them: a proxy without a server behind it, or not PostgreSQL: check host and port, and that the server behind it runs";
@@ -26,15 +25,15 @@ export interface CheckOptions {
   url: string;
   /** The setting that holds the URL, for the message. */
   setting: string;
-  /** How long connecting and looking may take together; 10 s unless given. */
-  deadlineMs?: number;
+  /** How long connecting and looking may take together, in milliseconds. */
+  deadlineMs: number;
 }
 
 /**
  * Connects once and looks at the server's version and whether it can be written to.
  * @throws DatabaseSetupError when it is away, refuses the login, is read-only or too old; one line that names setting and remedy.
  */
-export async function checkServer({ url, setting, deadlineMs = DEADLINE_MS }: CheckOptions): Promise<void> {
+export async function checkServer({ url, setting, deadlineMs }: CheckOptions): Promise<void> {
   const read = async () =>
     onOneConnection({ url, deadlineMs }, async (sql) => {
       // On a standby every transaction is read-only.

@@ -5,9 +5,8 @@ import { afterEach, expect, test } from "vitest";
 import { migrateCheckpoints } from "#checkpoint";
 import { createTestDatabase } from "../../test/database.ts";
 import { checkServer } from "./check-server.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, MIGRATION_LOCK } from "./migrate.ts";
 
-const MIGRATION_LOCK = 7_246_800;
 const close: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const one of close.toReversed()) await one();
@@ -150,7 +149,7 @@ test("a connection that breaks meanwhile is not replaced: the lock went with it"
 test("a database that is read-only, as on a standby, is named as one", async () => {
   const { url, sql } = await openEmpty();
   await sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set default_transaction_read_only = on`);
-  const work = [migrate({ url }), checkServer({ url, setting: "DATABASE_URL" })];
+  const work = [migrate({ url }), checkServer({ url, setting: "DATABASE_URL", deadlineMs: 10_000 })];
   for (const line of await Promise.all(work.map(failure)))
     expect(line).toContain(
       "DATABASE_URL: cannot use the database (25006): the server is a standby or read-only: name the primary in it",

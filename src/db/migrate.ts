@@ -11,7 +11,7 @@ const MIGRATIONS = {
   migrationsSchema: "threadmill",
   migrationsTable: "migrations",
 };
-const MIGRATION_LOCK = 7_246_800;
+export const MIGRATION_LOCK = 7_246_800;
 const DEADLINE_MS = 600_000;
 const CHECK_DEADLINE_MS = 10_000;
 const LOCK_TIMEOUT_MS = 60_000;

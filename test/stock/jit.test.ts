@@ -102,7 +102,7 @@ test.each([
     "through a transaction-mode pooler",
     () => new Database({ url: pooler.url, prepare: false, avoidTableScans: true, maxConnections: 3 }),
   ],
-])("%s no statement of a job's life is compiled", async (_name, open) => {
+])("no statement of a job's life is compiled: %s", async (_name, open) => {
   const db = open();
   const plans = await plansOf(async () => {
     for (let round = 0; round < 3; round += 1) await useHotVerbs(db);
