@@ -5,4 +5,5 @@ export default defineConfig({
   schema: "./src/db/schema/*.ts",
   out: "./drizzle",
   schemaFilter: ["public"],
+  migrations: { schema: "threadmill", table: "migrations" },
 });

@@ -12,6 +12,15 @@ const resolve = {
   ],
 };
 
+/** Existing tests that run against the system's PostgreSQL as well: migrations, plans, claims, turns, LISTEN, a pooler. */
+const STOCK = [
+  "src/db/{migrate,listener}.db.test.ts",
+  "src/queue/{claim-plan,queue,complete-and-claim}.db.test.ts",
+  "src/checkpoint/fenced-saver.db.test.ts",
+  "src/worker/{pooler,run-job,ml-workflow}.db.test.ts",
+  "src/server/app.db.test.ts",
+];
+
 export default defineConfig({
   resolve,
   test: {
@@ -34,6 +43,17 @@ export default defineConfig({
           name: "database",
           include: ["src/**/*.db.test.ts"],
           globalSetup: ["./test/postgres.ts"],
+          setupFiles: ["./test/check-leaks.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: "compatibility",
+          include: ["test/stock/*.test.ts", ...STOCK],
+          globalSetup: ["./test/stock-postgres.ts"],
           setupFiles: ["./test/check-leaks.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -79,6 +80,28 @@ test("a database that cannot be used is named with the reason, and its password 
   expect(lines.join("")).not.toMatch(/secret-word|not-the-password/);
 });
 
+test("migrate ends, and says what answered, where no PostgreSQL does", async () => {
+  const sockets: Socket[] = [];
+  const serve = async (onSocket: (socket: Socket) => unknown) => {
+    const server = createServer((socket) => onSocket(socket.on("error", () => undefined)));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const address = server.address();
+    const port = address !== null && typeof address === "object" ? address.port : 0;
+    return { server, DATABASE_URL: `postgres://u:secret-word@127.0.0.1:${port}/db` };
+  };
+  const closing = await serve((socket) => socket.resume().end());
+  const silent = await serve((socket) => sockets.push(socket));
+  const lineOf = async ({ DATABASE_URL }: { DATABASE_URL: string }) => refusal("migrate", { DATABASE_URL });
+  const lines = await Promise.all([closing, silent].map(lineOf));
+  expect(lines[0]).toContain(
+    "DATABASE_URL: cannot use the database (CONNECTION_CLOSED): something accepts connections",
+  );
+  expect(lines[1]).toContain("DATABASE_URL: cannot use the database (NO_ANSWER): something accepts connections");
+  expect(lines.join("")).not.toContain("secret-word");
+  for (const socket of sockets) socket.destroy();
+  for (const { server } of [closing, silent]) server.close();
+});
+
 test("a DATA_DIR that cannot be used is named with the reason", async () => {
   const PORT = await freePort();
   const lineOf = async (DATA_DIR: string) => refusal("start", { PORT, DATA_DIR });
@@ -140,7 +163,7 @@ test("migrate may run twice at once, and again", async () => {
   const both = [run("migrate", { DATABASE_URL }), run("migrate", { DATABASE_URL })];
   for (const one of both) expect(await one.ended, one.stderr()).toEqual({ code: 0, signal: null });
   const own = postgres(DATABASE_URL, { max: 1 });
-  const applied = async () => own`select hash from drizzle.__drizzle_migrations order by id`;
+  const applied = async () => own`select hash from threadmill.migrations order by id`;
   const first = await applied();
   expect(new Set(first.map(({ hash }) => hash as string)).size).toBe(first.length);
   expect(first.length).toBeGreaterThan(0);

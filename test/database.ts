@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 
-/** A database of its own, cloned from the migrated template. */
-export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+/** A database of its own, cloned from the migrated template; from `template0` it is empty. */
+export async function createTestDatabase(from = "threadmill"): Promise<{ url: string; drop: () => Promise<void> }> {
   const template = new URL(process.env["TEST_DATABASE_URL"] ?? "");
   const name = `test_${randomBytes(6).toString("hex")}`;
   const admin = new URL(template);
@@ -15,7 +15,7 @@ export async function createTestDatabase(): Promise<{ url: string; drop: () => P
       await sql.end();
     }
   };
-  await run(`create database ${name} template threadmill`);
+  await run(`create database ${name} template ${from}`);
   const url = new URL(template);
   url.pathname = `/${name}`;
   return { url: url.href, drop: async () => run(`drop database ${name} with (force)`) };

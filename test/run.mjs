@@ -22,7 +22,9 @@ let stopped = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(signal));
 if (await install()) {
   for (const [name, script] of CHECKS) await step(name, async () => checkOnce(script));
-  for (const project of ["unit", "database", "process"]) await step(`${project} tests`, async () => vitest(project));
+  for (const project of ["unit", "database"]) await step(`${project} tests`, async () => vitest(project));
+  await step("compatibility tests", compatibility);
+  await step("process tests", async () => vitest("process"));
   if (existsSync("playwright.config.ts")) await step("browser tests", playwright);
 } else {
   console.error("npm install failed: see above");
@@ -59,6 +61,14 @@ async function vitest(project) {
   const ok = await run("node_modules/.bin/vitest", ["run", "--project", project, "--passWithNoTests", ...reporters]);
   const report = readReport(file);
   return { ok, passed: report.numPassedTests, failed: report.numFailedTests };
+}
+
+/** Runs a part of the tests on the system's own PostgreSQL, which is older than the embedded one and set up otherwise. */
+async function compatibility() {
+  const { findOrInstallPostgres } = await import("./find-postgres.mjs");
+  if (findOrInstallPostgres() !== undefined) return vitest("compatibility");
+  console.log("skipped: no PostgreSQL in /usr/lib/postgresql (Debian: apt-get install postgresql-15; CI installs it)");
+  return { ok: true, passed: 0, failed: 0 };
 }
 
 async function playwright() {

@@ -10,6 +10,12 @@ import type postgres from "postgres";
 export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
     create schema if not exists langgraph;
+    -- LangGraph's own saver may have been given this schema: its tables have the same names, and JSON where ours have text.
+    do $$ begin
+      if exists (select from pg_attribute where attrelid = to_regclass('langgraph.checkpoints')
+        and attname = 'checkpoint' and atttypid <> 'text'::regtype)
+      then raise duplicate_table using message = 'relation "langgraph.checkpoints" already exists'; end if;
+    end $$;
     create table if not exists langgraph.checkpoints (
       thread_id text collate "C" not null, checkpoint_ns text collate "C" not null, checkpoint_id text collate "C" not null,
       parent_checkpoint_id text, channel_versions json not null, checkpoint text not null, metadata text not null,

@@ -16,7 +16,7 @@ beforeAll(async () => {
   sql = postgres(queue.url, {
     max: 1,
     onnotice: ({ message }) => void plans.push(String(message)),
-    connection: { client_min_messages: "log", ...INDEXED_PLANS },
+    connection: { client_min_messages: "log", jit: "off", ...INDEXED_PLANS },
   });
   await sql`load 'auto_explain'`;
   await sql`select set_config('auto_explain.log_min_duration', '0', false), set_config('auto_explain.log_analyze', 'on', false),
