@@ -89,7 +89,7 @@ async function useHotVerbs(db: Database): Promise<void> {
   expect(await db.call(async (pool) => completeMany(pool, ended))).toEqual([]);
   expect(await db.call(async (pool) => completeMany(pool, [{ claim: job, result: null }]))).toHaveLength(1);
   await db.transaction(promote);
-  await reap(db, () => ({ baseMs: 0, capMs: 0 }));
+  await reap(db, { policyOf: () => ({ baseMs: 0, capMs: 0 }) });
   await db.call(async (pool) => countJobs(pool, ownerId));
   await db.transaction(measureQueues);
   await db.call(async (pool) => getJobStatus(pool, { ownerId, jobId: turn.jobId }));
