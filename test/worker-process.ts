@@ -17,7 +17,13 @@ export function startWorkerProcess(settings: Record<string, string>) {
       LOG_LEVEL: "silent",
       ...settings,
     },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
-  return { child, ended: once(child, "exit") as Promise<[code: number | null, signal: string | null]> };
+  let log = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  const ended = once(child, "exit") as Promise<[code: number | null, signal: string | null]>;
+  /** `log` is what it has logged so far. */
+  return { child, log: () => log, ended };
 }

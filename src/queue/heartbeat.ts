@@ -37,3 +37,13 @@ export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], lea
 export function claimKey(claim: Pick<Claim, "jobId" | "attempt">): string {
   return `${claim.jobId}:${claim.attempt}`;
 }
+
+/** The types of the jobs that some claims are of, for people. */
+export async function nameJobs(
+  sql: Executor,
+  claims: readonly HeldClaim[],
+): Promise<{ jobId: string; jobType: string }[]> {
+  const rows = await sql<{ id: string; job_type: string }[]>`
+    select id, job_type from jobs where id = any(${claims.map((claim) => claim.jobId)}::uuid[])`;
+  return rows.map((row) => ({ jobId: row.id, jobType: row.job_type }));
+}

@@ -25,11 +25,13 @@ export interface HeartSettings {
 export type WorkerState = "active" | "draining" | "stopped";
 
 /** What the worker tells the thread; the claims lie in the ledger. */
-export type ToHeart = { type: "state"; state: WorkerState } | { type: "stop" };
+export type ToHeart = { type: "state"; state: WorkerState } | { type: "alive" } | { type: "stop" };
 
 /** What the thread tells the worker. */
 export type FromHeart =
   | { type: "ready" }
+  /** Asks whether the event loop of the worker still turns. */
+  | { type: "alive?" }
   | { type: "beat"; lost: string[]; cancelled: string[] }
   | { type: "missed"; message: string }
   | { type: "stopped" };
@@ -138,6 +140,7 @@ export class Heart {
   #hear(message: FromHeart): void {
     const { log, onLost, onCancelled, settings } = this.#options;
     if (message.type === "ready") this.#markReady();
+    else if (message.type === "alive?") this.#send({ type: "alive" });
     else if (message.type === "missed") {
       log.error({ err: { message: message.message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
     } else if (message.type === "beat") {

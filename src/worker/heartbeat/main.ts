@@ -1,10 +1,12 @@
 /** The heartbeat's thread: extends the leases of the claims in the ledger, and renews the worker's registry entry. */
+import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
-import { claimKey, heartbeat, reportWorker } from "#queue/leases";
+import { claimKey, heartbeat, nameJobs, reportWorker } from "#queue/leases";
 import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "../heart.ts";
 import { Waker } from "../waker.ts";
 import { ClaimLedger } from "./claim-ledger.ts";
+import { StuckLoop } from "./stuck-loop.ts";
 
 if (parentPort === null) throw new Error("the heartbeat thread runs within a worker");
 const port = parentPort;
@@ -16,13 +18,21 @@ const db = new Database({
   applicationName: "threadmill-heartbeat",
 });
 const ledger = new ClaimLedger(settings.report.workerId, settings.claims);
+const loop = new StuckLoop(settings.leaseMs);
 const waker = new Waker();
 const LONGEST_RETRY_MS = 1_000;
+/** As in the log's other lines. */
+const FATAL = 60;
+const STDOUT_FD = 1;
 const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
 
 const say = (message: FromHeart) => port.postMessage(message);
 
 port.on("message", (message: ToHeart) => {
+  if (message.type === "alive") {
+    loop.answered();
+    return;
+  }
   if (message.type === "state") life.state = message.state;
   if (message.type === "stop") life.stopping = true;
   waker.wake();
@@ -39,7 +49,22 @@ async function beat(): Promise<void> {
 }
 
 const { heartbeatMs } = settings.report;
+/** Ends the process where a run has kept its event loop busy beyond its timeout: its other jobs go on elsewhere. */
+async function endIfStuck(): Promise<void> {
+  const overdue = loop.overdue(ledger.read(), performance.now());
+  loop.asked(performance.now());
+  say({ type: "alive?" });
+  if (overdue.length === 0) return;
+  const jobs = await db.call((sql) => nameJobs(sql, overdue)).catch(() => overdue);
+  // The logger belongs to the thread that is stuck.
+  const line = { level: FATAL, time: Date.now(), process: "heartbeat", workerId: settings.report.workerId, jobs };
+  const msg = "a run keeps the event loop busy beyond its timeout: ending the process";
+  writeSync(STDOUT_FD, `${JSON.stringify({ ...line, msg })}\n`);
+  process.kill(process.pid, "SIGKILL");
+}
+
 while (!life.stopping) {
+  await endIfStuck();
   const seen = waker.count;
   const isKept = await beat().then(
     () => true,

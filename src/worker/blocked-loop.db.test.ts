@@ -1,0 +1,43 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { submitTurn } from "#queue";
+import { offerGraphs } from "../../test/offer-graphs.ts";
+import { openTurns } from "../../test/turns.ts";
+import { startWorkerProcess } from "../../test/worker-process.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const GRAPHS = fileURLToPath(new URL("../../test/graphs/blocked.json", import.meta.url));
+let turns: Awaited<ReturnType<typeof openTurns>>;
+beforeAll(async () => {
+  turns = await openTurns();
+  await offerGraphs(turns.db.sql, ["blocked"]);
+});
+afterAll(async () => turns.close());
+
+const submit = async (content: string) =>
+  turns.db.transaction(async (tx) => {
+    const turn = await submitTurn(tx, { ownerId: "local", content, graph: "blocked" });
+    await tx`update jobs set max_crashes = 0 where id = ${turn.jobId}`;
+    return turn;
+  });
+
+test("a run that blocks its event loop beyond its timeout ends its process, which names it; the next one goes on", async () => {
+  const settings = { DATABASE_URL: turns.url, LANGGRAPH_CONFIG: GRAPHS, JOB_TIMEOUT_MS: "1000" };
+  const { jobId } = await submit("block");
+  const stuck = startWorkerProcess(settings);
+  expect(await stuck.ended).toEqual([null, "SIGKILL"]);
+  expect(JSON.parse(stuck.log())).toMatchObject({
+    level: 60,
+    jobs: [{ jobId, jobType: "graph:blocked" }],
+    msg: "a run keeps the event loop busy beyond its timeout: ending the process",
+  });
+  const next = startWorkerProcess(settings);
+  expect(await turns.reaches(jobId, "failed")).toMatchObject({
+    retryCount: 0,
+    attempts: [{ outcome: "lease_expired" }],
+  });
+  expect((await turns.reaches((await submit("go on")).jobId, "completed")).reply).toBe("done");
+  next.child.kill("SIGTERM");
+  expect(await next.ended).toEqual([0, null]);
+});
