@@ -1,5 +1,5 @@
-import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { Tx } from "#db";
+import { checkAnswers } from "./check-answers.ts";
 import { checkPayload } from "./check-job.ts";
 import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
@@ -27,15 +27,19 @@ interface Asked {
  */
 export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
   const given = readAnswers(interruptId, answers);
-  // Loaded by who is answered, and before anything is locked: few processes ever need it.
-  const ajv = await import("ajv/dist/2020.js");
+  // Checked before anything is locked, for it may take a while.
+  const checked = await readAsked(tx, key);
+  await checkAnswers(
+    checked.flatMap(({ interrupt_id: id, schema, answered }) =>
+      given.has(id) && !answered ? [{ interruptId: id, schema, value: given.get(id) }] : [],
+    ),
+  );
   const job = await lockJob(tx, key);
   if (job.status === "completed" || job.status === "failed" || job.status === "cancelled") {
     throw new JobConflictError(`The job has ${job.status} already: its questions can no longer be answered`);
   }
-  const asked = await tx<Asked[]>`
-    select interrupt_id, schema, answered_at is not null as answered from job_interrupts where job_id = ${job.jobId}`;
-  for (const [id, value] of given) checkAnswer(findAsked(asked, id), value, ajv.Ajv2020);
+  const asked = await readAsked(tx, key);
+  for (const id of given.keys()) checkAsked(id, asked, checked);
   await tx`
     update job_interrupts set answer = given.value, answered_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
@@ -72,26 +76,19 @@ function readAnswers(interruptId: string | undefined, answers: unknown): Map<str
   return new Map(Object.entries(answers));
 }
 
-function findAsked(asked: readonly Asked[], id: string): Asked {
-  const interrupt = asked.find((one) => one.interrupt_id === id);
-  if (!interrupt) throw new InterruptNotFoundError(id);
-  if (interrupt.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
-  return interrupt;
+/** What the owner's job has asked so far. */
+async function readAsked(tx: Tx, { jobId, ownerId }: JobKey): Promise<Asked[]> {
+  return tx<Asked[]>`
+    select interrupt_id, job_interrupts.schema, answered_at is not null as answered
+    from job_interrupts join jobs on jobs.id = job_id where job_id = ${jobId} and owner_id = ${ownerId}`;
 }
 
-function checkAnswer(interrupt: Asked, value: unknown, Ajv: typeof Ajv2020): void {
-  if (interrupt.schema === null || interrupt.schema === undefined) return;
-  const ajv = new Ajv({ allErrors: true, strict: false, logger: false, validateFormats: false });
-  let fits;
-  try {
-    fits = ajv.compile(interrupt.schema);
-  } catch {
-    // The graph's schema is at fault, not the person: the graph sees the answer as it is.
-    return;
-  }
-  if (fits(value)) return;
-  const faults = (fits.errors ?? []).map(
-    (fault) => `answers${fault.instancePath.replaceAll("/", ".")} ${fault.message}`,
-  );
-  throw new InvalidAnswerError(`${faults.join("; ")} (interrupt ${interrupt.interrupt_id})`);
+/** Checks that a question is open, and still the one that its answer was checked against. */
+function checkAsked(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
+  const now = asked.find((one) => one.interrupt_id === id);
+  if (!now) throw new InterruptNotFoundError(id);
+  if (now.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
+  const before = checked.find((one) => one.interrupt_id === id);
+  if (JSON.stringify(before?.schema) !== JSON.stringify(now.schema))
+    throw new JobConflictError(`Interrupt ${id} was asked anew meanwhile: answer again`);
 }

@@ -44,12 +44,12 @@ const question: NewInterrupt = {
   schema: { type: "object", properties: { approved: { type: "boolean" } }, required: ["approved"] },
   deadlineMs: 60_000,
 };
-const park1 = async (): Promise<string> => {
+const park1 = async (asked = question): Promise<string> => {
   await call("chat.submit", { content: "Order it" });
   const { jobs } = await claim(db.sql, { workerId: "w", limit: 1, leaseMs: 30_000 });
   const [job] = jobs;
   if (!job) throw new Error("nothing was claimed");
-  await db.transaction(async (tx) => park(tx, job, [question]));
+  await db.transaction(async (tx) => park(tx, job, [asked]));
   return job.jobId;
 };
 
@@ -87,6 +87,35 @@ test.each<[string, object, number, RegExp]>([
   const refused = await call("chat.answer", { jobId, ...input });
   expect([refused.status, refused.message]).toEqual([status, expect.stringMatching(message)]);
   expect((await ask<JobStatusView>("jobs.status", { jobId })).interrupts).toHaveLength(1);
+});
+
+test("a schema whose pattern takes for ever holds up no other caller, and its answer is refused", async () => {
+  const jobId = await park1({ ...question, schema: { type: "string", pattern: "^(a+)+$" } });
+  const order: string[] = [];
+  const answered = call("chat.answer", { jobId, interruptId: "q1", answers: `${"a".repeat(40)}!` });
+  const others = Array.from({ length: 5 }, async () => {
+    expect((await app.inject({ url: "/healthz" })).statusCode).toBe(200);
+    order.push("other");
+  });
+  const refused = await answered;
+  order.push("answer");
+  await Promise.all(others);
+  expect(order.at(-1)).toBe("answer");
+  expect(refused.status).toBe(400);
+  expect(refused.message).toContain("could not be checked within 250 ms: the schema of interrupt q1 is too expensive");
+  expect((await call("chat.answer", { jobId, interruptId: "q1", answers: "aaa" })).status).toBe(200);
+});
+
+test("a question that is asked anew while its answer is checked must be answered again", async () => {
+  const jobId = await park1();
+  const asked = await db.sql`select 1 from job_interrupts where job_id = ${jobId}`;
+  expect(asked).toHaveLength(1);
+  const answered = call("chat.answer", { jobId, interruptId: "q1", answers: { approved: true } });
+  await db.sql`update job_interrupts set schema = '{"type": "string"}' where job_id = ${jobId}`;
+  const { status, message } = await answered;
+  // Either the new schema was read first, and the answer does not fit, or it came in between.
+  expect([400, 409]).toContain(status);
+  expect(message).toMatch(/must be string|was asked anew meanwhile: answer again/);
 });
 
 test("answering twice, or a job that has ended, is a conflict; an unknown job is not found", async () => {
