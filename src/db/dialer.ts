@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import { backoffMs } from "./backoff.ts";
 import type { Host } from "./hosts.ts";
 
@@ -48,12 +48,15 @@ export class Dialer {
   async #dial(): Promise<Socket> {
     this.#unansweredDials += 1;
     const delayMs = backoffMs(this.#unansweredDials - this.#freeDials);
-    if (delayMs > 0) await wait(delayMs, undefined, { signal: this.#closing.signal });
+    const { signal } = this.#closing;
+    if (delayMs > 0) await wait(delayMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) throw Object.assign(new Error("the pool was closed"), { code: "CONNECTION_ENDED" });
     const socket: DriverSocket = Object.assign(connect(this.#host), this.#host);
     socket.on("end", () => {
       if (socket.bytesRead === 0) socket.destroy(closedUnanswered());
     });
     this.#keep(socket);
+    await surviveFirstTurn(socket);
     return socket;
   }
 
@@ -62,6 +65,18 @@ export class Dialer {
     for (const one of this.#sockets) if (one.destroyed) this.#sockets.delete(one);
     this.#sockets.add(socket);
   }
+}
+
+/** An address without a route fails at once, before the driver listens: nobody would catch the error. */
+async function surviveFirstTurn(socket: Socket): Promise<void> {
+  let failure: Error | undefined;
+  const note = (error: Error) => {
+    failure = error;
+  };
+  socket.on("error", note);
+  await nextTurn();
+  socket.off("error", note);
+  if (failure) throw failure;
 }
 
 function closedUnanswered(): Error {

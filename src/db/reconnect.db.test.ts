@@ -96,6 +96,16 @@ test.each(["closes", "is silent"] as const)(
   },
 );
 
+/** The limited broadcast address: no TCP connection has a route to it. */
+const NO_ROUTE = "255.255.255.255:5432";
+
+test("an address without a route is the callers' error, and does not stop the other hosts", async () => {
+  const alone = openDatabase(withHosts(NO_ROUTE));
+  await expect(readPort(alone)).rejects.toThrow(DatabaseUnavailableError);
+  await expect(readPort(alone)).rejects.toThrow(DatabaseUnavailableError);
+  expect(await readPort(openDatabase(withHosts(NO_ROUTE, url.host)))).toBe(url.port);
+});
+
 test("a list goes on with its next host when the present one goes away", async () => {
   const proxy = await startCuttableProxy(url.href);
   open.push(async () => proxy.close());

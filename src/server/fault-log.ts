@@ -15,7 +15,7 @@ interface Window {
 }
 
 /**
- * The log of answers with a status of 500 or more. The first of each reason is logged at once, with the error; those that
+ * The log of answers with a status of 500 or more. The first of each reason is logged at once, with its error; those that
  * follow within five seconds are counted, and the count is one line. Invariant: no line holds a secret or what a caller
  * sent; of an error only its name, code, message and stack are written, redacted.
  */
@@ -42,7 +42,7 @@ export class FaultLog {
     }
     this.#open(reason);
     const [path = ""] = request.url.split("?");
-    const fields = { reason, method: request.method, path: redact(path.slice(0, 200)), err: describe(error) };
+    const fields = { reason, method: request.method, path: redact(path.slice(0, 200)), error: describe(error) };
     if (status === 503) this.#log.warn(fields, "request failed");
     else this.#log.error(fields, "request failed");
   }
@@ -102,7 +102,9 @@ function describe(error: unknown, depth = 0): Described {
     type: error.name,
     message: redact(error.message.slice(0, MAX_CHARS)),
     ...(typeof code === "string" && { code }),
-    ...(!(error instanceof DatabaseUnavailableError) && { stack: redact((error.stack ?? "").slice(0, MAX_CHARS)) }),
+    // Of a database that is away or full, the place in our code says nothing.
+    ...(depth === 0 &&
+      !(error instanceof DatabaseUnavailableError) && { stack: redact((error.stack ?? "").slice(0, MAX_CHARS)) }),
     ...(error.cause instanceof Error && depth < MAX_CAUSES && { cause: describe(error.cause, depth + 1) }),
   };
 }
