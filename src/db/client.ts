@@ -13,7 +13,7 @@ import {
   tooSlow,
 } from "./errors.ts";
 import { readHosts } from "./hosts.ts";
-import type { HostList } from "./hosts.ts";
+import type { HostList, NamedHost } from "./hosts.ts";
 import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
@@ -95,6 +95,11 @@ export class Database {
     return this.#pool.sql;
   }
 
+  /** The URL of the server that the present pool belongs to, alone. */
+  get serverUrl(): string {
+    return this.#host.url;
+  }
+
   /**
    * Runs work on the pool under the deadline. Behind a pooler the server does not stop its statements: give slow reads to
    * `read`.
@@ -148,6 +153,10 @@ export class Database {
   /** Whether a connection's settings are ours: a pooler lends its connections by the transaction. */
   get #hasOwnSessions(): boolean {
     return this.#options.prepare ?? true;
+  }
+
+  get #host(): NamedHost {
+    return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
   }
 
   /** Sent together with the transaction's first statement: nobody waits for it. */
@@ -252,10 +261,8 @@ export class Database {
 
   #open(): Pool {
     const { maxConnections = 10, applicationName = "threadmill", hasSlowReads = false } = this.#options;
-    const host = this.#hosts.hosts[this.#hostIndex];
     const pool = new Pool({
-      url: this.#hosts.url,
-      host: host ?? { host: "", port: 0 },
+      host: this.#host,
       maxConnections,
       connectLimitMs: this.#hostLimitMs,
       prepare: this.#hasOwnSessions,

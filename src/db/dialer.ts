@@ -21,8 +21,8 @@ export class Dialer {
   readonly #sockets = new Set<Socket>();
   readonly #closing = new AbortController();
 
-  constructor(host: Host, freeDials: number) {
-    this.#host = host;
+  constructor({ host, port }: Host, freeDials: number) {
+    this.#host = { host, port };
     this.#freeDials = freeDials;
     // As many may wait as the pool has connections.
     setMaxListeners(0, this.#closing.signal);

@@ -4,12 +4,15 @@ export interface Host {
   port: number;
 }
 
-/** A database URL taken apart: one URL for the driver, and the hosts to try in its place. */
-export interface HostList {
-  /** The URL with its first host alone, without `target_session_attrs`. */
+export interface NamedHost extends Host {
+  /** The URL with this host alone, without `target_session_attrs`. */
   url: string;
+}
+
+/** The hosts of a database URL, to be tried in turn. */
+export interface HostList {
   /** At least one; a URL that names no host has one that is empty, which the driver fills in. */
-  hosts: readonly Host[];
+  hosts: readonly [NamedHost, ...NamedHost[]];
   /** Whether a server that refuses writes is passed over: `target_session_attrs`, for a list `read-write` unless given. */
   mustWrite: boolean;
 }
@@ -23,16 +26,15 @@ const PARTS = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^@/?#]*)(.*)$/s;
  */
 export function readHosts(url: string): HostList {
   const [, scheme = "", user = "", list = "", rest = ""] = PARTS.exec(url) ?? [];
-  const hosts = list.split(",");
-  const first = new URL(`${scheme}${user}${hosts[0] ?? ""}${rest}`);
-  const wanted = first.searchParams.get("target_session_attrs") ?? (hosts.length > 1 ? "read-write" : "any");
-  first.searchParams.delete("target_session_attrs");
-  return { url: first.href, hosts: hosts.map((host) => readHost(`${scheme}${host}`)), mustWrite: wanted !== "any" };
+  const [first = "", ...others] = list.split(",").map((host) => `${scheme}${user}${host}${rest}`);
+  const wanted = new URL(first).searchParams.get("target_session_attrs") ?? (others.length > 0 ? "read-write" : "any");
+  return { hosts: [readHost(first), ...others.map(readHost)], mustWrite: wanted !== "any" };
 }
 
-function readHost(url: string): Host {
-  const { hostname, port } = new URL(url);
+function readHost(url: string): NamedHost {
+  const one = new URL(url);
+  one.searchParams.delete("target_session_attrs");
   // An IPv6 address has brackets in a URL alone.
-  const host = decodeURIComponent(hostname).replace(/^\[(.*)\]$/, "$1");
-  return { host, port: port === "" ? DEFAULT_PORT : Number(port) };
+  const host = decodeURIComponent(one.hostname).replace(/^\[(.*)\]$/, "$1");
+  return { host, port: one.port === "" ? DEFAULT_PORT : Number(one.port), url: one.href };
 }

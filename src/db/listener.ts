@@ -3,7 +3,7 @@ import { backoffMs } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
 import { Dialer } from "./dialer.ts";
 import { readHosts } from "./hosts.ts";
-import type { HostList } from "./hosts.ts";
+import type { HostList, NamedHost } from "./hosts.ts";
 
 export interface ListenOptions {
   /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. Several hosts are tried in turn. */
@@ -60,8 +60,12 @@ class Listener {
     this.#dialer.close();
   }
 
+  get #host(): NamedHost {
+    return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
+  }
+
   #newDialer(): Dialer {
-    return new Dialer(this.#hosts.hosts[this.#hostIndex] ?? { host: "", port: 0 }, 1);
+    return new Dialer(this.#host, 1);
   }
 
   #open(): postgres.Sql {
@@ -86,7 +90,7 @@ class Listener {
       },
       connection: { application_name: "threadmill-listen" },
     };
-    const pool = postgres(this.#hosts.url, options);
+    const pool = postgres(this.#host.url, options);
     return pool;
   }
 

@@ -2,7 +2,7 @@ import postgres from "postgres";
 import { ARRAY_TYPES } from "./array-types.ts";
 import { STABLE_MS } from "./backoff.ts";
 import { Dialer } from "./dialer.ts";
-import type { Host } from "./hosts.ts";
+import type { NamedHost } from "./hosts.ts";
 
 /**
  * Planner settings under which a statement walks an index in order and looks rows up one by one, wherever it can, and is
@@ -20,9 +20,7 @@ export const INDEXED_PLANS = {
 } as const;
 
 export interface PoolOptions {
-  /** A URL of one host; `host` says which server is dialed in its place. */
-  url: string;
-  host: Host;
+  host: NamedHost;
   maxConnections: number;
   /** How long a connection may take to be made, login included, in milliseconds. */
   connectLimitMs: number;
@@ -40,7 +38,7 @@ export class Pool {
   #firstAnswerAt = Infinity;
   #answeredAt = -Infinity;
 
-  constructor({ url, host, maxConnections, prepare, ...options }: PoolOptions) {
+  constructor({ host, maxConnections, prepare, ...options }: PoolOptions) {
     this.#dialer = new Dialer(host, maxConnections);
     const driverOptions = {
       ...ARRAY_TYPES,
@@ -54,7 +52,7 @@ export class Pool {
       onnotice: () => undefined,
       connection: options.parameters,
     };
-    this.sql = postgres(url, driverOptions);
+    this.sql = postgres(host.url, driverOptions);
   }
 
   /** Whether the server has answered anything since then, a time of `performance.now()`. */

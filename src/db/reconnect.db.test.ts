@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
 import { startRefusingServer } from "../../test/refusing-server.ts";
+import { chooseServer } from "./choose-server.ts";
 import { Database } from "./client.ts";
 import { startEmbeddedPostgres } from "./embedded.ts";
 import { DatabaseUnavailableError } from "./errors.ts";
@@ -135,6 +136,8 @@ test("a server that refuses writes is passed over, unless any will do", async ()
   readOnly.password = other.password;
   const list = readOnly.href.replace(readOnly.host, `${readOnly.host},${other.host}`);
   expect(await readPort(openDatabase(list))).toBe(other.port);
+  expect(await chooseServer(list)).toBe(other.href);
+  expect(await chooseServer(`${readOnly.href}?a=b`)).toBe(`${readOnly.href}?a=b`);
   expect(await readPort(openDatabase(`${list}?target_session_attrs=any`))).toBe(readOnly.port);
   await expect(readPort(openDatabase(`${readOnly.href}?target_session_attrs=read-write`))).rejects.toMatchObject({
     fault: "READ_ONLY",
