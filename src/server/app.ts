@@ -94,7 +94,8 @@ export async function buildApp({
 function answerFaults(app: FastifyInstance): FaultLog {
   const faults = new FaultLog(app.log);
   app.addHook("onResponse", (request, reply, done) => {
-    faults.reportAnswer(reply.statusCode, request);
+    // A caller that has left gets no answer.
+    if (!request.raw.socket.destroyed) faults.reportAnswer(reply.statusCode, request);
     done();
   });
   app.addHook("onClose", () => faults.close());

@@ -50,7 +50,8 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
     const body = parseBody(request, reply);
     if (!body) return reply;
     const { jobId, threadId } = await submit(body, request);
-    const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal: callers.whenGone(reply) });
+    const signal = callers.whenGone(reply);
+    const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal });
     if (job.status === "completed") {
       const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
       return { messages, thread_id: threadId } satisfies ChatReply;
@@ -59,7 +60,7 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
       job.status === "failed" || job.status === "cancelled"
         ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
         : "The job has not ended yet: ask for its status";
-    faults.report(Object.assign(new Error(detail), { name: "NoReply" }), request);
+    if (!signal.aborted) faults.report(Object.assign(new Error(detail), { name: "NoReply" }), request);
     return reply
       .code(job.completedAt === null ? 504 : 500)
       .send({ detail, job_id: jobId, thread_id: threadId, status: job.status } satisfies ChatWithoutReply);

@@ -125,3 +125,24 @@ test("the first answer of 500 or more for each reason is logged at once, the oth
   ]);
   expect(lines.join("")).not.toMatch(new RegExp(`${SECRET}|private`));
 });
+
+test("a reply that failed is logged with the job's error, an answer that nobody reported with its status", async () => {
+  const { app, logged } = await openApp();
+  app.get("/broken", async (_request, reply) => reply.code(502).send({ detail: "x" }));
+  await app.inject({ url: "/broken" });
+  await expect.poll(logged).toEqual([expect.objectContaining({ reason: "HTTP502", path: "/broken" })]);
+  const waiting = app.inject({
+    method: "POST",
+    url: "/api/chat",
+    payload: { messages: [{ role: "user", content: "hello" }] },
+  });
+  const fail = async () => {
+    const failed = await db.sql`
+      update jobs set status = 'failed', completed_at = now(), hold = null, error_message = 'the model broke'
+      where status = 'queued'`;
+    return failed.count;
+  };
+  await expect.poll(fail).toBe(1);
+  expect((await waiting).statusCode).toBe(500);
+  expect(JSON.stringify(logged()[1])).toContain("the model broke");
+});
