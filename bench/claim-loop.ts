@@ -1,7 +1,7 @@
 import { Database } from "#db";
 import { claim, completeMany, createQueue, enqueueMany } from "#queue";
 import type { Line } from "#queue";
-import { vacuum } from "./contents.ts";
+import { FILL_LIMIT_MS, vacuum } from "./contents.ts";
 import type { Stage } from "./benchmark.ts";
 
 const BATCH = 100;
@@ -22,8 +22,8 @@ export interface ClaimRoom {
 
 export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
   const { url, drop } = await stage.room("threadmill");
-  const filler = new Database({ url, maxConnections: 1 });
-  const db = new Database({ url, maxConnections: 1, avoidTableScans: true });
+  const filler = new Database({ url, maxConnections: 1, deadlineMs: FILL_LIMIT_MS });
+  const db = new Database({ url, maxConnections: 1, avoidTableScans: true, deadlineMs: LONG_MS });
   await createQueue(filler.sql, "default");
   return {
     db: filler,
@@ -31,7 +31,7 @@ export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
     async add(count) {
       for (let left = count; left > 0; left -= MOST) {
         const jobs = Array.from({ length: Math.min(left, MOST) }, () => ({ ...JOB }));
-        await filler.transaction(async (tx) => enqueueMany(tx, jobs), LONG_MS);
+        await filler.transaction(async (tx) => enqueueMany(tx, jobs));
       }
       await vacuum(filler);
     },
@@ -53,18 +53,15 @@ const JOB = { ownerId: "local", jobType: "bench", payload: {} };
 
 /** As a worker does: with what the claim before saw. */
 async function claimAndComplete(db: Database, seen: Line | undefined): Promise<Line | undefined> {
-  const { jobs, line } = await db.call(
-    async (sql) => claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS, line: seen }),
-    LONG_MS,
+  const { jobs, line } = await db.call(async (sql) =>
+    claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS, line: seen }),
   );
   if (jobs.length !== BATCH) throw new Error(`${jobs.length} jobs were claimed instead of ${BATCH}`);
-  const left = await db.call(
-    async (sql) =>
-      completeMany(
-        sql,
-        jobs.map((job) => ({ claim: job, result: null })),
-      ),
-    LONG_MS,
+  const left = await db.call(async (sql) =>
+    completeMany(
+      sql,
+      jobs.map((job) => ({ claim: job, result: null })),
+    ),
   );
   if (left.length > 0) throw new Error(`${left.length} jobs could not be completed`);
   return line;

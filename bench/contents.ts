@@ -13,20 +13,17 @@ export type Content = keyof typeof CONTENTS;
 
 /** Puts rows into the jobs table in one statement, which gives all of them one timestamp. */
 export async function addRows(db: Database, content: Content, count: number): Promise<void> {
-  await db.call(
-    async (sql) =>
-      sql.unsafe(`
+  await db.call(async (sql) =>
+    sql.unsafe(`
         insert into jobs (id, owner_id, job_type, payload, status, hold, priority, thread_id, completed_at, run_at)
         select uuidv7(), 'local', 'bench', '{}', ${CONTENTS[content]} from generate_series(1, ${count})`),
-    FILL_LIMIT_MS,
   );
 }
 
 /** Puts jobs in line behind the heads of threads, which run elsewhere. */
 export async function addLines(db: Database, threads: number, count: number): Promise<void> {
-  await db.call(
-    async (sql) =>
-      sql.unsafe(`
+  await db.call(async (sql) =>
+    sql.unsafe(`
         with thread as (select n, gen_random_uuid() as id from generate_series(0, ${threads - 1}) as n),
         heads as (
           insert into jobs (id, owner_id, job_type, payload, status, thread_id, attempt, worker_id, last_worker_id, lease_expires_at, claimed_at)
@@ -35,7 +32,6 @@ export async function addLines(db: Database, threads: number, count: number): Pr
         insert into jobs (id, owner_id, job_type, payload, status, hold, thread_id)
         select uuidv7(), 'local', 'bench', '{}', 'queued', 'thread', thread.id
         from generate_series(1, ${count}) as line join thread on thread.n = line % ${threads}`),
-    FILL_LIMIT_MS,
   );
 }
 
@@ -50,11 +46,10 @@ export async function addMixed(
       select uuidv7(), 'owner-' || (random() * ${owners - 1}::int)::int, 'bench', '{}',
         (random() * ${priorities - 1}::int)::int
       from generate_series(1, ${count})`,
-    FILL_LIMIT_MS,
   );
 }
 
 /** Lets the planner and the visibility map know what the table holds, as autovacuum would in time. */
 export async function vacuum(db: Database): Promise<void> {
-  await db.call(async (sql) => sql`vacuum analyze jobs`, FILL_LIMIT_MS);
+  await db.call(async (sql) => sql`vacuum analyze jobs`);
 }

@@ -48,6 +48,15 @@ test("good values are taken", () => {
   expect(loadEnv(source)).toMatchObject({ ...source, PORT: 65_535, WORKERS: 0 });
 });
 
+test.each([
+  "postgres://u:p@h1:5432,h2:5433/db?target_session_attrs=read-write",
+  "postgres://h1,h2,[::1]:5433/db",
+  "postgresql://u:p%2C@h/db?target_session_attrs=primary",
+  "postgres:///db",
+])("%s is a database URL", (url) => {
+  expect(loadEnv({ DATABASE_URL: url }).DATABASE_URL).toBe(url);
+});
+
 test("what is sent along with spans is read as pairs, the share of traces as a number", () => {
   const source = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b==, other=c", OTEL_TRACES_SAMPLER_ARG: "0.25" };
   expect(loadEnv(source)).toMatchObject({
@@ -65,6 +74,13 @@ test.each([
   ["PORT", "-1", "must be a whole number"],
   ["DATABASE_URL", `mysql://u:${SECRET}@h/db`, "must be a URL like postgres://"],
   ["DATABASE_URL", `postgres://u:${SECRET}@h:notaport/db`, "must be a URL like postgres://"],
+  ["DATABASE_URL", `postgres://u:${SECRET}@h1:5432,h2:x/db`, "must be a URL like postgres://"],
+  ["DATABASE_URL", `postgres://u:${SECRET}@h1:5432,,h2/db`, "must be a URL like postgres://"],
+  [
+    "DATABASE_URL",
+    `postgres://u:${SECRET}@h1,h2/db?target_session_attrs=standby`,
+    "must have any, read-write or primary",
+  ],
   ["DATABASE_LISTEN_URL", SECRET, "must be a URL like postgres://"],
   ["DATABASE_PREPARE", "no", "must be true or false"],
   ["WORKER_CONCURRENCY", "0", "must be at least 1"],

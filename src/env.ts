@@ -14,9 +14,32 @@ const wholeNumber = (fallback: number, min: number, max: number) =>
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
     .default(fallback);
 
-const postgresUrl = z.string().refine((value) => /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value), {
-  message: "must be a URL like postgres://user:password@host:5432/database",
-});
+const URL_PARTS = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^@/?#]*)(.*)$/;
+const SERVERS = new Set(["any", "read-write", "primary"]);
+
+/** The URL with each of its hosts alone; `one:5432,two:5433` is a list, which the URL standard does not know. */
+function splitHosts(url: string): string[] {
+  const [, scheme = "", user = "", hosts = "", rest = ""] = URL_PARTS.exec(url) ?? [];
+  if (scheme === "" || `${hosts}${rest}` === "" || (hosts.includes(",") && hosts.split(",").includes(""))) return [];
+  return hosts.split(",").map((host) => `${scheme}${user}${host}${rest}`);
+}
+
+/** Which of the hosts will do; of a URL that was checked. */
+function readServers(url: string): string {
+  const [first = url] = splitHosts(url);
+  return new URL(first).searchParams.get("target_session_attrs") ?? "any";
+}
+
+const postgresUrl = z
+  .string()
+  .refine((value) => splitHosts(value).length > 0 && splitHosts(value).every((url) => URL.canParse(url)), {
+    message:
+      "must be a URL like postgres://user:password@host:5432/database, or with several hosts host1:5432,host2:5432",
+    abort: true,
+  })
+  .refine((value) => SERVERS.has(readServers(value)), {
+    message: "must have any, read-write or primary for target_session_attrs: Threadmill writes",
+  });
 
 /** `name=value` pairs with commas between; the values are percent-encoded, as the W3C's baggage is. */
 function readPairs(text: string, context: z.RefinementCtx<string>): Record<string, string> {

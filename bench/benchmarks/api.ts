@@ -2,7 +2,7 @@ import { Database } from "#db";
 import { atLeast, atMost } from "../benchmark.ts";
 import type { Benchmark, Figure, Stage } from "../benchmark.ts";
 import { Child } from "../child.ts";
-import { addRows, vacuum } from "../contents.ts";
+import { addRows, FILL_LIMIT_MS, vacuum } from "../contents.ts";
 import { freePort, loadHttp } from "../http-load.ts";
 import type { HttpSample } from "../http-load.ts";
 import { startProduct } from "../product.ts";
@@ -73,7 +73,7 @@ function say(stage: Stage, name: string, { perSecond, p95, failed }: HttpSample)
 
 /** Ended jobs, and the ids of some. */
 async function fill(url: string, rows: number): Promise<string[]> {
-  const db = new Database({ url, maxConnections: 1 });
+  const db = new Database({ url, maxConnections: 1, deadlineMs: FILL_LIMIT_MS });
   await addRows(db, "finished", rows);
   await vacuum(db);
   const found = await db.sql<{ id: string }[]>`select id from jobs order by id limit ${IDS}`;

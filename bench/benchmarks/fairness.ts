@@ -1,7 +1,7 @@
 import { Database } from "#db";
 import { atLeast } from "../benchmark.ts";
 import type { Benchmark, Stage } from "../benchmark.ts";
-import { addMixed, vacuum } from "../contents.ts";
+import { addMixed, FILL_LIMIT_MS, vacuum } from "../contents.ts";
 import { drain } from "../drain.ts";
 import { inTurn } from "../rounds.ts";
 import { median } from "../statistics.ts";
@@ -56,7 +56,7 @@ async function measure(stage: Stage, { jobs, inFlight, owners, priorities }: Loa
     jobs,
     inFlight,
     async fill(_system, url) {
-      const db = new Database({ url, maxConnections: 1 });
+      const db = new Database({ url, maxConnections: 1, deadlineMs: FILL_LIMIT_MS });
       await addMixed(db, { count: jobs, owners, priorities });
       await vacuum(db);
       await db.close();

@@ -42,20 +42,20 @@ let made = 0;
 
 /** Threadmill on a migrated database. */
 export async function openThreadmill(url: string): Promise<System> {
-  const db = new Database({ url, maxConnections: 10 });
+  const db = new Database({ url, maxConnections: 10, deadlineMs: LONG_MS });
   await createQueue(db.sql, "default");
   return {
     async fill(count) {
       for (let left = count; left > 0; left -= FILL_BATCH)
-        await db.transaction(async (tx) => enqueueMany(tx, copies(Math.min(left, FILL_BATCH))), LONG_MS);
-      await db.call(async (sql) => sql`vacuum analyze jobs`, LONG_MS);
+        await db.transaction(async (tx) => enqueueMany(tx, copies(Math.min(left, FILL_BATCH))));
+      await db.call(async (sql) => sql`vacuum analyze jobs`);
     },
     async enqueue(payload) {
       // At more than the system can take, callers wait: they are not to give up.
-      await db.call(async (sql) => enqueue(sql, { ...JOB, payload }), LONG_MS);
+      await db.call(async (sql) => enqueue(sql, { ...JOB, payload }));
     },
     async enqueueMany(count) {
-      await db.call(async (sql) => enqueueMany(sql, copies(count)), LONG_MS);
+      await db.call(async (sql) => enqueueMany(sql, copies(count)));
     },
     work: async (options) => work(db, url, options),
     async busy() {

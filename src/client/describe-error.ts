@@ -31,6 +31,7 @@ function firstIssue(message: string): string {
 export function describeError(error: unknown): string {
   const status = answeredStatus(error);
   if (status === null) return "The server could not be reached.";
-  if (status >= 500) return "The server had a problem.";
+  // The server says what its database lacks, or that a search took too long.
+  if (status >= 500 && status !== 503) return "The server had a problem.";
   return error instanceof Error ? firstIssue(error.message) : "The request was refused.";
 }

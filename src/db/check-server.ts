@@ -1,4 +1,4 @@
-import { DatabaseSetupError, errorCode } from "./errors.ts";
+import { DatabaseSetupError, DatabaseUnavailableError, errorCode } from "./errors.ts";
 import { NO_ANSWER, onOneConnection } from "./one-connection.ts";
 
 const OLDEST_SERVER = 150_000;
@@ -59,6 +59,8 @@ export function describeOldServer(number: number, version: string): string | und
 /** The same fault as one line that names the setting and the remedy; no part of the URL is in it. */
 export function toSetupError(error: unknown, setting: string): DatabaseSetupError {
   if (error instanceof DatabaseSetupError) return error;
+  if (error instanceof DatabaseUnavailableError && error.fault === "READ_ONLY")
+    return describeFault("25006", { setting, cause: error });
   return describeFault(errorCode(error), { setting, cause: error });
 }
 

@@ -1,9 +1,23 @@
-import postgres from "postgres";
-import { ARRAY_TYPES } from "./array-types.ts";
-import { DatabaseUnavailableError, errorCode, isConnectionError, isTransientError } from "./errors.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import type postgres from "postgres";
+import { backoffMs } from "./backoff.ts";
+import { DeadlineMissedError, withDeadline } from "./deadline.ts";
+import {
+  DatabaseUnavailableError,
+  isConnectionError,
+  isReadOnly,
+  isServerError,
+  isShortage,
+  isTransientError,
+  toDatabaseError,
+  tooSlow,
+} from "./errors.ts";
+import { readHosts } from "./hosts.ts";
+import type { HostList, NamedHost } from "./hosts.ts";
 import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
+import { INDEXED_PLANS, Pool } from "./pool.ts";
 
 /** A pool or a transaction of postgres.js: what every verb of the queue takes. */
 export type Executor = postgres.ISql;
@@ -11,10 +25,11 @@ export type Executor = postgres.ISql;
 export type Tx = postgres.TransactionSql;
 
 export interface DatabaseOptions {
+  /** May name several hosts, which are tried in turn. */
   url: string;
   /** The most connections the pool may open. */
   maxConnections?: number;
-  /** How long one call may take before its pool is given up, in milliseconds. */
+  /** How long one call may take, in milliseconds; the server stops each statement after four fifths of that. */
   deadlineMs?: number;
   /** False where the URL is a transaction-mode pooler. */
   prepare?: boolean;
@@ -23,84 +38,94 @@ export interface DatabaseOptions {
    * table was small must not stay when it has grown. Without effect behind a pooler, whose connections are not ours to set.
    */
   avoidTableScans?: boolean;
+  /**
+   * True for a pool of reads that can be slow: none waits behind another on the same connection, and none takes more than
+   * one core of the server.
+   */
+  hasSlowReads?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
 }
 
-/**
- * Needs `jit = off`: a disabled scan adds 10^10 to the cost of its plan, so that the server would compile every claim.
- *
- * Planner settings under which a statement walks an index in order and looks rows up one by one, wherever it can, and is
- * planned once for each connection: planning the claim takes longer than running it.
- */
-export const INDEXED_PLANS = {
-  enable_seqscan: "off",
-  enable_bitmapscan: "off",
-  enable_sort: "off",
-  enable_hashjoin: "off",
-  enable_mergejoin: "off",
-  plan_cache_mode: "force_generic_plan",
-} as const;
-
 const DEFAULT_DEADLINE_MS = 5_000;
+const CONNECT_LIMIT_MS = 5_000;
+/** What is left of a deadline when the server stops a statement: the error must still reach the caller in time. */
+const STATEMENT_SHARE = 0.8;
 const MAX_TRIES = 4;
 
 /**
- * The pool, and the deadline that every call has. A query on a cut connection never settles by itself, so a pool
- * that missed a deadline or met a connection error is replaced, not trusted.
+ * The pool, and the deadline that every call has. The server stops a statement that would miss it (`statement_timeout`),
+ * which costs nobody else anything. A query on a cut connection never settles by itself, so a pool that met a
+ * connection error, or whose server answers nobody, is replaced. After a failed attempt to connect all calls share the
+ * next one, which waits for a doubling delay and tries each host in turn.
  */
 export class Database {
   readonly #options: DatabaseOptions;
-  #pool: postgres.Sql;
-  #closed = false;
-  readonly #notifier = new Notifier(async (notices) => sendNotices(this.#pool, notices));
+  readonly #deadlineMs: number;
+  readonly #hosts: HostList;
+  /** How long one host may take to be reached: all of a list are tried within one deadline. */
+  readonly #hostLimitMs: number;
+  #hostIndex = 0;
+  #pool: Pool;
+  /** Attempts to connect that failed in a row. */
+  #failureCount = 0;
+  /** Whether the present pool must be tried before calls use it. */
+  #isUntried: boolean;
+  #recovery: Promise<void> | undefined;
+  readonly #closing = new AbortController();
+  readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    this.#hosts = readHosts(options.url);
+    this.#hostLimitMs = CONNECT_LIMIT_MS / this.#hosts.hosts.length;
+    this.#isUntried = this.#hosts.mustWrite || this.#hosts.hosts.length > 1;
     surviveLateWrites();
     this.#pool = this.#open();
   }
 
   /** Whether its connections have `INDEXED_PLANS`. */
   get hasIndexedPlans(): boolean {
-    return hasIndexedPlans(this.#options);
+    return (this.#options.avoidTableScans ?? false) && this.#hasOwnSessions;
   }
 
   /** The present pool. Take it anew for each use: it is replaced after a fault. */
   get sql(): postgres.Sql {
-    return this.#pool;
+    return this.#pool.sql;
+  }
+
+  /** The URL of the server that the present pool belongs to, alone. */
+  get serverUrl(): string {
+    return this.#host.url;
   }
 
   /**
-   * Runs work on the pool under the deadline.
+   * Runs work on the pool under the deadline. Behind a pooler the server does not stop its statements: give slow reads to
+   * `read`.
    * @throws DatabaseUnavailableError when the database is away; the work may have been done: verbs are safe to send again.
    */
-  async call<T>(
-    work: (sql: postgres.Sql) => Promise<T>,
-    deadlineMs = this.#options.deadlineMs ?? DEFAULT_DEADLINE_MS,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const pool = this.#pool;
-      try {
-        return await withDeadline(work(pool), deadlineMs);
-      } catch (error) {
-        if (isTransientError(error) && attempt < MAX_TRIES) continue;
-        if (!(error instanceof DatabaseUnavailableError) && !isConnectionError(error)) throw error;
-        this.#replace(pool);
-        if (error instanceof DatabaseUnavailableError) throw error;
-        throw new DatabaseUnavailableError(`The database cannot be reached (${errorCode(error)})`, { cause: error });
-      }
-    }
+  async call<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    return this.#run(work, this.#deadlineMs);
+  }
+
+  /**
+   * Runs reads that can be slow, each of them stopped by the server before the deadline.
+   * @throws QueryTimeoutError when one was stopped.
+   */
+  async read<T>(work: (sql: Executor) => Promise<T>): Promise<T> {
+    return this.#hasOwnSessions ? this.call(work) : this.transaction(work);
   }
 
   /**
    * Runs work in one transaction under the deadline; it commits when the work resolves, else rolls back. What the
    * work notified is sent after the commit.
    */
-  async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs?: number): Promise<T> {
-    return this.call(async (sql) => {
+  async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs = this.#deadlineMs): Promise<T> {
+    return this.#run(async (sql) => {
       const notices: Notice[] = [];
       const value = await sql.begin(async (tx) => {
+        this.#limitStatements(tx, deadlineMs);
         collectNotices(tx, { collect: (notice) => notices.push(notice), takeQuiet: () => this.#notifier.takeQuiet() });
         return work(tx);
       });
@@ -120,61 +145,144 @@ export class Database {
 
   /** Waits for what is under way (5 s at the most) and closes the pool. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#notifier.close();
-    await this.#pool.end({ timeout: 5 });
+    await this.#pool.end(5_000);
   }
 
-  #open(): postgres.Sql {
-    const pool = openPool(this.#options);
+  /** Whether a connection's settings are ours: a pooler lends its connections by the transaction. */
+  get #hasOwnSessions(): boolean {
+    return this.#options.prepare ?? true;
+  }
+
+  get #host(): NamedHost {
+    return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
+  }
+
+  /** Sent together with the transaction's first statement: nobody waits for it. */
+  #limitStatements(tx: Tx, deadlineMs: number): void {
+    if (this.#hasOwnSessions && deadlineMs === this.#deadlineMs) return;
+    void tx.unsafe(`set local statement_timeout = ${statementLimitMs(deadlineMs)}; set local jit = off`).execute();
+  }
+
+  async #run<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        if (this.#isUntried) await this.#recover();
+        return await this.#attempt(work, deadlineMs);
+      } catch (error) {
+        if (attempt === MAX_TRIES || !isTransientError(error))
+          throw toDatabaseError(error, statementLimitMs(deadlineMs));
+        // A conflict is over by now; what the server lacks it may have in a moment.
+        if (isShortage(error)) await wait(backoffMs(attempt));
+      }
+    }
+  }
+
+  async #attempt<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
+    const pool = this.#pool;
+    const sentAt = performance.now();
+    const working = work(pool.sql);
+    try {
+      const value = await withDeadline(working, deadlineMs);
+      pool.answered();
+      return value;
+    } catch (error) {
+      if (isServerError(error)) pool.answered();
+      if (isConnectionError(error)) this.#meetConnectionError(pool, error);
+      if (!(error instanceof DeadlineMissedError)) throw error;
+      if (!pool.hasAnsweredSince(sentAt)) {
+        this.#replace(pool, 0);
+        throw new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`, { cause: error });
+      }
+      this.#doubt(pool, working, deadlineMs);
+      throw tooSlow(deadlineMs, error);
+    }
+  }
+
+  #meetConnectionError(pool: Pool, error: unknown): void {
+    // A server that refuses writes answers: its pool is replaced to find another behind the same name, but not each time.
+    if (isReadOnly(error) && !pool.isStable) return;
+    this.#replace(pool, 0);
+  }
+
+  /** Others are answered, so that the work may only be slow; where it never ends, its connection is dead. */
+  #doubt(pool: Pool, working: Promise<unknown>, deadlineMs: number): void {
+    const timer = setTimeout(() => this.#replace(pool, deadlineMs), deadlineMs);
+    timer.unref();
+    const settle = () => clearTimeout(timer);
+    working.then(settle, settle);
+  }
+
+  /** Waits for the shared attempt to reach a server that will do; rejects as that does. */
+  async #recover(): Promise<void> {
+    this.#recovery ??= this.#tryHosts().finally(() => {
+      this.#recovery = undefined;
+    });
+    return this.#recovery;
+  }
+
+  async #tryHosts(): Promise<void> {
+    await wait(backoffMs(this.#failureCount), undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    for (let tries = this.#hosts.hosts.length; ; tries -= 1) {
+      const pool = this.#pool;
+      try {
+        await withDeadline(this.#probe(pool), Math.min(this.#hostLimitMs, this.#deadlineMs));
+        this.#isUntried = false;
+        return;
+      } catch (error) {
+        this.#replace(pool, 0);
+        if (tries > 1 && !this.#closing.signal.aborted) continue;
+        throw error instanceof DeadlineMissedError
+          ? new DatabaseUnavailableError("The database did not answer", { cause: error })
+          : error;
+      }
+    }
+  }
+
+  async #probe(pool: Pool): Promise<void> {
+    const [row] = await pool.sql.unsafe<{ readOnly: boolean }[]>(
+      `select current_setting('transaction_read_only') = 'on' as "readOnly"`,
+    );
+    pool.answered();
+    if (this.#hosts.mustWrite && row?.readOnly === true)
+      throw new DatabaseUnavailableError("No host of the list takes writes", { fault: "READ_ONLY" });
+  }
+
+  /** Takes another pool, to the next host of the list; the old one has the grace, in milliseconds, to end its calls. */
+  #replace(pool: Pool, graceMs: number): void {
+    if (pool !== this.#pool || this.#closing.signal.aborted) return;
+    this.#failureCount = pool.isStable ? 0 : this.#failureCount + 1;
+    this.#isUntried = true;
+    this.#hostIndex = (this.#hostIndex + 1) % this.#hosts.hosts.length;
+    this.#pool = this.#open();
+    void pool.end(graceMs);
+  }
+
+  #open(): Pool {
+    const { maxConnections = 10, applicationName = "threadmill", hasSlowReads = false } = this.#options;
+    const pool = new Pool({
+      host: this.#host,
+      maxConnections,
+      connectLimitMs: this.#hostLimitMs,
+      prepare: this.#hasOwnSessions,
+      isPipelined: !hasSlowReads,
+      parameters: {
+        application_name: applicationName,
+        ...(this.#hasOwnSessions && { jit: "off", statement_timeout: String(statementLimitMs(this.#deadlineMs)) }),
+        ...(this.#hasOwnSessions && hasSlowReads && { max_parallel_workers_per_gather: "0" }),
+        ...(this.hasIndexedPlans && INDEXED_PLANS),
+      },
+    });
     // A statement by itself has committed when it returns.
-    collectNotices(pool, {
+    collectNotices(pool.sql, {
       collect: (notice) => this.#notifier.send(notice),
       takeQuiet: () => this.#notifier.takeQuiet(),
     });
     return pool;
   }
-
-  #replace(pool: postgres.Sql): void {
-    if (pool !== this.#pool || this.#closed) return;
-    this.#pool = this.#open();
-    pool.end({ timeout: 0 }).catch(() => undefined);
-  }
 }
 
-function hasIndexedPlans({ avoidTableScans = false, prepare = true }: DatabaseOptions): boolean {
-  return avoidTableScans && prepare;
-}
-
-function openPool(options: DatabaseOptions): postgres.Sql {
-  return postgres(options.url, {
-    ...ARRAY_TYPES,
-    max: options.maxConnections ?? 10,
-    prepare: options.prepare ?? true,
-    connect_timeout: 5,
-    backoff: false,
-    onnotice: () => undefined,
-    connection: {
-      application_name: options.applicationName ?? "threadmill",
-      // A pooler refuses start-up parameters that it does not know.
-      ...(options.prepare !== false && { jit: "off" }),
-      ...(hasIndexedPlans(options) && INDEXED_PLANS),
-    },
-  });
-}
-
-async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`)),
-      deadlineMs,
-    );
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
+function statementLimitMs(deadlineMs: number): number {
+  return Math.ceil(deadlineMs * STATEMENT_SHARE);
 }

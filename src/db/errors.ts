@@ -1,6 +1,38 @@
-/** The database cannot be reached, or did not answer in time. What was sent may or may not have been done: send it again. */
+/** Why the database cannot serve at present. */
+export type DatabaseFault =
+  | "AWAY"
+  | "TOO_SLOW"
+  | "READ_ONLY"
+  | "DISK_FULL"
+  | "NO_MEMORY"
+  | "NO_CONNECTION"
+  | "AT_LIMIT"
+  | "SYSTEM_ERROR";
+
+/**
+ * The database cannot be reached, cannot do what was asked at present, or did not answer in time. What was sent may or may
+ * not have been done: send it again.
+ */
 export class DatabaseUnavailableError extends Error {
-  override readonly name = "DatabaseUnavailableError";
+  override readonly name: string = "DatabaseUnavailableError";
+  readonly fault: DatabaseFault;
+
+  constructor(message: string, { fault = "AWAY", cause }: { fault?: DatabaseFault; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.fault = fault;
+  }
+}
+
+/**
+ * The server answers others, but took too long for this, and stopped it. The message is fit for callers: ask for less, or
+ * send it again when the server has less to do.
+ */
+export class QueryTimeoutError extends DatabaseUnavailableError {
+  override readonly name = "QueryTimeoutError";
+
+  constructor(message: string, { cause }: { cause?: unknown } = {}) {
+    super(message, { fault: "TOO_SLOW", cause });
+  }
 }
 
 /** The database named by DATABASE_URL cannot be used as it is; the message is one line with the remedy. */
@@ -18,7 +50,10 @@ const CONNECTION_CODES = new Set([
   "EPIPE",
   "ETIMEDOUT",
   "EHOSTUNREACH",
+  "EHOSTDOWN",
   "ENETUNREACH",
+  "ENETDOWN",
+  "EADDRNOTAVAIL",
   "ENOTFOUND",
   "EAI_AGAIN",
   "57P01",
@@ -27,7 +62,18 @@ const CONNECTION_CODES = new Set([
   "57P05",
   "25006",
 ]);
-const RETRY_CODES = new Set(["40001", "40P01", "55P03", "53300"]);
+const RETRY_CODES = new Set(["40001", "40P01", "55P03"]);
+const READ_ONLY_CODE = "25006";
+const STOPPED_CODE = "57014";
+const PROTOCOL_VIOLATION = "08P01";
+
+const SHORTAGES: Readonly<Record<string, [DatabaseFault, string]>> = {
+  "53100": ["DISK_FULL", "The database server has no space left on its disk"],
+  "53200": ["NO_MEMORY", "The database server has no memory left"],
+  "53300": ["NO_CONNECTION", "The database server has no connection left"],
+};
+const OTHER_SHORTAGE: [DatabaseFault, string] = ["AT_LIMIT", "The database server has reached one of its limits"];
+const SYSTEM_ERROR: [DatabaseFault, string] = ["SYSTEM_ERROR", "The database server could not read or write its files"];
 
 /** The code a driver or server error carries; undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
@@ -38,10 +84,56 @@ export function errorCode(error: unknown): string | undefined {
 /** True when the connection is at fault, so that a new pool is needed (SQLSTATE class 08 and the like). */
 export function isConnectionError(error: unknown): boolean {
   const code = errorCode(error);
-  return code !== undefined && (CONNECTION_CODES.has(code) || /^08(?!P01)...$/.test(code));
+  if (code === undefined) return false;
+  // Poolers end a connection with it; as a plain error of a statement it is a bug of ours.
+  if (code === PROTOCOL_VIOLATION) return error instanceof Error && "severity" in error && error.severity === "FATAL";
+  return CONNECTION_CODES.has(code) || /^08...$/.test(code);
+}
+
+/** True when the server lacks something (SQLSTATE classes 53 and 58) that it may have in a moment. */
+export function isShortage(error: unknown): boolean {
+  return /^(53|58)...$/.test(errorCode(error) ?? "");
 }
 
 /** True when the server undid the statement and the same pool may send it again. */
 export function isTransientError(error: unknown): boolean {
-  return RETRY_CODES.has(errorCode(error) ?? "");
+  return RETRY_CODES.has(errorCode(error) ?? "") || isShortage(error);
+}
+
+/** True when the server refuses writes: it is a standby, or set to be read-only. */
+export function isReadOnly(error: unknown): boolean {
+  return errorCode(error) === READ_ONLY_CODE;
+}
+
+/** True when the server itself has sent it: the connection works. */
+export function isServerError(error: unknown): boolean {
+  return /^[0-9A-Z]{5}$/.test(errorCode(error) ?? "") && !isConnectionError(error);
+}
+
+/** An error of the driver or the server as the one that callers handle; every other error as it is. */
+export function toDatabaseError(error: unknown, statementLimitMs: number): unknown {
+  if (error instanceof DatabaseUnavailableError) return error;
+  const code = errorCode(error);
+  if (code === undefined) return error;
+  if (code === STOPPED_CODE) return tooSlow(statementLimitMs, error);
+  if (isReadOnly(error))
+    return new DatabaseUnavailableError("The database server refuses writes: it is a standby or set to be read-only", {
+      fault: "READ_ONLY",
+      cause: error,
+    });
+  if (isConnectionError(error))
+    return new DatabaseUnavailableError(`The database cannot be reached (${code})`, { cause: error });
+  if (!isShortage(error)) return error;
+  const [fault, message] = SHORTAGES[code] ?? (code.startsWith("53") ? OTHER_SHORTAGE : SYSTEM_ERROR);
+  return new DatabaseUnavailableError(`${message} (${code})`, { fault, cause: error });
+}
+
+/** The error of a statement that was stopped, or not waited for any longer, after so many milliseconds. */
+export function tooSlow(limitMs: number, cause: unknown): QueryTimeoutError {
+  return new QueryTimeoutError(
+    `This took the database longer than ${limitMs / 1000} s and was given up: try again shortly`,
+    {
+      cause,
+    },
+  );
 }

@@ -2,14 +2,16 @@
  * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault
  * of the connection means; it must never know a job's rules. Invariant: no call outlives its deadline.
  */
-export { Database, INDEXED_PLANS } from "./client.ts";
+export { Database } from "./client.ts";
 export type { Executor, Tx } from "./client.ts";
-export { DatabaseSetupError, DatabaseUnavailableError } from "./errors.ts";
+export { DatabaseSetupError, DatabaseUnavailableError, QueryTimeoutError } from "./errors.ts";
+export type { DatabaseFault } from "./errors.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded.ts";
 export type { EmbeddedPostgres } from "./embedded.ts";
 export { listen } from "./listener.ts";
 export { mayNotifyWithin, notifyAfterCommit } from "./notify.ts";
+export { INDEXED_PLANS } from "./pool.ts";
 export { migrate } from "./migrate.ts";
 export { send, UNFLUSHED } from "./statement.ts";
 export type { Statement } from "./statement.ts";

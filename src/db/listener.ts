@@ -1,7 +1,12 @@
 import postgres from "postgres";
+import { backoffMs } from "./backoff.ts";
+import { withDeadline } from "./deadline.ts";
+import { Dialer } from "./dialer.ts";
+import { readHosts } from "./hosts.ts";
+import type { HostList, NamedHost } from "./hosts.ts";
 
 export interface ListenOptions {
-  /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. */
+  /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. Several hosts are tried in turn. */
   url: string;
   /**
    * By channel, what is called with every notification's payload, and without one after each (re)subscription, when any may
@@ -13,7 +18,7 @@ export interface ListenOptions {
 }
 
 const PROOF_LIMIT_MS = 5_000;
-const FIRST_RETRY_MS = 100;
+const CONNECT_LIMIT_MS = 5_000;
 
 /**
  * Listens until stopped; a lost subscription is made again by itself, at once when the connection closes and at the
@@ -28,9 +33,13 @@ export function listen(options: ListenOptions): { stop: () => Promise<void> } {
 class Listener {
   readonly #options: ListenOptions;
   readonly #heartbeatMs: number;
+  readonly #hosts: HostList;
+  #hostIndex = 0;
+  #dialer: Dialer;
   #pool: postgres.Sql;
   #subscription: number | undefined;
-  #failures = 0;
+  /** Subscriptions in a row that were not made, or did not last until a heartbeat. */
+  #failureCount = 0;
   #beating = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -38,6 +47,8 @@ class Listener {
   constructor(options: ListenOptions) {
     this.#options = options;
     this.#heartbeatMs = options.heartbeatMs ?? 10_000;
+    this.#hosts = readHosts(options.url);
+    this.#dialer = this.#newDialer();
     this.#pool = this.#open();
     void this.#beat();
   }
@@ -46,14 +57,24 @@ class Listener {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#pool.end({ timeout: 1 });
+    this.#dialer.close();
+  }
+
+  get #host(): NamedHost {
+    return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
+  }
+
+  #newDialer(): Dialer {
+    return new Dialer(this.#host, 1);
   }
 
   #open(): postgres.Sql {
     const options = {
+      ...this.#dialer.driverOptions,
       fetch_types: false,
       max: 1,
       prepare: false,
-      connect_timeout: 5,
+      connect_timeout: CONNECT_LIMIT_MS / this.#hosts.hosts.length / 1000,
       backoff: false,
       // A connection that is closed for being idle or old would take the subscription with it.
       idle_timeout: 0,
@@ -65,12 +86,18 @@ class Listener {
       onclose: () => {
         if (pool !== this.#pool) return;
         this.#subscription = undefined;
-        if (!this.#beating) this.#schedule(0);
+        if (!this.#beating) this.#retry();
       },
       connection: { application_name: "threadmill-listen" },
     };
-    const pool = postgres(this.#options.url, options);
+    const pool = postgres(this.#host.url, options);
     return pool;
+  }
+
+  /** Subscribes again: at once the first time, later after a doubling delay. */
+  #retry(): void {
+    this.#schedule(backoffMs(this.#failureCount));
+    this.#failureCount += 1;
   }
 
   #schedule(delayMs: number): void {
@@ -85,15 +112,15 @@ class Listener {
     this.#beating = true;
     try {
       const connection = await this.#subscribe(this.#pool);
-      this.#failures = 0;
+      this.#dialer.answered();
       this.#schedule(this.#heartbeatMs);
+      if (connection === this.#subscription) this.#failureCount = 0;
       if (connection === this.#subscription || this.#stopped) return;
       this.#subscription = connection;
       for (const signal of Object.values(this.#options.channels)) signal();
     } catch {
       this.#replace();
-      this.#schedule(Math.min(FIRST_RETRY_MS * 2 ** this.#failures, this.#heartbeatMs));
-      this.#failures += 1;
+      this.#retry();
     } finally {
       this.#beating = false;
     }
@@ -105,25 +132,21 @@ class Listener {
     // LISTEN takes no parameters.
     const listens = Object.keys(this.#options.channels).map((name) => `listen "${name.replaceAll('"', '""')}";`);
     const proof = pool.unsafe(`${listens.join(" ")} select pg_backend_pid() as pid`).simple();
-    let late: NodeJS.Timeout | undefined;
-    try {
-      const silence = new Promise<never>((_resolve, reject) => {
-        late = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
-      });
-      const answers = (await Promise.race([proof, silence])) as unknown as { pid: number }[][];
-      return answers.at(-1)?.[0]?.pid ?? 0;
-    } finally {
-      clearTimeout(late);
-      proof.catch(() => undefined);
-    }
+    const answers = (await withDeadline(proof, limitMs)) as unknown as { pid: number }[][];
+    return answers.at(-1)?.[0]?.pid ?? 0;
   }
 
   /** A connection that missed a heartbeat is not trusted any more. */
   #replace(): void {
     this.#subscription = undefined;
     if (this.#stopped) return;
-    const silent = this.#pool;
+    const [silent, dialer] = [this.#pool, this.#dialer];
+    this.#hostIndex = (this.#hostIndex + 1) % this.#hosts.hosts.length;
+    this.#dialer = this.#newDialer();
     this.#pool = this.#open();
-    silent.end({ timeout: 0 }).catch(() => undefined);
+    silent
+      .end({ timeout: 0 })
+      .catch(() => undefined)
+      .finally(() => dialer.close());
   }
 }

@@ -170,3 +170,14 @@ test("what accepts connections and stays silent is given up", async () => {
   expect(line).toContain("DATABASE_LISTEN_URL: cannot use the database (NO_ANSWER): something accepts connections");
   expect(line).not.toContain("secret-word");
 });
+
+test("of several hosts the one that answers and takes writes is migrated", async () => {
+  const { url, sql } = await openEmpty();
+  const silent = await listenWith(() => undefined);
+  const { port, host, pathname } = new URL(url);
+  const listed = url.replace(host, `127.0.0.1:${new URL(silent.url).port},127.0.0.1:${port}`);
+  await migrate({ url: listed, also: migrateCheckpoints });
+  expect(await hasTable(sql, "jobs")).toBe(true);
+  await sql.unsafe(`alter database ${pathname.slice(1)} set default_transaction_read_only = on`);
+  expect(await failure(migrate({ url: listed }))).toContain("(25006): the server is a standby or read-only");
+});

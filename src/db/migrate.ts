@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type postgres from "postgres";
 import { checkServer, toSetupError } from "./check-server.ts";
+import { chooseServer } from "./choose-server.ts";
 import { DatabaseSetupError, errorCode, isConnectionError } from "./errors.ts";
 import { NO_ANSWER, onOneConnection } from "./one-connection.ts";
 
@@ -27,7 +28,7 @@ const REFUSED = new Set(["42501", "53300"]);
 const QUOTED = /["'«»„“”「『]\s*([\w.]+)/u;
 
 export interface MigrateOptions {
-  /** A direct connection: the lock belongs to a session, which a transaction-mode pooler does not give. */
+  /** May name several hosts. A direct connection: the lock belongs to a session, which a transaction-mode pooler does not give. */
   url: string;
   /** The setting that holds the URL, for messages; DATABASE_URL unless given. */
   setting?: string;
@@ -46,8 +47,11 @@ export interface MigrateOptions {
  * holds another application's tables; the message names the remedy.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
-  const { url, setting = "DATABASE_URL", also, deadlineMs = DEADLINE_MS } = options;
+  const { setting = "DATABASE_URL", also, deadlineMs = DEADLINE_MS } = options;
   const endsAt = performance.now() + deadlineMs;
+  const url = await chooseServer(options.url).catch((error: unknown) => {
+    throw toSetupError(error, setting);
+  });
   await checkServer({ url, setting, deadlineMs: Math.min(CHECK_DEADLINE_MS, deadlineMs) });
   const leftMs = Math.max(1, Math.ceil(endsAt - performance.now()));
   const lockMs = Math.min(LOCK_TIMEOUT_MS, Math.ceil(leftMs / 2));

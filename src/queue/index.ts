@@ -67,6 +67,7 @@ export { recordTurn } from "./record-turn.ts";
 export { discard, redrive } from "./redrive.ts";
 export { isRunSomewhere, listWorkers, reportWorker } from "./register-worker.ts";
 export type { Offer, Reaper } from "./register-worker.ts";
+export { checkWritable, proveWrites } from "./prove-writes.ts";
 export { release, releaseOrphans } from "./release.ts";
 export {
   deleteSchedule,
@@ -80,5 +81,5 @@ export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
 export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./wake.ts";
-export { DatabaseUnavailableError, together } from "#db";
-export type { Database, Executor, Tx } from "#db";
+export { DatabaseUnavailableError, QueryTimeoutError, together } from "#db";
+export type { Database, DatabaseFault, Executor, Tx } from "#db";

@@ -30,13 +30,9 @@ test.each<[string, typeof listJobs]>([
   expect(seen).toEqual(ids);
 });
 
-test("a page of a full table reads its index only, and few rows", async () => {
-  await queue.db.sql`
-    insert into jobs (id, owner_id, job_type, payload, status, completed_at)
-    select gen_random_uuid(), ${queue.ownerId}, 't', '{}', 'completed', clock_timestamp() from generate_series(1, 20000)`;
-  await queue.db.sql`vacuum analyze jobs`;
+/** The plan of the list's own statement, which is explained instead of run. */
+const explain = async (input: Parameters<typeof listJobs>[1]) => {
   const plans: string[] = [];
-  // The list's own statement, explained instead of run.
   const explaining = new Proxy(queue.db.sql, {
     apply: (sql, _this, [strings, ...values]: [TemplateStringsArray, ...unknown[]]) => {
       if (!strings[0]?.trimStart().startsWith("select")) return sql(strings, ...(values as never[]));
@@ -49,7 +45,43 @@ test("a page of a full table reads its index only, and few rows", async () => {
       });
     },
   });
-  await listJobs(explaining, { ownerId: queue.ownerId, limit: 50 });
-  expect(plans.join("\n")).toMatch(/Index Scan using idx_jobs_owner_seq on jobs .*rows=51/);
-  expect(plans.join("\n")).not.toContain("Sort");
+  await listJobs(explaining, input);
+  return plans.join("\n");
+};
+
+test("a search for an id finds that job, or the jobs of that thread, and no job that only mentions it", async () => {
+  const thread = "018f0000-0000-7000-8000-00000000000a";
+  const [first, second] = [await queue.add({ threadId: thread }), await queue.add({ threadId: thread })];
+  await queue.add({ payload: { about: first.jobId } });
+  const stranger = await queue.add({ ownerId: "stranger" });
+  const find = async (search: string) =>
+    (await listJobs(queue.db.sql, { ownerId: queue.ownerId, search })).jobs.map((job) => job.jobId);
+  expect(await find(first.jobId)).toEqual([first.jobId]);
+  expect(await find(` ${second.jobId.toUpperCase()} `)).toEqual([second.jobId]);
+  expect(await find(stranger.jobId)).toEqual([]);
+  expect(await find(thread)).toEqual([second.jobId, first.jobId]);
+  // What is no whole id is a text.
+  expect(await find(first.jobId.slice(0, -1))).toContain(first.jobId);
+  expect(await find(first.jobId.slice(0, -1))).toHaveLength(2);
+});
+
+test("a page of a full table reads its index only, and few rows", async () => {
+  await queue.db.sql`
+    insert into jobs (id, owner_id, job_type, payload, status, completed_at)
+    select gen_random_uuid(), ${queue.ownerId}, 't', '{}', 'completed', clock_timestamp() from generate_series(1, 20000)`;
+  await queue.db.sql`vacuum analyze jobs`;
+  const plan = await explain({ ownerId: queue.ownerId, limit: 50 });
+  expect(plan).toMatch(/Index Scan using idx_jobs_owner_seq on jobs .*rows=51/);
+  expect(plan).not.toContain("Sort");
+});
+
+test("a search for an id looks it up by the keys of a full table", async () => {
+  await queue.db.sql`
+    insert into jobs (id, owner_id, job_type, payload, status, completed_at)
+    select gen_random_uuid(), ${queue.ownerId}, 't', '{}', 'completed', clock_timestamp() from generate_series(1, 20000)`;
+  await queue.db.sql`vacuum analyze jobs`;
+  const { jobId } = await queue.add();
+  const plan = await explain({ ownerId: queue.ownerId, search: jobId });
+  expect(plan).toContain("jobs_pkey");
+  expect(plan).not.toMatch(/Seq Scan|idx_jobs_owner_seq/);
 });

@@ -5,9 +5,9 @@ import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
 import { MAX_BODY_BYTES } from "#shared/limits";
-import type { Health } from "#shared/rest";
 import type { Tracer } from "#tracing";
 import { Callers } from "./callers.ts";
+import { FaultLog } from "./fault-log.ts";
 import { guardOrigin } from "./guard-origin.ts";
 import { JobCounter } from "./job-counter.ts";
 import { JobFeeds } from "./job-feeds.ts";
@@ -15,12 +15,15 @@ import { JobReads } from "./job-reads.ts";
 import { addMetrics } from "./metrics.ts";
 import { mapError, RETRY_AFTER_SECONDS } from "./map-error.ts";
 import { addOpenApi } from "./openapi.ts";
+import { addHealth } from "./readiness.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
 import { addTrpc } from "./trpc-route.ts";
 
 export interface AppOptions {
   db: Database;
+  /** The same database over connections of their own, for reads that can be slow; `db` unless given. */
+  slowReads?: Database;
   /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
   feeds?: JobFeeds;
   logLevel: string;
@@ -37,6 +40,7 @@ const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.ur
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
 export async function buildApp({
   db,
+  slowReads = db,
   feeds = new JobFeeds(db),
   tracer,
   logLevel,
@@ -50,11 +54,12 @@ export async function buildApp({
     forceCloseConnections: "idle",
   });
   const callers = new Callers();
-  const counter = new JobCounter(db);
-  const reads = new JobReads(db);
+  const counter = new JobCounter(slowReads);
+  const reads = new JobReads({ db, slowReads });
+  const faults = answerFaults(app);
   app.addHook("preClose", async () => callers.dismiss());
   guardOrigin(app);
-  addMetrics(app, { db, feeds });
+  addMetrics(app, { db: slowReads, feeds, faults });
   app.addHook("onSend", (_request, reply, ...[, done]) => {
     void reply
       .header("x-content-type-options", "nosniff")
@@ -62,50 +67,47 @@ export async function buildApp({
       .header("x-frame-options", "DENY");
     done();
   });
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    if (error.statusCode !== undefined && error.statusCode < 500)
-      return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
-    const mapped = mapError(error);
-    if (mapped.httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
-    if (mapped.httpStatus === 500) request.log.error({ err: error }, "request failed");
-    return reply.code(mapped.httpStatus).send({ detail: mapped.message });
-  });
   addTrpc(app, (request, reply) => ({
     db,
+    slowReads,
     reads,
     feeds,
     counter,
     ownerId: OWNER_ID,
     log: request.log,
+    report: (error) => faults.report(error, request),
     tracer,
     headers: request.headers,
     get signal() {
       return callers.whenGone(reply);
     },
   }));
-  addRest(app, { db, reads, feeds, ownerId: OWNER_ID, callers, tracer });
-  addRestEvents(app, { db, feeds, ownerId: OWNER_ID, callers });
+  addRest(app, { db, reads, feeds, faults, ownerId: OWNER_ID, callers, tracer });
+  addRestEvents(app, { db, feeds, faults, ownerId: OWNER_ID, callers });
   addOpenApi(app);
-  addHealth(app, db);
+  addHealth(app, { db, faults });
   await addPage(app);
   return app;
 }
 
-function addHealth(app: FastifyInstance, db: Database): void {
-  app.get("/healthz", async () => ({ status: "ok" }) satisfies Health);
-  app.get("/readyz", async (_request, reply) => {
-    const ready = await db
-      .call(async (sql) => sql`select 1 from jobs limit 0`, 2_000)
-      .then(
-        () => true,
-        () => false,
-      );
-    if (ready) return { status: "ready" } satisfies Health;
-    return reply
-      .code(503)
-      .header("retry-after", RETRY_AFTER_SECONDS)
-      .send({ status: "not ready", detail: "The database is away or not migrated" } satisfies Health);
+/** Answers what was thrown, and logs every answer that is the server's fault. */
+function answerFaults(app: FastifyInstance): FaultLog {
+  const faults = new FaultLog(app.log);
+  app.addHook("onResponse", (request, reply, done) => {
+    // A caller that has left gets no answer.
+    if (!request.raw.socket.destroyed) faults.reportAnswer(reply.statusCode, request);
+    done();
   });
+  app.addHook("onClose", () => faults.close());
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (error.statusCode !== undefined && error.statusCode < 500)
+      return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
+    const mapped = mapError(error);
+    if (mapped.httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
+    if (mapped.httpStatus >= 500) faults.report(error, request);
+    return reply.code(mapped.httpStatus).send({ detail: mapped.message });
+  });
+  return faults;
 }
 
 /** Serves the built page; every path that is no file and no API is the page's own, which routes it. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
   db = new Database({ url: proxy.url, deadlineMs: 1_000 });
   app = await buildApp({ db, logLevel: "silent" });
   // The first connection may take longer than the deadline that the tests are about.
-  await db.call(async (sql) => sql`select 1`, 10_000);
+  await db.transaction(async (tx) => tx`select 1`, 10_000);
 });
 afterAll(async () => {
   await app.close();
@@ -129,11 +129,12 @@ test("without its database every procedure and every route says so: 503 with Ret
     else if (type === "query")
       requests.push([`/api/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, undefined]);
   }
-  for (const [url, payload] of requests) {
+  const answers = requests.map(async ([url, payload]) => {
     const response = await fresh.inject(payload ? { method: "POST", url, payload } : { url });
     expect({ url, status: response.statusCode, body: response.body }).toMatchObject({ url, status: 503 });
     expect(response.headers["retry-after"], url).toBe("2");
-  }
+  });
+  await Promise.all(answers);
   await fresh.close();
   await proxy.restore();
 });

@@ -26,7 +26,7 @@ export class JobCounter {
     if (known && performance.now() < known.validUntilMs) return known.counts;
     const startedMs = performance.now();
     const counted: Counted = {
-      counts: this.#db.call(async (sql) => countJobs(sql, ownerId)),
+      counts: this.#db.read(async (sql) => countJobs(sql, ownerId)),
       validUntilMs: Infinity,
     };
     this.#counted.set(ownerId, counted);

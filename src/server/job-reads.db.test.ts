@@ -17,7 +17,7 @@ const openReads = () => {
   const gates: { back: Promise<void>; release: () => void }[] = [];
   const held = new Proxy(queue.db, {
     get: (db, name) =>
-      name === "call"
+      name === "call" || name === "read"
         ? async (work: Parameters<typeof db.call>[0]) => {
             const [back, gate] = [deferred(), deferred()];
             gates.push({ back: back.promise, release: () => gate.resolve() });
@@ -28,7 +28,7 @@ const openReads = () => {
           }
         : (Reflect.get(db, name, db) as unknown),
   });
-  return { reads: new JobReads(held), gates };
+  return { reads: new JobReads({ db: held, slowReads: held }), gates };
 };
 const gateOf = async (gates: ReturnType<typeof openReads>["gates"], index: number) => {
   await expect.poll(() => gates.length).toBeGreaterThan(index);

@@ -10,6 +10,8 @@ import { JobFeeds } from "./job-feeds.ts";
 import { mapError } from "./map-error.ts";
 
 const BAD_CONFIGURATION = 78;
+/** One more than there are searches at a time: counts and lists need not wait for them. */
+const SLOW_READ_CONNECTIONS = 3;
 
 async function main(settings: Settings): Promise<void> {
   if (settings.DATABASE_URL === undefined) {
@@ -17,10 +19,13 @@ async function main(settings: Settings): Promise<void> {
       "DATABASE_URL must be set for an API that runs by itself; npm start brings its own database",
     );
   }
-  const db = new Database({
-    url: settings.DATABASE_URL,
-    prepare: settings.DATABASE_PREPARE === "true",
-    applicationName: "threadmill-api",
+  const connection = { url: settings.DATABASE_URL, prepare: settings.DATABASE_PREPARE === "true" };
+  const db = new Database({ ...connection, applicationName: "threadmill-api" });
+  const slowReads = new Database({
+    ...connection,
+    maxConnections: SLOW_READ_CONNECTIONS,
+    hasSlowReads: true,
+    applicationName: "threadmill-api-reads",
   });
   const feeds = new JobFeeds(db);
   const listener = listen({
@@ -38,7 +43,7 @@ async function main(settings: Settings): Promise<void> {
       info: (fields, text) => app.log.info(fields, text),
     },
   });
-  const app = await buildApp({ db, feeds, tracer, logLevel: settings.LOG_LEVEL });
+  const app = await buildApp({ db, slowReads, feeds, tracer, logLevel: settings.LOG_LEVEL });
   await listenOn(app, settings);
   process.send?.({ type: "ready" });
 
@@ -52,7 +57,7 @@ async function main(settings: Settings): Promise<void> {
     void (async () => {
       await app.close();
       await listener.stop();
-      await db.close();
+      await Promise.all([db.close(), slowReads.close()]);
       clearTimeout(forced);
       await tracer?.close();
       process.exit(0);

@@ -1,6 +1,6 @@
 import type { TRPC_ERROR_CODE_KEY } from "@trpc/server";
-import { DatabaseUnavailableError, QueueError } from "#queue";
-import type { QueueErrorCode } from "#queue";
+import { DatabaseUnavailableError, QueryTimeoutError, QueueError } from "#queue";
+import type { DatabaseFault, QueueErrorCode } from "#queue";
 
 interface MappedError {
   trpcCode: TRPC_ERROR_CODE_KEY;
@@ -23,7 +23,17 @@ const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpS
   INVALID_JOB: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
 };
 
-/** How long a caller should wait before it tries again when the database is away, in seconds. */
+const DATABASE_FAULTS: Record<Exclude<DatabaseFault, "TOO_SLOW">, string> = {
+  AWAY: "The database is away",
+  READ_ONLY: "The database takes no writes: it is a standby or set to be read-only",
+  DISK_FULL: "The database has no space left on its disk",
+  NO_MEMORY: "The database has no memory left",
+  NO_CONNECTION: "The database has no connection left",
+  AT_LIMIT: "The database has reached one of its limits",
+  SYSTEM_ERROR: "The database cannot read or write its files",
+};
+
+/** How long a caller should wait before it tries again when the database cannot serve, in seconds. */
 export const RETRY_AFTER_SECONDS = 2;
 
 /** An error as its tRPC code, HTTP status and a message that may be shown; the text of unknown errors is not. */
@@ -33,8 +43,16 @@ export function mapError(error: unknown): MappedError {
     return {
       trpcCode: "SERVICE_UNAVAILABLE",
       httpStatus: 503,
-      message: "The database is away: try again shortly; a submit with an idempotencyKey is safe to repeat",
+      message:
+        error instanceof QueryTimeoutError
+          ? error.message
+          : `${describeUnavailable(error)}: try again shortly; a submit with an idempotencyKey is safe to repeat`,
     };
   }
   return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };
+}
+
+/** Why the database cannot serve, fit to be shown. */
+export function describeUnavailable(error: DatabaseUnavailableError): string {
+  return error.fault === "TOO_SLOW" ? error.message : DATABASE_FAULTS[error.fault];
 }

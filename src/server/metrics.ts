@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { DatabaseUnavailableError, measureQueues } from "#queue";
+import { measureQueues } from "#queue";
 import type { Database, FleetFigures } from "#queue";
+import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 import { renderFigures } from "./render-figures.ts";
 import { appRouter } from "./router.ts";
@@ -9,6 +10,7 @@ import { appRouter } from "./router.ts";
 interface MetricsOptions {
   db: Database;
   feeds: JobFeeds;
+  faults: FaultLog;
 }
 
 const DEADLINE_MS = 3_000;
@@ -22,7 +24,7 @@ const OUTSIDE_API = new Set(["/healthz", "/readyz", "/metrics"]);
  * says so, and what is read from there is left out. Add it before the routes whose requests it counts.
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function addMetrics(app: FastifyInstance, { db, feeds }: MetricsOptions): void {
+export function addMetrics(app: FastifyInstance, { db, feeds, faults }: MetricsOptions): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countRequests(app, registry);
@@ -47,7 +49,7 @@ export function addMetrics(app: FastifyInstance, { db, feeds }: MetricsOptions):
   };
   app.get("/metrics", async (request, reply) => {
     const figures = await read().catch((error: unknown) => {
-      if (!(error instanceof DatabaseUnavailableError)) request.log.error({ err: error }, "the figures were not read");
+      faults.report(error, request);
       return undefined;
     });
     up.set(figures ? 1 : 0);

@@ -29,7 +29,11 @@ const FAULTS = {
   NotJson: [415, "The body is of another type than application/json", "body: Unsupported Media Type"],
   Unprocessable: [422, "A field is not what it must be", "messages must not be empty"],
   Internal: [500, "An error of the server's", "Internal error: see the server's log"],
-  Unavailable: [503, "The database is away", `The database is away: try again in ${RETRY_AFTER_SECONDS} s`],
+  Unavailable: [
+    503,
+    "The database is away, lacks something such as disk space or connections, or took too long",
+    `The database is away: try again in ${RETRY_AFTER_SECONDS} s`,
+  ],
 } as const satisfies Record<string, readonly [status: number, description: string, example: string]>;
 type FaultName = keyof typeof FAULTS;
 

@@ -162,9 +162,9 @@ export function operationPaths(): Paths {
     "/readyz": operation("getReadiness", "Whether the process can serve", {
       200: answer("It can", "Health", { status: "ready" }),
       503: {
-        ...answer("The database is away or not migrated", "Health", {
+        ...answer("A write to the database would fail: why is in `detail`", "Health", {
           status: "not ready",
-          detail: "The database is away or not migrated",
+          detail: "The database has no space left on its disk",
         }),
         headers: RETRY_AFTER,
       },

@@ -111,7 +111,7 @@ export const jobActions = {
   deadLetters: procedure
     .input(deadLetterFilterSchema.optional())
     .query(async ({ ctx, input }) =>
-      ctx.db.call(async (sql) => listDeadLetters(sql, { ...input, ownerId: ctx.ownerId })),
+      ctx.slowReads.read(async (sql) => listDeadLetters(sql, { ...input, ownerId: ctx.ownerId })),
     ),
   /** Puts a dead letter aside; it stays in the history. */
   discard: procedure

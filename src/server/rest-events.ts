@@ -6,11 +6,13 @@ import { idSchema } from "#shared/fields";
 import { lastEventIdSchema } from "#shared/contracts";
 import type { JobEvent } from "#shared/contracts";
 import type { Callers } from "./callers.ts";
+import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 
 export interface RestEventsOptions {
   db: Database;
   feeds: JobFeeds;
+  faults: FaultLog;
   ownerId: string;
   callers: Callers;
 }
@@ -22,7 +24,7 @@ const COMMENT_EVERY_MS = 15_000;
  * `?last_event_id`) to the closing one, after which it ends.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, callers }: RestEventsOptions): void {
+export function addRestEvents(app: FastifyInstance, { db, feeds, faults, ownerId, callers }: RestEventsOptions): void {
   app.get<{ Params: { job_id: string }; Querystring: { last_event_id?: string } }>(
     "/api/jobs/:job_id/events",
     async (request, reply) => {
@@ -58,8 +60,8 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, ownerId, caller
           if (!stream.write(formatEvent(event))) await once(stream, "drain", { signal });
         }
       } catch (error) {
-        if (!signal.aborted)
-          request.log.warn({ err: error, jobId: jobId.data }, "an event stream was cut: its reader will ask again");
+        // The stream is cut: its reader asks again, from the last event that it has.
+        if (!signal.aborted) faults.report(error, request);
       } finally {
         clearInterval(comments);
         stream.end();

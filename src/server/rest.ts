@@ -8,6 +8,7 @@ import { toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
 import type { Tracer } from "#tracing";
 import type { Callers } from "./callers.ts";
+import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 import type { JobReads } from "./job-reads.ts";
 import { traceSubmit } from "./trace-submit.ts";
@@ -18,6 +19,7 @@ interface RestOptions {
   db: Database;
   reads: JobReads;
   feeds: JobFeeds;
+  faults: FaultLog;
   ownerId: string;
   callers: Callers;
   /** Absent where nothing is traced. */
@@ -28,7 +30,7 @@ const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UU
 
 /** The REST face: snake_case, the shapes that existing clients already use. */
 export function addRest(app: FastifyInstance, options: RestOptions): void {
-  const { db, reads, feeds, ownerId, callers, tracer } = options;
+  const { db, reads, feeds, faults, ownerId, callers, tracer } = options;
   const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
     const turn = {
       ownerId,
@@ -48,7 +50,8 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
     const body = parseBody(request, reply);
     if (!body) return reply;
     const { jobId, threadId } = await submit(body, request);
-    const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal: callers.whenGone(reply) });
+    const signal = callers.whenGone(reply);
+    const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal });
     if (job.status === "completed") {
       const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
       return { messages, thread_id: threadId } satisfies ChatReply;
@@ -57,6 +60,7 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
       job.status === "failed" || job.status === "cancelled"
         ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
         : "The job has not ended yet: ask for its status";
+    if (!signal.aborted) faults.report(Object.assign(new Error(detail), { name: "NoReply" }), request);
     return reply
       .code(job.completedAt === null ? 504 : 500)
       .send({ detail, job_id: jobId, thread_id: threadId, status: job.status } satisfies ChatWithoutReply);

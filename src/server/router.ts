@@ -25,7 +25,7 @@ import type { SubmitInput } from "#shared/contracts";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
 import { traceChange } from "./trace-change.ts";
 import { traceSubmit } from "./trace-submit.ts";
-import { procedure, router } from "./trpc.ts";
+import { procedure, router, toTrpcError } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 import { waitForEnd } from "./wait-for-end.ts";
 
@@ -81,8 +81,12 @@ const jobs = router({
   events: procedure.input(jobEventsInputSchema).subscription(async function* events({ ctx, input, signal }) {
     const gone = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;
     const { jobId, lastEventId } = input;
-    for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: gone })) {
-      yield tracked(String(event.seq), event);
+    try {
+      for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: gone })) {
+        yield tracked(String(event.seq), event);
+      }
+    } catch (error) {
+      throw toTrpcError(error, ctx);
     }
   }),
   ...jobActions,

@@ -32,7 +32,9 @@ beforeAll(async () => {
   db = new Database({ url: proxy.url, deadlineMs: 5_000 });
   const context: Omit<Context, "log" | "headers"> = {
     db,
-    reads: new JobReads(db),
+    slowReads: db,
+    report: () => undefined,
+    reads: new JobReads({ db, slowReads: db }),
     feeds: new JobFeeds(db),
     counter: new JobCounter(db),
     ownerId: "local",

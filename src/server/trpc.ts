@@ -12,9 +12,13 @@ import { mapError } from "./map-error.ts";
 /** What every procedure has: the database, who asks, the request's log, and a signal that aborts when the caller leaves. */
 export interface Context {
   db: Database;
+  /** The same database, for reads that can be slow. */
+  slowReads: Database;
   reads: JobReads;
   ownerId: string;
   log: FastifyBaseLogger;
+  /** Logs an error that is answered with a status of 500 or more. */
+  report: (error: unknown) => void;
   signal: AbortSignal;
   feeds: JobFeeds;
   counter: JobCounter;
@@ -40,14 +44,19 @@ const trpc = initTRPC.context<Context>().create({
 export const router = trpc.router;
 
 /** A procedure whose errors are mapped to tRPC codes; unknown ones keep their text to the log. */
-export const procedure = trpc.procedure.use(async ({ ctx, path, next }) => {
+export const procedure = trpc.procedure.use(async ({ ctx, next }) => {
   const result = await next();
   if (result.ok || !(result.error.cause instanceof Error) || result.error.code !== "INTERNAL_SERVER_ERROR")
     return result;
-  const mapped = mapError(result.error.cause);
-  if (mapped.trpcCode === "INTERNAL_SERVER_ERROR") ctx.log.error({ err: result.error.cause, path }, "procedure failed");
-  throw new TRPCError({ code: mapped.trpcCode, message: mapped.message });
+  throw toTrpcError(result.error.cause, ctx);
 });
+
+/** An error as callers get it; one that is the server's fault is logged. */
+export function toTrpcError(error: unknown, { report }: Pick<Context, "report">): TRPCError {
+  const mapped = mapError(error);
+  if (mapped.httpStatus >= 500) report(error);
+  return new TRPCError({ code: mapped.trpcCode, message: mapped.message });
+}
 
 /** What is wrong with an input, each fault with its field's name. */
 export function describeFaults(error: ZodError): string {

@@ -1,13 +1,8 @@
+import { redact } from "#shared/redact";
+
 const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 2_000;
 const MAX_STACK_CHARS = 8_000;
-
-const SECRETS: readonly [RegExp, string][] = [
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1***@"],
-  [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 ***"],
-  [/\b(sk|pk|rk)-[A-Za-z0-9_-]{8,}/g, "$1-***"],
-  [/\b((?:api[-_]?key|token|password|passwd|secret)["']?\s*[=:]\s*["']?)[^\s"',;&]{3,}/gi, "$1***"],
-];
 
 /** A thrown value as name, message and stack: bounded, without NUL characters, secrets such as keys and passwords redacted. Never throws. */
 export function describeError(thrown: unknown): { name: string; message: string; stack: string | null } {
@@ -32,10 +27,7 @@ function toText(value: unknown): string {
 }
 
 function clean(text: string, maxChars: number): string {
-  const redacted = SECRETS.reduce(
-    (kept, [pattern, mask]) => kept.replace(pattern, mask),
-    text.replaceAll("\u0000", ""),
-  );
+  const redacted = redact(text.replaceAll("\u0000", ""));
   if (redacted.length <= maxChars) return redacted;
   // Half of a surrogate pair is no text that can be stored as JSON.
   return `${redacted.slice(0, maxChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
