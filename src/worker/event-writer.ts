@@ -15,7 +15,7 @@ export interface EventWriterOptions {
   db: Database;
   job: ClaimedJob;
   log: Logger;
-  /** Sends what is left at the end again while the database is away. */
+  /** Sends again what was sent while the database was away. */
   persist: Persist;
   /** Called when a write showed that the attempt no longer owns its job. */
   onLost: (error: LeaseLostError) => void;
@@ -147,7 +147,7 @@ export class EventWriter {
 
   async #sendLeft(): Promise<void> {
     try {
-      await this.#options.persist(async () => this.#send());
+      await this.#send();
     } catch (error) {
       this.#miss(error);
       // Nothing more is worth sending.
@@ -182,11 +182,13 @@ export class EventWriter {
   }
 
   async #send(): Promise<void> {
-    const { db, job } = this.#options;
-    const append = this.#next();
-    faultPoint("before events");
-    await db.call(async (sql) => appendEvents(sql, job, append));
-    this.#written(append);
+    const { db, job, persist } = this.#options;
+    await persist(async () => {
+      const append = this.#next();
+      faultPoint("before events");
+      await db.call(async (sql) => appendEvents(sql, job, append));
+      this.#written(append);
+    });
   }
 
   /** What is to be written now: a batch that may have been written again as it was, for the log's number tells whether it had been. */

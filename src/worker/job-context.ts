@@ -3,10 +3,12 @@ import type { Along } from "#checkpoint";
 import type { ClaimedJob } from "#queue";
 import type { Usage } from "#shared/usage";
 import type { RunContext } from "./define-job.ts";
-import { persist } from "./persist.ts";
+import { persistFor } from "./persist.ts";
 import type { Persist } from "./persist.ts";
 import type { Run, RunEnvironment } from "./run-job.ts";
 import type { Teller } from "./teller.ts";
+
+type Environment = Pick<RunEnvironment, "db" | "drain" | "leaseMs" | "leaving">;
 
 /**
  * What a handler is given. Functions and signals are made when it asks for them, which most small jobs never do: of
@@ -18,9 +20,9 @@ export class JobContext implements RunContext<unknown> {
   readonly drain: AbortSignal;
   readonly #run: Run;
   readonly #teller: Teller;
-  readonly #environment: Pick<RunEnvironment, "leaseMs" | "leaving">;
+  readonly #environment: Environment;
 
-  constructor(run: Run, environment: Pick<RunEnvironment, "drain" | "leaseMs" | "leaving">, teller: Teller) {
+  constructor(run: Run, environment: Environment, teller: Teller) {
     this.job = run.job;
     this.payload = run.job.payload;
     this.drain = environment.drain;
@@ -53,9 +55,7 @@ export class JobContext implements RunContext<unknown> {
   }
 
   get persist(): Persist {
-    const { stop } = this.#run;
-    const { leaseMs, leaving } = this.#environment;
-    return (work) => persist(work, { stop, leaving, leaseMs });
+    return persistFor(this.#run, this.#environment);
   }
 
   get takeAlong(): () => Along | undefined {

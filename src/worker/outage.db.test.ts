@@ -112,6 +112,27 @@ test("an outage that outlasts the lease costs nothing either, whichever worker i
   expect(runs).toEqual({ first: 1, second: 1 });
 });
 
+test("a write that comes before the first heartbeat after an outage renews the lease by itself", async () => {
+  const handler = defineJob({
+    type: "early",
+    payload: z.object({}),
+    async run({ job, emit }) {
+      const expire = async () =>
+        db.sql`update jobs set lease_expires_at = clock_timestamp() - interval '1 second' where id = ${job.jobId}`;
+      await expire();
+      emit("note", "written while the lease has expired");
+      await expect.poll(async () => hasExpired(job.jobId), { timeout: 10_000 }).toBe(false);
+      await expire();
+      return { result: "kept" };
+    },
+  });
+  const { jobId } = await db.transaction(async (tx) => enqueue(tx, { ownerId, jobType: "early", payload: {} }));
+  await start([handler], { heartbeatMs: 10_000 });
+  const job = await reaches(jobId, "completed");
+  expect(job).toMatchObject({ result: "kept", attempt: 1, crashCount: 0 });
+  expect(job.events.map((event) => event.type)).toEqual(["started", "note", "completed"]);
+});
+
 test("a handler that gives up on the absent database has its job put back, and no retry is used", async () => {
   const handler = defineJob({
     type: "gives up",
@@ -133,6 +154,24 @@ test("a handler that gives up on the absent database has its job put back, and n
       { outcome: "released", errorMessage: expect.stringMatching(/^The database was away: /) as string },
       { outcome: "completed" },
     ],
+  });
+});
+
+test("a handler whose query is too slow each time uses its retries, and ends", async () => {
+  const handler = defineJob({
+    type: "slow",
+    payload: z.object({}),
+    run: async () => {
+      await away.transaction(async (tx) => tx`select pg_sleep(30)`, 200);
+    },
+  });
+  const { jobId } = await db.transaction(async (tx) =>
+    enqueue(tx, { ownerId, jobType: "slow", payload: {}, maxRetries: 1 }),
+  );
+  await start([handler]);
+  expect(await reaches(jobId, "failed")).toMatchObject({
+    retryCount: 1,
+    attempts: [{ outcome: "failed", errorName: "QueryTimeoutError" }, { outcome: "failed" }],
   });
 });
 

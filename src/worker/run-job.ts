@@ -1,6 +1,14 @@
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
+import {
+  DatabaseUnavailableError,
+  fail,
+  LeaseLostError,
+  park,
+  QueryTimeoutError,
+  release,
+  settleCancelled,
+} from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -16,7 +24,7 @@ import {
 } from "./errors.ts";
 import type { Finisher } from "./finisher.ts";
 import { JobContext } from "./job-context.ts";
-import { persist } from "./persist.ts";
+import { persistFor } from "./persist.ts";
 import { putBackDelayMs, refuse } from "./refuse.ts";
 import type { RunStop } from "./run-stop.ts";
 import { storable } from "./storable.ts";
@@ -160,18 +168,20 @@ interface Settling {
 }
 
 async function settle(
-  { job, log, stop }: Run,
+  run: Run,
   { result, effects }: RunResult,
   { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
-  const { db, leaseMs, leaving, finisher, logs } = environment;
+  const { job, log } = run;
+  const { db, finisher, logs } = environment;
+  const persist = persistFor(run, environment);
   if (effects === undefined) {
     if (teller.hasTold) await teller.close();
-    await persist(() => finisher.finish({ claim: job, result: result ?? null }), { stop, leaving, leaseMs });
+    await persist(() => finisher.finish({ claim: job, result: result ?? null }));
   } else {
     const last = await teller.rest();
     const ending = { result, last };
-    await persist(() => writeEffects(db, job, { ending, effects }), { stop, leaving, leaseMs });
+    await persist(() => writeEffects(db, job, { ending, effects }));
     teller.forget();
   }
   faultPoint("completed");
@@ -179,14 +189,12 @@ async function settle(
   return COMPLETED;
 }
 
-async function settleError(
-  { job, log, stop }: Run,
-  error: unknown,
-  { environment, teller }: Settling,
-): Promise<AttemptEnd> {
+async function settleError(run: Run, error: unknown, { environment, teller }: Settling): Promise<AttemptEnd> {
   await teller.close();
-  const { db, retry, handlers, leaseMs, leaving } = environment;
-  const write = <T>(work: (tx: Tx) => Promise<T>) => persist(() => db.transaction(work), { stop, leaving, leaseMs });
+  const { job, log, stop } = run;
+  const { db, retry, handlers } = environment;
+  const persist = persistFor(run, environment);
+  const write = <T>(work: (tx: Tx) => Promise<T>) => persist(() => db.transaction(work));
   if (error instanceof LeaseLostError) throw error;
   if (error instanceof ShutdownError) {
     const status = await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
@@ -212,8 +220,8 @@ async function settleError(
     log().info({ status, questions: error.questions.length }, "job waits for a person");
     return WAITING;
   }
-  if (error instanceof DatabaseUnavailableError) {
-    // What an absent database does to a handler is no fault of the job's.
+  // What an absent database does to a handler is no fault of the job's; a query that is too slow is.
+  if (error instanceof DatabaseUnavailableError && !(error instanceof QueryTimeoutError)) {
     const reason = `The database was away: ${describeError(error).message}`;
     const status = await write((tx) => release(tx, job, { delayMs: putBackDelayMs(job), reason }));
     log().warn({ status, err: describeError(error) }, "job released: the database was away");

@@ -1,7 +1,7 @@
 import type { Along } from "#checkpoint";
 import type { Append } from "#queue";
 import { EventWriter } from "./event-writer.ts";
-import { persist } from "./persist.ts";
+import { persistFor } from "./persist.ts";
 import { Purse } from "./purse.ts";
 import type { Run, RunEnvironment } from "./run-job.ts";
 
@@ -21,12 +21,11 @@ export class Teller {
   get events(): EventWriter {
     if (!this.#events) {
       const { job, log, stop } = this.#run;
-      const { db, leaseMs, leaving } = this.#environment;
       this.#events = new EventWriter({
-        db,
+        db: this.#environment.db,
         job,
         log: log(),
-        persist: (work) => persist(work, { stop, leaving, leaseMs }),
+        persist: persistFor(this.#run, this.#environment),
         onLost: (error) => stop.abort(error),
       });
       if (this.#closed) this.#events.seal();
