@@ -25,7 +25,7 @@ export interface ClaimedJob extends Claim {
   payload: unknown;
   retryCount: number;
   maxRetries: number;
-  /** How many of its attempts ended because their process died, froze or was cut off. */
+  /** How many crashes it has survived: attempts whose process died, froze or was cut off. */
   crashCount: number;
   /** Null where the job type's own or the default timeout applies. */
   timeoutMs: number | null;

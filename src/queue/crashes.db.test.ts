@@ -75,7 +75,7 @@ test("the history of each job names the others that its worker ran when it died"
     const retrying = events.find((event) => event.type === "retrying");
     expect(retrying?.data).toMatchObject({ suspects: expect.arrayContaining(others) as string[] });
     expect(attempts[0]?.errorMessage).toMatch(
-      /stopped responding: its lease expired while it also ran (\S+, ){4}\S+ and 2 more$/,
+      /stopped responding: its lease expired while it also ran (t \S+, ){4}t \S+ and 2 more$/,
     );
   }
 });

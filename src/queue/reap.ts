@@ -42,7 +42,7 @@ export async function reap(db: Database, { policyOf, reaper }: ReapOptions): Pro
           error: { name: "LeaseExpired", message: describe(job), stack: null },
           retry: policyOf(job.job_type),
           outcome: "lease_expired",
-          suspects: job.suspects,
+          suspects: job.suspects.map(({ id }) => id),
           guard: tx`jobs.id = ${job.id} and jobs.attempt = ${job.attempt} and jobs.status = 'running' and jobs.lease_expires_at <= clock_timestamp()`,
         },
       ),
@@ -66,7 +66,12 @@ interface ExpiredJob {
   limit_key: string | null;
   queue: string;
   /** The other jobs of its worker. */
-  suspects: string[];
+  suspects: Suspect[];
+}
+
+interface Suspect {
+  id: string;
+  job_type: string;
 }
 
 async function findExpired(db: Database, reaper: Reaper | undefined): Promise<ExpiredJob[]> {
@@ -79,18 +84,18 @@ async function findExpired(db: Database, reaper: Reaper | undefined): Promise<Ex
         order by lease_expires_at limit ${BATCH}
       )
       select expired.*, (
-        select coalesce(json_agg(other.id), '[]') from jobs as other
+        select coalesce(json_agg(json_build_object('id', other.id, 'job_type', other.job_type)), '[]') from jobs as other
         where other.status = 'running' and other.worker_id = expired.worker_id and other.id <> expired.id
       )::text as suspects
       from expired order by lease_expires_at`,
   );
-  return rows.map((row) => ({ ...row, suspects: JSON.parse(row.suspects) as string[] }));
+  return rows.map((row) => ({ ...row, suspects: JSON.parse(row.suspects) as Suspect[] }));
 }
 
 function describe({ worker_id: workerId, suspects }: ExpiredJob): string {
   const stopped = `Worker ${workerId} stopped responding: its lease expired`;
   if (suspects.length === 0) return `${stopped} while it ran only this job`;
-  const named = suspects.slice(0, MOST_NAMED).join(", ");
+  const named = suspects.slice(0, MOST_NAMED).map((one) => `${one.job_type} ${one.id}`);
   const more = suspects.length > MOST_NAMED ? ` and ${suspects.length - MOST_NAMED} more` : "";
-  return `${stopped} while it also ran ${named}${more}`;
+  return `${stopped} while it also ran ${named.join(", ")}${more}`;
 }

@@ -73,8 +73,8 @@ export const jobStatusSchema = z.object({
   attempt: z.int().describe("How many times the job was claimed; 0 before the first."),
   retryCount: z.int().describe("How many attempts ended with an error or a timeout and were followed by another."),
   maxRetries: z.int(),
-  crashCount: z.int().describe("How many attempts ended because their process died, froze or was cut off."),
-  maxCrashes: z.int().describe("How many crashes the job survives; one more makes it a dead letter."),
+  crashCount: z.int().describe("How many crashes of its process (died, frozen or cut off) the job has survived."),
+  maxCrashes: z.int().describe("How many crashes the job may survive; one more makes it a dead letter."),
   error: z.string().nullable().describe("The message of the last failure; null when nothing has failed."),
   progress: z
     .object({ step: z.string(), detail: z.string().optional() })

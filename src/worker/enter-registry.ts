@@ -1,7 +1,7 @@
 import { DatabaseUnavailableError, reportWorker } from "#queue";
 import { describeError } from "./describe-error.ts";
 import type { HeartSettings } from "./heart.ts";
-import type { WorkerOptions } from "./worker.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
 /**
  * Enters a worker in the registry, with what it runs, and gives what its heartbeats are to report. Before the first of

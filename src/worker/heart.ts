@@ -65,6 +65,8 @@ export class Heart {
   #state: WorkerState = "active";
   #stopping = false;
   #restartMs = FIRST_RESTART_MS;
+  /** When the first of the heartbeats failed that have not reached the database since; undefined while they do. */
+  #missedAt: number | undefined;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -138,17 +140,27 @@ export class Heart {
   }
 
   #hear(message: FromHeart): void {
-    const { log, onLost, onCancelled, settings } = this.#options;
+    const { log, onLost, onCancelled } = this.#options;
     if (message.type === "ready") this.#markReady();
     else if (message.type === "alive?") this.#send({ type: "alive" });
-    else if (message.type === "missed") {
-      log.error({ err: { message: message.message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
-    } else if (message.type === "beat") {
+    else if (message.type === "missed") this.#miss(message.message);
+    else if (message.type === "beat") {
       this.#restartMs = FIRST_RESTART_MS;
+      if (this.#missedAt !== undefined)
+        log.warn({ awayMs: Math.round(performance.now() - this.#missedAt) }, "heartbeats reach the database again");
+      this.#missedAt = undefined;
       // A run that ended while the statement was under way is no longer held: its lease is not lost, it is done.
       const lost = message.lost.filter((key) => this.#held.has(key));
       if (lost.length > 0) onLost(lost);
       if (message.cancelled.length > 0) onCancelled(message.cancelled);
     }
+  }
+
+  /** One line for an outage, however long it lasts. */
+  #miss(message: string): void {
+    const { log, settings } = this.#options;
+    const level = this.#missedAt === undefined ? "error" : "debug";
+    this.#missedAt ??= performance.now();
+    log[level]({ err: { message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
   }
 }

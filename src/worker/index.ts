@@ -13,4 +13,4 @@ export { mlWorkflow } from "./ml-workflow.ts";
 export { saverOpener } from "./open-saver.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";
-export type { WorkerOptions } from "./worker.ts";
+export type { WorkerOptions } from "./worker-options.ts";

@@ -104,12 +104,15 @@ test("a checkpoint that meets an absent database is sent again: no retry is used
 test("an outage that outlasts the lease costs nothing either, whichever worker is back first", async () => {
   const { runs, handler } = cutGraph();
   const { jobId } = await submitCut();
-  await start([handler], { leaseMs: 1_000 });
+  const worker = await start([handler], { leaseMs: 1_000 });
   await start([], { leaseMs: 1_000 });
   await expect.poll(async () => hasExpired(jobId), { timeout: 20_000, interval: 20 }).toBe(true);
   await proxy.restore();
   expect(await reaches(jobId, "completed")).toMatchObject({ reply: "done", attempt: 1, retryCount: 0, crashCount: 0 });
   expect(runs).toEqual({ first: 1, second: 1 });
+  const said = () => worker.lines.join("");
+  await expect.poll(said, { timeout: 10_000 }).toContain("heartbeats reach the database again");
+  expect(said().match(/"level":50,[^\n]*heartbeat failed/g)).toHaveLength(1);
 });
 
 test("a write that comes before the first heartbeat after an outage renews the lease by itself", async () => {

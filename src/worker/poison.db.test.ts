@@ -27,8 +27,11 @@ test("two turns that end their process do not take eight innocent ones with them
   const settings = { DATABASE_URL: turns.url, LANGGRAPH_CONFIG: GRAPHS, WORKER_CONCURRENCY: "10" };
   // As a supervisor does, until two deaths have hit all of them.
   for (let death = 0; death < 2; death += 1) {
-    const { ended } = startWorkerProcess(settings);
-    expect(await ended).toEqual([3, null]);
+    const dying = startWorkerProcess({ ...settings, LOG_LEVEL: "fatal" });
+    expect(await dying.ended).toEqual([3, null]);
+    const line = JSON.parse(dying.log()) as { code: number; jobs: { jobId: string }[] };
+    expect(line).toMatchObject({ code: 3, msg: expect.stringContaining("one of them may have ended it") as string });
+    expect(new Set(line.jobs.map(({ jobId }) => jobId))).toEqual(new Set(submitted.map(({ jobId }) => jobId)));
   }
   const last = startWorkerProcess(settings);
   for (const [place, { jobId }] of submitted.entries()) {

@@ -25,8 +25,8 @@ export async function refuse(
 }
 
 /** How long a job that is put back unrun is left alone: longer after each such attempt, for each is a claim for nothing. */
-export function putBackDelayMs({ attempt, retryCount, crashCount }: ClaimedJob): number {
+export function putBackDelayMs({ attempt, retryCount, crashCount }: ClaimedJob, firstMs = FIRST_DELAY_MS): number {
   const unusedCount = Math.max(attempt - retryCount - crashCount - 1, 0);
-  const delayMs = Math.min(FIRST_DELAY_MS * 2 ** unusedCount, LONGEST_DELAY_MS);
+  const delayMs = Math.min(firstMs * 2 ** unusedCount, LONGEST_DELAY_MS);
   return delayMs * (0.5 + Math.random() / 2);
 }

@@ -1,11 +1,8 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
 import { claimKey, LeaseLostError, release } from "#queue";
-import type { ClaimedJob, Database, Offer, RetryPolicy, Tx } from "#queue";
-import type { Tracer } from "#tracing";
+import type { ClaimedJob } from "#queue";
 import { Claimer } from "./claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
-import type { JobHandler, Middleware } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
 import { enterRegistry } from "./enter-registry.ts";
@@ -15,39 +12,12 @@ import { Keeper } from "./keeper.ts";
 import { LiveRun } from "./live-run.ts";
 import type { LiveRunMeans } from "./live-run.ts";
 import { pollDelayMs } from "./poll-delay.ts";
-import type { PollBounds } from "./poll-delay.ts";
-import { Quarantine } from "./quarantine/quarantine.ts";
-import type { QuarantineOptions } from "./quarantine/quarantine.ts";
+import { Quarantine, QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
 import { runJob, timeoutOf } from "./run-job.ts";
 import type { AttemptEnd, RunEnvironment } from "./run-job.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 import { followAttempt, openAttempt } from "./trace-attempt.ts";
 import { Waker } from "./waker.ts";
-
-export interface WorkerOptions {
-  db: Database;
-  /** What the heartbeat's own connection is made with. */
-  connection: { url: string; prepare: boolean };
-  log: Logger;
-  handlers: readonly JobHandler[];
-  middleware?: readonly Middleware[];
-  /** The job types that it was to run and cannot, for the registry. */
-  broken?: readonly Offer[];
-  /** What attempts are traced with; absent where nothing is traced. */
-  tracer?: Tracer | undefined;
-  identity: { workerId: string; host: string; pid: number; version: string };
-  concurrency: number;
-  leaseMs: number;
-  heartbeatMs: number;
-  poll: PollBounds;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-  /** How long ended jobs are kept, in milliseconds. */
-  retention: { completedMs: number; failedMs: number };
-  /** How to start a process for a job that crashed before; without it such a job runs in this process as any other. */
-  quarantine?: QuarantineOptions;
-  /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
-  forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
-}
 
 /** Claims and runs jobs until it is stopped. */
 export class Worker {
@@ -72,6 +42,12 @@ export class Worker {
   readonly #leaving = new AbortController();
   readonly #quarantine: Quarantine | undefined;
   #loops: Promise<unknown> = Promise.resolve();
+  /** A handler may end the process: the log names the jobs that ran. */
+  readonly #onExit = (code: number): void => {
+    if (this.#runs.size === 0) return;
+    const jobs = [...this.#runs.values()].map(({ job: { jobId, jobType } }) => ({ jobId, jobType }));
+    this.#options.log.fatal({ code, jobs }, "the process exits while it runs jobs: one of them may have ended it");
+  };
 
   constructor(options: WorkerOptions) {
     const { db, log, retention, retry, defaultTimeoutMs, leaseMs } = options;
@@ -123,6 +99,7 @@ export class Worker {
       onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
     });
     await this.#heart.ready;
+    process.on("exit", this.#onExit);
     this.#loops = Promise.all([this.#claimLoop(), this.#keepLoop()]);
   }
 
@@ -163,6 +140,7 @@ export class Worker {
     await this.#claimer.giveBackUnknown().catch(() => undefined);
     await this.#heart?.stop();
     await this.#claimer.db.close();
+    process.off("exit", this.#onExit);
   }
 
   async #allEnded(): Promise<void> {
@@ -232,9 +210,11 @@ export class Worker {
         continue;
       }
       const { jobId, attempt } = job;
-      this.#heart?.hold(key, { jobId, attempt, maxAgeMs: timeoutOf(job, this.#environment) + leaseMs });
+      const isAlone = this.#quarantine?.takes(job) ?? false;
+      const maxAgeMs = timeoutOf(job, this.#environment) + leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
+      this.#heart?.hold(key, { jobId, attempt, maxAgeMs });
       // The process of a job that runs alone opens the span itself.
-      const span = tracer && !this.#quarantine?.takes(job) ? openAttempt(tracer, job, claimSentMs) : undefined;
+      const span = tracer && !isAlone ? openAttempt(tracer, job, claimSentMs) : undefined;
       const run = new LiveRun(job, { span, means: this.#means });
       this.#runs.set(key, run);
       this.#busy += 1;

@@ -30,7 +30,7 @@ export const jobs = pgTable(
     retryCount: integer("retry_count").notNull().default(0),
     /** How many crashes the job may survive: the next one makes it a dead letter. */
     maxCrashes: integer("max_crashes").notNull().default(3),
-    /** How many attempts ended because their process died, froze or was cut off. */
+    /** How many crashes it has survived: attempts whose process died, froze or was cut off. */
     crashCount: integer("crash_count").notNull().default(0),
     errorMessage: text("error_message"),
     idempotencyKey: text("idempotency_key"),

@@ -138,13 +138,24 @@ test("a job that was taken back is stopped in its process, which writes nothing 
   expect((await read(jobId)).attempts[0]).toMatchObject({ outcome: "lease_expired" });
 });
 
-test("of many, two run alone at a time and the others are put back, without a crash or a retry", async () => {
-  const jobs = await Promise.all(Array.from({ length: 5 }, async () => add("say where it runs", 2)));
-  await start({ concurrency: 5 });
+test("a job that blocks its process beyond its timeout has timed out, which uses a retry", async () => {
+  const jobId = await add("wait deaf", 2);
+  await db.sql`update jobs set timeout_ms = 500, max_retries = 0 where id = ${jobId}`;
+  await start({ leaseMs: 1_000 });
+  expect(await reaches(jobId, "failed")).toMatchObject({
+    crashCount: 2,
+    error: "The run took longer than its timeout of 500 ms",
+    attempts: [{ outcome: "timed_out" }],
+  });
+});
+
+test("of many, four run alone at a time and the others are put back, without a crash or a retry", async () => {
+  const jobs = await Promise.all(Array.from({ length: 7 }, async () => add("say where it runs", 2)));
+  await start({ concurrency: 7 });
   for (const jobId of jobs) expect(await reaches(jobId, "completed")).toMatchObject({ crashCount: 2, retryCount: 0 });
   const released = await db.sql<{ error_message: string }[]>`
     select error_message from job_attempts where outcome = 'released'`;
-  expect(released[0]?.error_message).toContain("waits to run alone: 2 others do on this worker");
+  expect(released[0]?.error_message).toContain("waits to run alone: 4 others do on this worker");
 });
 
 test("a process that cannot start says nothing of the job: it is put back and keeps its crashes", async () => {

@@ -4,10 +4,10 @@ import { once } from "node:events";
 import type { Logger } from "pino";
 import type { ClaimedJob } from "#queue";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
-import { ProcessDiedError, SnoozeError } from "../errors.ts";
+import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
 import type { LiveRun } from "../live-run.ts";
 import { putBackDelayMs } from "../refuse.ts";
-import { endAttempt } from "../run-job.ts";
+import { endAttempt, timeoutOf } from "../run-job.ts";
 import type { AttemptEnd, RunEnvironment } from "../run-job.ts";
 import { toStopMessage } from "./messages.ts";
 import type { FromQuarantine, ToQuarantine } from "./messages.ts";
@@ -22,9 +22,15 @@ export interface QuarantineOptions {
 }
 
 /** The most jobs that run alone at once: each has a process of 100 MB and more. */
-const MOST_AT_ONCE = 2;
-/** How long a child that was told to stop may take, in milliseconds. */
+const MOST_AT_ONCE = 4;
+/** How long a job that finds no place is put back at first, in milliseconds: about what most take. */
+const NO_PLACE_MS = 2_000;
+/** How long a child that was told to stop, or whose time is up, may still take, in milliseconds. */
 const STOP_LIMIT_MS = 5_000;
+/** How much longer than in the worker's own process a claim may be held, in milliseconds: to start and to end the child. */
+export const QUARANTINE_GRACE_MS = 3 * STOP_LIMIT_MS;
+/** The longest wait that a timer of Node.js takes. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Runs jobs that have crashed before, each alone in a fresh child process: if that dies, the job is proven to be the
@@ -50,7 +56,7 @@ export class Quarantine {
     if (this.#running >= MOST_AT_ONCE) {
       run.onRan();
       const why = `It has crashed before and waits to run alone: ${MOST_AT_ONCE} others do on this worker`;
-      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job), why), environment);
+      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job, NO_PLACE_MS), why), environment);
     }
     this.#running += 1;
     try {
@@ -65,7 +71,9 @@ export class Quarantine {
     const { module, execArgv = process.execArgv } = this.#options;
     const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
-    const { said, exited } = watch(child);
+    const timeoutMs = timeoutOf(run.job, environment);
+    // The child ends its run in time by itself, unless its event loop is blocked.
+    const { said, exited } = watch(child, () => run.stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
     const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
     tell(child, { type: "run", job: run.job });
     const end = await exited;
@@ -91,17 +99,24 @@ function reasonOf({ stop, job }: LiveRun, { code, signal, began }: Exit): Error 
   return new ProcessDiedError(`The process died while only this job ran (${how})`);
 }
 
-function watch(child: ChildProcess) {
+/** Follows what a child says until it has exited; calls back when it runs for longer than its job may take. */
+function watch(child: ChildProcess, onOverdue: () => void, timeoutMs: number) {
   const said: { began: boolean; ended: AttemptEnd["outcome"] | undefined } = { began: false, ended: undefined };
+  let timer: NodeJS.Timeout | undefined;
   child.on("message", (message: FromQuarantine) => {
-    if (message.type === "began") said.began = true;
-    else said.ended = message.outcome;
+    if (message.type === "ended") said.ended = message.outcome;
+    else {
+      said.began = true;
+      timer = setTimeout(onOverdue, Math.min(timeoutMs + STOP_LIMIT_MS, LONGEST_TIMER_MS));
+    }
   });
-  const exited = once(child, "exit").then(
-    ([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }),
-    // It could not be started.
-    () => ({ code: null, signal: null }),
-  );
+  const exited = once(child, "exit")
+    .then(
+      ([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }),
+      // It could not be started.
+      () => ({ code: null, signal: null }),
+    )
+    .finally(() => clearTimeout(timer));
   // A child that has gone takes no more messages.
   child.on("error", () => undefined);
   return { said, exited };
@@ -111,8 +126,11 @@ function watch(child: ChildProcess) {
 function passStops(child: ChildProcess, { stop, drain }: { stop: AbortSignal; drain: AbortSignal }): () => void {
   let forced: NodeJS.Timeout | undefined;
   const onStop = () => {
+    // A run that did not end in time by itself is deaf.
+    if (stop.reason instanceof JobTimeoutError) return void child.kill("SIGKILL");
     tell(child, toStopMessage(stop.reason));
     forced = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS);
+    return undefined;
   };
   const onDrain = () => tell(child, { type: "drain" });
   for (const [signal, listener] of [[stop, onStop] as const, [drain, onDrain] as const]) {
