@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { flattenRouterType } from "./flatten-router-type.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** What to run after the build, by the command's name; `dev` runs the sources, `build` nothing. */
@@ -78,11 +79,13 @@ function build() {
   const stamp = fingerprint();
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
   rmSync(STAMP, { force: true });
-  run(
-    process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
-    "the build failed: see above",
-  );
+  for (const project of ["tsconfig.build.json", "tsconfig.router.json"])
+    run(
+      process.execPath,
+      [join(root, "node_modules/typescript/bin/tsc"), "-p", project],
+      "the build failed: see above",
+    );
+  flattenRouterType(join(root, "dist"));
   run(
     process.execPath,
     [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"],
@@ -100,7 +103,9 @@ function fingerprint() {
   const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
   for (const path of [
     ...paths,
-    ...["package-lock.json", "tsconfig.json", "tsconfig.build.json", "vite.config.ts"].map((file) => join(root, file)),
+    ...["package-lock.json", "tsconfig.json", "tsconfig.build.json", "tsconfig.router.json", "vite.config.ts"].map(
+      (file) => join(root, file),
+    ),
   ]) {
     if (existsSync(path)) hash.update(path).update(readFileSync(path));
   }
