@@ -69,11 +69,12 @@ async function play({ url }: EmbeddedPostgres): Promise<string[]> {
   await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
   await db.sql`create table chaos_runs (job_id uuid, attempt int, thread_id uuid, primary key (job_id, attempt))`;
   await createNodeRuns(db);
-  await offerGraphs(db.sql, GRAPH_NAMES);
   await createQueue(db.sql, "default");
   await db.transaction(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
   const schedule = { ownerId: OWNER_ID, name: "every second", cron: "* * * * * *", jobType: "short", payload: {} };
   const { scheduleId } = await db.transaction(async (tx) => saveSchedule(tx, { ...schedule, missedRuns: "run_once" }));
+  // After the schedule: as soon as the registry names any job type, it must name a schedule's.
+  await offerGraphs(db.sql, GRAPH_NAMES);
   const log = join(dataDir, "faults.log");
   writeFileSync(log, "");
   const fleet = new Fleet({ url, workers: number("workers", 6), spares: number("spares", 4), random, log });

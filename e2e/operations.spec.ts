@@ -75,6 +75,10 @@ test("a schedule is made, run, paused and deleted; a bad one is refused with the
   await expect(form.getByRole("alert")).toContainText("cron does not parse");
   await form.getByLabel(/^Cron/).fill("0 6 * * *");
   await form.getByRole("button", { name: "Save" }).click();
+  await expect(form.getByRole("alert")).toContainText('"greet" is run by no worker: use export_thread');
+  await form.getByLabel("Job type").fill("export_thread");
+  await form.getByLabel(/^Payload/).fill(JSON.stringify({ threadId: crypto.randomUUID(), format: "json" }));
+  await form.getByRole("button", { name: "Save" }).click();
   const row = page.getByRole("row").filter({ hasText: "nightly" });
   await expect(row).toContainText("0 6 * * *");
   await row.getByRole("button", { name: "Pause" }).click();
@@ -84,7 +88,7 @@ test("a schedule is made, run, paused and deleted; a bad one is refused with the
   await row.getByRole("button", { name: "Delete" }).click();
   await expect(page.getByRole("heading", { name: "No schedules" })).toBeVisible();
   await page.goto("/jobs");
-  await expect(page.getByRole("row").filter({ hasText: "greet" })).toContainText("Unknown job type");
+  await expect(page.getByRole("row").filter({ hasText: "export_thread" })).toContainText("Thread not found");
 });
 
 test("nothing needs scrolling sideways on a narrow screen, and the threads are in a drawer", async ({ page, say }) => {

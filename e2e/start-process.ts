@@ -38,8 +38,16 @@ const folders: string[] = [];
  * line that runs what follows it, such as `unshare`.
  */
 export function run(command: Command, settings: Record<string, string> = {}, wrapper: string[] = []): Running {
+  return runLine([...wrapper, process.execPath, ENTRY, command], settings);
+}
+
+/** Runs a script of package.json through npm, as a person types it; `pid` is npm's. */
+export function runScript(script: string, settings: Record<string, string> = {}): Running {
+  return runLine(["npm", "run", script], settings);
+}
+
+function runLine([file = "", ...args]: string[], settings: Record<string, string>): Running {
   const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], DATABASE_URL: "", DATABASE_LISTEN_URL: "" };
-  const [file, ...args] = [...wrapper, process.execPath, ENTRY, command];
   const child = spawn(file, args, {
     cwd: ROOT,
     detached: true,

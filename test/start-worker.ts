@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { pino } from "pino";
 import { listen } from "#db";
 import type { Database } from "#db";
 import { READY_CHANNEL } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "../src/worker/define-job.ts";
+import { openLog } from "../src/worker/open-log.ts";
 import type { QuarantineOptions } from "../src/worker/quarantine/quarantine.ts";
 import { Worker } from "../src/worker/worker.ts";
 
@@ -48,7 +48,7 @@ export async function startWorker(options: TestWorkerOptions): Promise<TestWorke
     retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
     ...options,
     connection: { url: options.url, prepare: options.prepare ?? true },
-    log: pino({ level: "debug" }, { write: (line) => void lines.push(line) }),
+    log: openLog("debug", { process: "worker", workerId }, { write: (line) => void lines.push(line) }),
     identity: { workerId, host: "test", pid: process.pid, version: "0.0.0" },
   };
   const worker = new Worker(settings);

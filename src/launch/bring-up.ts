@@ -22,7 +22,7 @@ export interface Plan {
   /** Serves the page itself and hands the API's paths on; without it, the API serves everything. */
   openFront?: (options: { settings: Settings; apiPort: number }) => Promise<{ close: () => Promise<void> }>;
   /** Calls back when the processes should start anew. */
-  watch?: (onChange: () => void) => { close: () => void };
+  watch?: (settings: Settings, onChange: (paths: readonly string[]) => void) => { close: () => Promise<void> };
 }
 
 /** Brings up database, API, workers, and ends this process with one clear line when that is impossible. */
@@ -65,8 +65,8 @@ async function start(plan: Plan, { settings, log, shutdown }: Run): Promise<void
   });
   const front = await plan.openFront?.({ settings, apiPort });
   if (front) shutdown.add(async () => front.close());
-  const watcher = plan.watch?.(() => {
-    log.info("the sources have changed; starting the processes anew");
+  const watcher = plan.watch?.(settings, (paths) => {
+    log.info({ paths }, "the sources have changed; starting the processes anew");
     for (const one of processes) one.restart();
   });
   if (watcher) shutdown.add(async () => watcher.close());

@@ -1,9 +1,8 @@
-import { readdirSync, watch } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 import { bringUp } from "./bring-up.ts";
+import { watchSources } from "./watch-sources.ts";
 
-const SETTLE_MS = 100;
 const SOURCES = fileURLToPath(new URL("../", import.meta.url));
 const VITE_CONFIG = fileURLToPath(new URL("../../vite.config.ts", import.meta.url));
 const API_PATHS = ["/api", "/healthz", "/readyz", "/metrics"];
@@ -29,23 +28,8 @@ await bringUp({
     await vite.listen();
     return vite;
   },
-  watch: (onChange) => watchSources(onChange),
+  watch({ LANGGRAPH_CONFIG, DATA_DIR }, onChange) {
+    const graphsFile = LANGGRAPH_CONFIG ?? "langgraph.json";
+    return watchSources({ sources: SOURCES, graphsFile, dataDir: DATA_DIR }, onChange);
+  },
 });
-
-/** Sources of the page are vite's; those of the launcher take a start by hand. */
-function watchSources(onChange: () => void): { close: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const onFile = () => {
-    clearTimeout(timer);
-    timer = setTimeout(onChange, SETTLE_MS);
-  };
-  const watchers = readdirSync(SOURCES, { withFileTypes: true })
-    .filter(({ name }) => name !== "client" && name !== "launch")
-    .map((entry) => watch(`${SOURCES}${entry.name}`, { recursive: entry.isDirectory() }, onFile));
-  return {
-    close() {
-      clearTimeout(timer);
-      for (const watcher of watchers) watcher.close();
-    },
-  };
-}

@@ -5,6 +5,7 @@ import {
   InvalidScheduleError,
   listSchedules,
   pauseSchedule,
+  reportWorker,
   runScheduleNow,
   saveSchedule,
   ScheduleNotFoundError,
@@ -156,6 +157,40 @@ test.each([
 ])("a schedule with a bad %s is refused by name, so that no tick fails of it", async (field, wrong) => {
   await expect(save(wrong)).rejects.toThrow(new RegExp(field));
   expect(await listSchedules(queue.db.sql, queue.ownerId)).toEqual([]);
+});
+
+const offer = async (workerId: string, offers: { jobType: string; error?: string }[]) =>
+  reportWorker(queue.db.sql, {
+    workerId,
+    host: "test",
+    pid: 1,
+    version: "0.0.0",
+    concurrency: 1,
+    running: 0,
+    heartbeatMs: 10_000,
+    state: "active",
+    offers: offers.map(({ jobType, error = null }) => ({ jobType, error, description: null })),
+  });
+
+test("a schedule of a job type that no living worker runs is refused with the types that are, and not stored", async () => {
+  await offer("one", [{ jobType: "t" }, { jobType: "graph:broken", error: "no such export" }]);
+  await offer("other", [{ jobType: "export" }]);
+  await offer("gone", [{ jobType: "old" }]);
+  await queue.db.sql`update workers set state = 'stopped' where id = 'gone'`;
+  await expect(save({ jobType: "tt" })).rejects.toThrow(InvalidScheduleError);
+  await expect(save({ jobType: "tt" })).rejects.toThrow(/jobType "tt" is run by no worker: use export, t,/);
+  await expect(save({ jobType: "old" })).rejects.toThrow(/jobType "old" is run by no worker/);
+  await expect(save({ jobType: "graph:broken" })).rejects.toThrow(/cannot be run: no such export/);
+  expect(await listSchedules(queue.db.sql, queue.ownerId)).toEqual([]);
+  expect(await save()).toMatchObject({ jobType: "t" });
+});
+
+test("a fleet that is away is taken for what it ran last; before a first worker every job type can be scheduled", async () => {
+  expect(await save({ name: "early", jobType: "anything" })).toMatchObject({ jobType: "anything" });
+  await offer("one", [{ jobType: "t" }]);
+  await queue.db.sql`update workers set state = 'stopped', heartbeat_at = clock_timestamp() - interval '1 day'`;
+  expect(await save()).toMatchObject({ jobType: "t" });
+  await expect(save({ jobType: "tt" })).rejects.toThrow(/use t,/);
 });
 
 test("a paused schedule does not tick, and goes on with its next tick after now; by hand it runs all the same", async () => {

@@ -6,6 +6,7 @@ import { enqueue } from "./enqueue.ts";
 import type { EnqueuedJob } from "./enqueue.ts";
 import { InvalidScheduleError, QueueError, ScheduleNotFoundError } from "./errors.ts";
 import { iso, isoOrNull } from "./job-view.ts";
+import { checkJobType } from "./known-job-types.ts";
 import { nextTick } from "./next-tick.ts";
 import { newId } from "./new-id.ts";
 
@@ -16,7 +17,8 @@ export interface ScheduleKey {
 
 /**
  * Stores a schedule, or replaces the owner's of the same name; its first tick is the next after now.
- * @throws InvalidScheduleError when the cron line or the time zone cannot be read or never ticks; InvalidJobError.
+ * @throws InvalidScheduleError when the cron line or the time zone cannot be read or never ticks, or no worker runs the job
+ *   type; InvalidJobError.
  */
 export async function saveSchedule(
   tx: Tx,
@@ -26,6 +28,7 @@ export async function saveSchedule(
   const timeZone = schedule.timeZone ?? "UTC";
   const next = nextTick(schedule.cron, timeZone, await now(tx));
   if (next === null) throw new InvalidScheduleError("cron never ticks: there is no such date");
+  await checkJobType(tx, schedule.jobType);
   const [row] = await tx<ScheduleColumns[]>`
     insert into schedules (id, owner_id, name, cron, time_zone, job_type, queue, payload, priority, missed_runs, next_run_at)
     values (${newId()}, ${ownerId}, ${schedule.name}, ${schedule.cron.trim()}, ${timeZone}, ${schedule.jobType},

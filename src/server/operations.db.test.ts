@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, complete, fail } from "#queue";
+import { claim, complete, fail, reportWorker } from "#queue";
 import type { ClaimedJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { buildApp } from "./app.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
   app = await buildApp({ db, logLevel: "silent" });
 });
 beforeEach(async () => {
-  await db.sql`truncate jobs, decision_sets, queues, schedules, job_types cascade`;
+  await db.sql`truncate jobs, decision_sets, queues, schedules, job_types, workers cascade`;
 });
 afterAll(async () => {
   await app.close();
@@ -182,7 +182,11 @@ test.each([
   [{ missedRuns: "always" }, "missedRuns"],
   [{ jobType: "export_thread", payload: {} }, "threadId"],
   [{ payload: { nul: "\u0000" } }, "payload"],
+  [{ jobType: "gret" }, 'jobType "gret" is run by no worker: use greet'],
 ])("a schedule with %j is refused by name and not stored", async (wrong, field) => {
+  const offers = [{ jobType: "greet", description: null, error: null }];
+  const worker = { workerId: "w", host: "h", pid: 1, version: "0", concurrency: 1, running: 0, heartbeatMs: 10_000 };
+  await reportWorker(db.sql, { ...worker, state: "active", offers });
   const schedule = { name: "n", cron: "0 0 * * *", jobType: "greet", payload: {}, ...wrong };
   expect(await call("schedules.save", schedule)).toMatchObject({
     status: 400,

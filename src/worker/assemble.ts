@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { pino } from "pino";
 import type { Logger } from "pino";
 import { Database } from "#db";
 import { fillEnv, SettingsError } from "#env";
@@ -16,6 +15,7 @@ import { describeError } from "./describe-error.ts";
 import { exportThread } from "./export-thread.ts";
 import { graphJob } from "./graph-job.ts";
 import { mlWorkflow } from "./ml-workflow.ts";
+import { openLog } from "./open-log.ts";
 import { saverOpener } from "./open-saver.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
@@ -46,7 +46,7 @@ export interface AssembleOptions {
  */
 export async function assemble(settings: Settings, options: AssembleOptions): Promise<Assembly> {
   const { workerId, process: name, maxConnections } = options;
-  const log = pino({ level: settings.LOG_LEVEL, base: { process: name, workerId } });
+  const log = openLog(settings.LOG_LEVEL, { process: name, workerId });
   const url = settings.DATABASE_URL;
   if (url === undefined)
     throw new SettingsError(

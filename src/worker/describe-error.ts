@@ -8,13 +8,33 @@ const MAX_STACK_CHARS = 8_000;
 export function describeError(thrown: unknown): { name: string; message: string; stack: string | null } {
   if (!(thrown instanceof Error))
     return { name: "Error", message: clean(toText(thrown), MAX_MESSAGE_CHARS), stack: null };
-  const name = clean(toText(thrown.name), MAX_NAME_CHARS);
+  const name = clean(nameOf(thrown), MAX_NAME_CHARS);
   const stack: unknown = thrown.stack;
   return {
     name,
     message: clean(toText(thrown.message), MAX_MESSAGE_CHARS) || name,
     stack: typeof stack === "string" ? clean(stack, MAX_STACK_CHARS) : null,
   };
+}
+
+/** A log's `err`, whether an error or one that is described already: `type` is the class, everything else as described. */
+export function serializeError(value: unknown): { type: string; message: string; stack: string | null } {
+  const { name, message, stack } = isDescribed(value) ? value : describeError(value);
+  return { type: name, message, stack };
+}
+
+function isDescribed(value: unknown): value is ReturnType<typeof describeError> {
+  return (
+    typeof value === "object" && value !== null && !(value instanceof Error) && "name" in value && "stack" in value
+  );
+}
+
+/** The error's own name, or that of its class where it has only the inherited one. */
+function nameOf(thrown: Error): string {
+  const name = toText(thrown.name);
+  if (name !== "Error") return name;
+  const { constructor }: { constructor: unknown } = thrown;
+  return typeof constructor === "function" && constructor.name !== "" ? constructor.name : name;
 }
 
 /** Handlers and their libraries may throw anything, also what cannot be made a string. */

@@ -6,8 +6,8 @@ import { RunStop } from "./run-stop.ts";
 
 /** What the runs of a worker have in common. */
 export interface LiveRunMeans {
+  /** Its lines name the worker already. */
   log: Logger;
-  workerId: string;
   /** Called when a run's handler has ended and only the writing of how is left. */
   onRan: () => void;
 }
@@ -51,8 +51,7 @@ export class LiveRun implements Run {
 
   #makeLog(): Logger {
     const { jobId, threadId, attempt, jobType } = this.job;
-    const { log, workerId } = this.#means;
     const trace = this.span && { traceId: this.span.traceId };
-    return log.child({ jobId, threadId, workerId, attempt, jobType, ...trace });
+    return this.#means.log.child({ jobId, threadId, attempt, jobType, ...trace });
   }
 }

@@ -353,7 +353,7 @@ test("a worker that starts while the database is away runs jobs when it is there
   await proxy.close();
 });
 
-test("every line of a job's log carries the job, its thread, its attempt and the worker", async () => {
+test("every line of a job's log carries the job, its thread, its attempt and the worker, each once", async () => {
   const jobId = await add({ threadId: "018f0000-0000-7000-8000-000000000001" });
   const worker = await run(async ({ log }) => {
     log.info("from the handler");
@@ -361,6 +361,7 @@ test("every line of a job's log carries the job, its thread, its attempt and the
   });
   await reaches(jobId, "completed");
   await expect.poll(() => worker.lines.join("")).toContain("job completed");
+  for (const line of worker.lines) expect(line.split('"workerId":').length).toBeLessThanOrEqual(2);
   const lines = worker.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const ofJob = lines.filter((line) => line["jobId"] === jobId);
   expect(ofJob.map((line) => line["msg"])).toEqual(["job started", "from the handler", "job completed"]);

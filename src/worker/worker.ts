@@ -76,7 +76,6 @@ export class Worker {
     };
     this.#means = {
       log,
-      workerId: options.identity.workerId,
       onRan: () => {
         this.#busy -= 1;
         if (this.#claimer.expectsMore) this.#claiming.wake();

@@ -45,7 +45,7 @@ export async function serveQuarantine(open: (job: ClaimedJob) => Promise<Quarant
   const sentAt = Date.now();
   const { db, log, tracer, handlers, middleware, close, ...settings } = await open(job);
   const span = tracer && openAttempt(tracer, job, sentAt);
-  const run = new LiveRun(job, { span, stop, means: { log, workerId: job.workerId, onRan: () => undefined } });
+  const run = new LiveRun(job, { span, stop, means: { log, onRan: () => undefined } });
   const environment = {
     ...settings,
     db,

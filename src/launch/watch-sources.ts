@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { basename, dirname, extname, resolve, sep } from "node:path";
+import { watch } from "chokidar";
+
+const SETTLE_MS = 100;
+const CODE = /^\.([cm]?[jt]sx?|json)$/;
+
+export interface Watched {
+  /** The product's sources; the page's and the launcher's are left out, for Vite has the ones and no restart the others. */
+  sources: string;
+  /** The `langgraph.json`, which need not exist yet; the folders of the graphs that it names are watched with it. */
+  graphsFile: string;
+  /** A folder that is left out wherever it is, because the embedded database writes to it. */
+  dataDir: string;
+}
+
+export interface Watcher {
+  /** Resolves when every change from now on will be seen. */
+  ready: Promise<void>;
+  close: () => Promise<void>;
+}
+
+/** Calls back with what has changed, once the code has been still for 100 ms; also when an editor has replaced a file by renaming. */
+export function watchSources(
+  { sources, graphsFile, dataDir }: Watched,
+  onChange: (paths: readonly string[]) => void,
+): Watcher {
+  const file = resolve(graphsFile);
+  const folders = new Set([resolve(sources), ...graphFolders(file)]);
+  const left = new Set([...["client", "launch", "../dist"].map((name) => resolve(sources, name)), resolve(dataDir)]);
+  const isLeftOut = (given: string, stats?: Stats) => {
+    const path = resolve(given);
+    if (path === file || path === dirname(file) || folders.has(path)) return false;
+    const isWatched = [...folders].some((folder) => path.startsWith(folder + sep));
+    if (!isWatched || left.has(path) || /^\.|^node_modules$/.test(basename(path))) return true;
+    return stats?.isFile() === true && !CODE.test(extname(path));
+  };
+  // The file's folder and not the file, which need not exist yet.
+  const watcher = watch([dirname(file), ...folders], { ignoreInitial: true, ignored: isLeftOut });
+  const changed = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  watcher.on("all", (event, path) => {
+    if (event === "addDir" || event === "unlinkDir") return;
+    if (resolve(path) === file) {
+      for (const folder of graphFolders(file)) folders.add(folder);
+      watcher.add([...folders]);
+    }
+    changed.add(resolve(path));
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const paths = [...changed];
+      changed.clear();
+      onChange(paths);
+    }, SETTLE_MS);
+  });
+  watcher.on("error", (error) => {
+    process.stderr.write(`Some changes will not be seen: ${error instanceof Error ? error.message : String(error)}\n`);
+  });
+  return {
+    ready: new Promise((done) => {
+      watcher.once("ready", () => done());
+    }),
+    async close() {
+      clearTimeout(timer);
+      await watcher.close();
+    },
+  };
+}
+
+/** The folders of the modules that a `langgraph.json` names; none where it cannot be read, which the worker reports. */
+function graphFolders(file: string): string[] {
+  try {
+    const { graphs } = JSON.parse(readFileSync(file, "utf8")) as { graphs: Record<string, string | { path: string }> };
+    return Object.values(graphs).map((entry) => {
+      const path = typeof entry === "string" ? entry : entry.path;
+      return dirname(resolve(dirname(file), path.replace(/:[A-Za-z_$][\w$]*$/, "")));
+    });
+  } catch {
+    return [];
+  }
+}
