@@ -21,7 +21,14 @@ export class DatabaseUnavailableError extends Error {
     super(message, { cause });
     this.fault = fault;
   }
+
+  /** True when the database as a whole cannot serve; false when it refuses what was asked, and may do so for ever. */
+  get isAbsence(): boolean {
+    return ABSENCES.has(this.fault);
+  }
 }
+
+const ABSENCES: ReadonlySet<DatabaseFault> = new Set(["AWAY", "READ_ONLY", "NO_CONNECTION", "DISK_FULL"]);
 
 /**
  * The server answers others, but took too long for this, and stopped it. The message is fit for callers: ask for less, or

@@ -1,6 +1,6 @@
 /**
  * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault
- * of the connection means; it must never know a job's rules. Invariant: no call outlives its deadline.
+ * of the connection means; it must never know a job's rules. Invariant: no attempt of a call outlives its deadline.
  */
 export { Database } from "./client.ts";
 export type { Executor, Tx } from "./client.ts";

@@ -57,7 +57,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const lockMs = Math.min(LOCK_TIMEOUT_MS, Math.ceil(leftMs / 2));
   try {
     await onOneConnection({ url, deadlineMs: leftMs }, async (sql) => {
-      // The server must not go on when nobody waits any more; the user's own defaults may be too short.
+      // A statement that nobody waits for any more ends some time; the user's own defaults may be too short.
       await sql`select set_config('lock_timeout', ${`${lockMs}`}, false), set_config('statement_timeout', ${`${leftMs}`}, false)`;
       await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
       await runMigrations(sql);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { deferred } from "../../test/deferred.ts";
 import { openQueue } from "../../test/queue.ts";
 import {
   complete,
@@ -40,7 +41,7 @@ test("a job survives three crashes, and the fourth makes it a dead letter; no re
   await crash(last);
   const job = await queue.read(jobId);
   expect(job).toMatchObject({ status: "failed", crashCount: 3, retryCount: 0, maxCrashes: 3 });
-  expect(job.error).toBe("Worker w stopped responding: its lease expired while it ran only this job");
+  expect(job.error).toBe("Worker w stopped responding: its lease expired");
   expect(job.attempts.map((one) => one.outcome)).toEqual(Array.from({ length: 4 }, () => "lease_expired"));
 });
 
@@ -141,6 +142,30 @@ test("a worker reaps only after a heartbeat's time of contact: after an outage o
   await age("11 seconds");
   await report();
   expect(await reapAll(reaper)).toMatchObject([{ jobId: job.jobId, status: "queued" }]);
+});
+
+test("where no job runs, no lease is due", async () => {
+  await report();
+  await age("11 seconds");
+  await report();
+  expect((await survey(queue.db.sql, reaper)).leaseMs).toBeNull();
+});
+
+test("a lock on the jobs is a gap in the contact of an idle worker as well", async () => {
+  const [locked, unlock] = [deferred(), deferred()];
+  const holding = queue.db.transaction(async (tx) => {
+    await tx`lock table jobs in access exclusive mode`;
+    locked.resolve();
+    await unlock.promise;
+  });
+  await locked.promise;
+  const beating = queue.db.transaction(async (tx) => {
+    await tx`set local lock_timeout = 100`;
+    return heartbeat(tx, [], 30_000);
+  });
+  await expect(beating).rejects.toThrow(/lock timeout/);
+  unlock.resolve();
+  await holding;
 });
 
 test("a dead letter that crashed often is queued again to run alone, with fewer crashes left", async () => {

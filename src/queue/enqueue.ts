@@ -18,7 +18,10 @@ export interface NewJob {
   priority?: number | undefined;
   /** 0 to 100; 3 unless given, so at most four executions. */
   maxRetries?: number | undefined;
-  /** 0 to 100; 3 unless given. How many attempts may end because their process died, froze or was cut off. */
+  /**
+   * 0 to 100; 3 unless given. How many attempts may end because their process died, froze or was cut off. From its second
+   * crash on a job runs alone: with 0 or 1 it never does, and may be blamed for what another job did.
+   */
   maxCrashes?: number | undefined;
   /** Per owner; kept for as long as the job is: a second job with it is the first. */
   idempotencyKey?: string | undefined;

@@ -18,7 +18,7 @@ export type HeldClaim = Pick<Claim, "jobId" | "attempt" | "workerId"> & { maxAge
  * that has expired but was not reaped is extended as well: after an outage of the database its worker still runs the job.
  */
 export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], leaseMs: number): Promise<Heartbeat> {
-  if (claims.length === 0) return { kept: new Set(), cancelled: new Set() };
+  // Sent without claims as well: a lock on the table is a gap in every worker's contact, or idle ones would reap the others.
   const rows = await sql<{ id: string; attempt: number; cancelled: boolean }[]>`
     update jobs set lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
     from unnest(${claims.map((claim) => claim.jobId)}::uuid[], ${claims.map((claim) => claim.attempt)}::int[],

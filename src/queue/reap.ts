@@ -48,7 +48,7 @@ export async function reap(db: Database, { policyOf, reaper }: ReapOptions): Pro
       ),
     );
     const status = await taking.catch((error: unknown) => {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (error instanceof DatabaseUnavailableError && error.isAbsence) throw error;
       faults.push(error);
     });
     if (status) reaped.push({ jobId: job.id, attempt: job.attempt, workerId: job.worker_id, status });
@@ -94,7 +94,7 @@ async function findExpired(db: Database, reaper: Reaper | undefined): Promise<Ex
 
 function describe({ worker_id: workerId, suspects }: ExpiredJob): string {
   const stopped = `Worker ${workerId} stopped responding: its lease expired`;
-  if (suspects.length === 0) return `${stopped} while it ran only this job`;
+  if (suspects.length === 0) return stopped;
   const named = suspects.slice(0, MOST_NAMED).map((one) => `${one.job_type} ${one.id}`);
   const more = suspects.length > MOST_NAMED ? ` and ${suspects.length - MOST_NAMED} more` : "";
   return `${stopped} while it also ran ${named.join(", ")}${more}`;

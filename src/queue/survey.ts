@@ -31,7 +31,8 @@ export interface Survey {
 export async function survey(sql: Executor, reaper?: Reaper): Promise<Survey> {
   const wait = (column: PendingQuery<Row[]>) => sql`(extract(epoch from ${column} - clock_timestamp()) * 1000)::float8`;
   const leaseEnd = reaper
-    ? sql`greatest(min(lease_expires_at), clock_timestamp() + ${reapingDelay(sql, reaper)})`
+    ? sql`case when min(lease_expires_at) is not null
+        then greatest(min(lease_expires_at), clock_timestamp() + ${reapingDelay(sql, reaper)}) end`
     : sql`min(lease_expires_at)`;
   const [row] = await sql<Survey[]>`
     select

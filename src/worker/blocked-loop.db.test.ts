@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { submitTurn } from "#queue";
@@ -41,3 +44,28 @@ test("a run that blocks its event loop beyond its timeout ends its process, whic
   next.child.kill("SIGTERM");
   expect(await next.ended).toEqual([0, null]);
 });
+
+test("a job that runs alone ends with its worker, also where its own event loop is blocked", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "threadmill-blocked-"));
+  const file = join(folder, "pid");
+  const { jobId } = await submit("block");
+  await turns.db.sql`update jobs set max_crashes = 9, crash_count = 2 where id = ${jobId}`;
+  const settings = { DATABASE_URL: turns.url, LANGGRAPH_CONFIG: GRAPHS, BLOCKED_FILE: file };
+  const worker = startWorkerProcess(settings);
+  const blocked = () => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);
+  await expect.poll(blocked, { timeout: 60_000 }).toBeGreaterThan(0);
+  const pid = blocked();
+  expect(pid).not.toBe(worker.child.pid);
+  worker.child.kill("SIGKILL");
+  await worker.ended;
+  await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false);
+  rmSync(folder, { recursive: true });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -3,7 +3,7 @@ import type { Along } from "#checkpoint";
 import type { ClaimedJob } from "#queue";
 import type { Usage } from "#shared/usage";
 import type { RunContext } from "./define-job.ts";
-import { persistFor } from "./persist.ts";
+import { persistUntilStopped } from "./persist.ts";
 import type { Persist } from "./persist.ts";
 import type { Run, RunEnvironment } from "./run-job.ts";
 import type { Teller } from "./teller.ts";
@@ -55,7 +55,7 @@ export class JobContext implements RunContext<unknown> {
   }
 
   get persist(): Persist {
-    return persistFor(this.#run, this.#environment);
+    return persistUntilStopped(this.#run, this.#environment);
   }
 
   get takeAlong(): () => Along | undefined {

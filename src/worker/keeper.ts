@@ -111,7 +111,7 @@ export class Keeper {
     try {
       return await act();
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (error instanceof DatabaseUnavailableError && error.isAbsence) throw error;
       this.#shunnedUntil.set(name, performance.now() + SHUN_MS);
       this.#options.log.error({ err: describeError(error), duty: name }, `could not ${name}; will try again`);
       return 0;
@@ -158,7 +158,7 @@ export class Keeper {
   async #prune(): Promise<number> {
     const { db, log, retention } = this.#options;
     const deleted = await db.transaction(async (tx) => {
-      // In a table that has grown too large for it, it must not cost the worker its pool.
+      // In a table that has grown too large for it, it must not hold up the other duties for long.
       await tx`select set_config('statement_timeout', ${String(PRUNE_LIMIT_MS)}, true)`;
       return prune(tx, retention, PRUNE_BATCH);
     });

@@ -26,6 +26,7 @@ const NOT_STARTED = Promise.resolve();
 export class LiveRun implements Run {
   readonly job: ClaimedJob;
   readonly stop: RunStop;
+  resendingCount = 0;
   /** What the attempt is told of in; undefined where nothing is traced. */
   readonly span: Span | undefined;
   /** Resolves when all of it has ended. */

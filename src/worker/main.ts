@@ -31,10 +31,13 @@ async function main(settings: Settings): Promise<void> {
   const listener = listenFor(worker, settings.DATABASE_LISTEN_URL ?? connection.url);
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });
-  leaveOnSignals(log, async () => {
-    await worker.stop(settings.SHUTDOWN_GRACE_MS);
-    await listener.stop();
-    await Promise.all([db.close(), tracer?.close()]);
+  leaveOnSignals(log, {
+    async drain() {
+      await worker.stop(settings.SHUTDOWN_GRACE_MS);
+      await listener.stop();
+      await Promise.all([db.close(), tracer?.close()]);
+    },
+    abandon: () => worker.abandon(),
   });
 }
 
@@ -50,11 +53,12 @@ function listenFor(worker: Worker, url: string) {
 }
 
 /** Lets the worker drain at the first signal, leaves at once at the second. */
-function leaveOnSignals(log: Logger, drain: () => Promise<void>): void {
+function leaveOnSignals(log: Logger, { drain, abandon }: { drain: () => Promise<void>; abandon: () => void }): void {
   let leaving = false;
   const leave = (signal: string) => {
     if (leaving) {
       log.warn({ signal }, "second signal: leaving at once; leases cover what runs");
+      abandon();
       process.exit(1);
     }
     leaving = true;

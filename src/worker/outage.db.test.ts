@@ -115,6 +115,20 @@ test("an outage that outlasts the lease costs nothing either, whichever worker i
   expect(said().match(/"level":50,[^\n]*heartbeat failed/g)).toHaveLength(1);
 });
 
+test("the time for which the database is away is not the job's, however short its timeout", async () => {
+  const { runs, handler } = cutGraph();
+  const { jobId } = await submitCut();
+  await db.sql`update jobs set timeout_ms = 500 where id = ${jobId}`;
+  await start([handler], { leaseMs: 1_000 });
+  const isOverdue = async () =>
+    (await db.sql`select 1 from jobs where id = ${jobId} and claimed_at < clock_timestamp() - interval '3 seconds'`)
+      .length;
+  await expect.poll(isOverdue, { timeout: 20_000 }).toBe(1);
+  await proxy.restore();
+  expect(await reaches(jobId, "completed")).toMatchObject({ reply: "done", attempt: 1, retryCount: 0, crashCount: 0 });
+  expect(runs).toEqual({ first: 1, second: 1 });
+});
+
 test("a write that comes before the first heartbeat after an outage renews the lease by itself", async () => {
   const handler = defineJob({
     type: "early",
@@ -164,14 +178,14 @@ test("a handler whose query is too slow each time uses its retries, and ends", a
   const handler = defineJob({
     type: "slow",
     payload: z.object({}),
-    run: async () => {
-      await away.transaction(async (tx) => tx`select pg_sleep(30)`, 200);
+    run: async ({ persist }) => {
+      await persist(() => away.transaction(async (tx) => tx`select pg_sleep(30)`, 1_000));
     },
   });
   const { jobId } = await db.transaction(async (tx) =>
     enqueue(tx, { ownerId, jobType: "slow", payload: {}, maxRetries: 1 }),
   );
-  await start([handler]);
+  await start([handler], { leaseMs: 1_000 });
   expect(await reaches(jobId, "failed")).toMatchObject({
     retryCount: 1,
     attempts: [{ outcome: "failed", errorName: "QueryTimeoutError" }, { outcome: "failed" }],

@@ -25,8 +25,12 @@ export async function refuse(
 }
 
 /** How long a job that is put back unrun is left alone: longer after each such attempt, for each is a claim for nothing. */
-export function putBackDelayMs({ attempt, retryCount, crashCount }: ClaimedJob, firstMs = FIRST_DELAY_MS): number {
-  const unusedCount = Math.max(attempt - retryCount - crashCount - 1, 0);
-  const delayMs = Math.min(firstMs * 2 ** unusedCount, LONGEST_DELAY_MS);
+export function putBackDelayMs(job: ClaimedJob, firstMs = FIRST_DELAY_MS): number {
+  const delayMs = Math.min(firstMs * 2 ** countUnrun(job), LONGEST_DELAY_MS);
   return delayMs * (0.5 + Math.random() / 2);
+}
+
+/** How many attempts before this one used neither a retry nor a crash. */
+export function countUnrun({ attempt, retryCount, crashCount }: ClaimedJob): number {
+  return Math.max(attempt - retryCount - crashCount - 1, 0);
 }

@@ -1,14 +1,6 @@
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import {
-  DatabaseUnavailableError,
-  fail,
-  LeaseLostError,
-  park,
-  QueryTimeoutError,
-  release,
-  settleCancelled,
-} from "#queue";
+import { DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import type { JobHandler, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
@@ -50,6 +42,8 @@ export interface RunEnvironment {
 
 export interface Run {
   job: ClaimedJob;
+  /** How many of its calls are being sent again because the database is away. */
+  resendingCount: number;
   /** Told to stop with LeaseLostError, CancelledError or ShutdownError as the reason. */
   stop: RunStop;
   /** The log that carries the job, made when it is first asked for. */
@@ -76,6 +70,8 @@ export interface AttemptEnd {
   willRetry?: boolean;
 }
 
+/** How often a run whose time is up, while the database is away, is looked at again, in milliseconds. */
+const AWAY_LOOK_MS = 1_000;
 const COMPLETED: AttemptEnd = { outcome: "completed" };
 const RELEASED: AttemptEnd = { outcome: "released" };
 const CANCELLED: AttemptEnd = { outcome: "cancelled" };
@@ -136,7 +132,12 @@ async function execute(run: Run, environment: RunEnvironment, teller: Teller): P
   const handler = environment.handlers.get(job.jobType);
   if (!handler) throw await refuse(job, environment);
   const timeoutMs = timeoutOf(job, environment);
-  const timer = setTimeout(() => stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
+  const expire = () => {
+    // The time in which the database is away is not the job's.
+    if (run.resendingCount > 0) timer = setTimeout(expire, AWAY_LOOK_MS);
+    else stop.abort(new JobTimeoutError(timeoutMs));
+  };
+  let timer = setTimeout(expire, timeoutMs);
   const context = new JobContext(run, environment, teller);
   try {
     if (job.budget !== null) await context.persist(() => teller.purse.open());
@@ -220,8 +221,8 @@ async function settleError(run: Run, error: unknown, { environment, teller }: Se
     log().info({ status, questions: error.questions.length }, "job waits for a person");
     return WAITING;
   }
-  // What an absent database does to a handler is no fault of the job's; a query that is too slow is.
-  if (error instanceof DatabaseUnavailableError && !(error instanceof QueryTimeoutError)) {
+  // An absent database puts the job back. What it refuses although it is there, such as a slow query, uses a retry.
+  if (error instanceof DatabaseUnavailableError && error.isAbsence) {
     const reason = `The database was away: ${describeError(error).message}`;
     const status = await write((tx) => release(tx, job, { delayMs: putBackDelayMs(job), reason }));
     log().warn({ status, err: describeError(error) }, "job released: the database was away");

@@ -46,7 +46,10 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     if (!job) return ran;
     if (ran.length === most) throw new Error(`More than ${most} jobs were ready: does one make another for ever?`);
     ran.push(job);
-    await runJob({ job, stop: new RunStop(), log: () => silent, onRan: () => undefined }, environment);
+    await runJob(
+      { job, stop: new RunStop(), resendingCount: 0, log: () => silent, onRan: () => undefined },
+      environment,
+    );
   }
 }
 

@@ -44,6 +44,7 @@ export class Worker {
   #loops: Promise<unknown> = Promise.resolve();
   /** A handler may end the process: the log names the jobs that ran. */
   readonly #onExit = (code: number): void => {
+    this.#quarantine?.abandon();
     if (this.#runs.size === 0) return;
     const jobs = [...this.#runs.values()].map(({ job: { jobId, jobType } }) => ({ jobId, jobType }));
     this.#options.log.fatal({ code, jobs }, "the process exits while it runs jobs: one of them may have ended it");
@@ -140,6 +141,12 @@ export class Worker {
     await this.#heart?.stop();
     await this.#claimer.db.close();
     process.off("exit", this.#onExit);
+  }
+
+  /** Leaves everything as it is, before the process exits: leases cover what runs. */
+  abandon(): void {
+    process.off("exit", this.#onExit);
+    this.#quarantine?.abandon();
   }
 
   async #allEnded(): Promise<void> {

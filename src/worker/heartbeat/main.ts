@@ -17,6 +17,7 @@ const db = new Database({
   maxConnections: 1,
   applicationName: "threadmill-heartbeat",
 });
+const { heartbeatMs } = settings.report;
 const ledger = new ClaimLedger(settings.report.workerId, settings.claims);
 const loop = new StuckLoop(settings.leaseMs);
 const waker = new Waker();
@@ -40,32 +41,43 @@ port.on("message", (message: ToHeart) => {
 
 say({ type: "ready" });
 
+/** When the first of the latest failed beats was sent; undefined while they succeed. */
+let missedAt: number | undefined;
+/** How long the latest outage of the database took: a run that waited for it may be so much older. */
+let outageMs = 0;
+
 async function beat(): Promise<void> {
-  const claims = ledger.read();
+  if (missedAt !== undefined) outageMs = performance.now() - missedAt + heartbeatMs;
+  const claims = ledger.read().map((claim) => ({ ...claim, maxAgeMs: claim.maxAgeMs + outageMs }));
   const { kept, cancelled } = await db.call((sql) => heartbeat(sql, claims, settings.leaseMs));
   const lost = claims.map(claimKey).filter((key) => !kept.has(key));
   say({ type: "beat", lost, cancelled: [...cancelled] });
   await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: life.state }));
 }
 
-const { heartbeatMs } = settings.report;
 /** Ends the process where a run has kept its event loop busy beyond its timeout: its other jobs go on elsewhere. */
 async function endIfStuck(): Promise<void> {
   const overdue = loop.overdue(ledger.read(), performance.now());
   loop.asked(performance.now());
   say({ type: "alive?" });
   if (overdue.length === 0) return;
-  const jobs = await db.call((sql) => nameJobs(sql, overdue)).catch(() => overdue);
+  const jobs = await db.call((sql) => nameJobs(sql, overdue)).catch(() => overdue.map(({ jobId }) => ({ jobId })));
+  // The look may have taken a while.
+  if (loop.overdue(ledger.read(), performance.now()).length === 0) return;
   // The logger belongs to the thread that is stuck.
   const line = { level: FATAL, time: Date.now(), process: "heartbeat", workerId: settings.report.workerId, jobs };
   const msg = "a run keeps the event loop busy beyond its timeout: ending the process";
-  writeSync(STDOUT_FD, `${JSON.stringify({ ...line, msg })}\n`);
-  process.kill(process.pid, "SIGKILL");
+  try {
+    writeSync(STDOUT_FD, `${JSON.stringify({ ...line, msg })}\n`);
+  } finally {
+    process.kill(process.pid, "SIGKILL");
+  }
 }
 
 while (!life.stopping) {
   await endIfStuck();
   const seen = waker.count;
+  const sentAt = performance.now();
   const isKept = await beat().then(
     () => true,
     (error: unknown) => {
@@ -73,6 +85,7 @@ while (!life.stopping) {
       return false;
     },
   );
+  missedAt = isKept ? undefined : (missedAt ?? sentAt);
   // When the database is back, leases that expired meanwhile are renewed before anybody may reap them.
   const delayMs = isKept ? heartbeatMs : Math.min(heartbeatMs, LONGEST_RETRY_MS) * (0.5 + Math.random() / 2);
   if (!life.stopping) await waker.wait(delayMs, seen);

@@ -167,3 +167,16 @@ test("a process that cannot start says nothing of the job: it is put back and ke
     .toMatchObject({ outcome: "released", errorMessage: "The process for this job did not start (exit code 1)" });
   expect((await read(jobId)).crashCount).toBe(2);
 });
+
+test("a process that cannot even be made puts its job back, and the worker goes on", async () => {
+  const jobId = await add("say where it runs", 2);
+  // No program takes such an argument: as without memory, there is no process at all.
+  await start({ quarantine: { ...quarantine, execArgv: ["\0"] } });
+  await expect
+    .poll(async () => (await read(jobId)).attempts[0], { timeout: 60_000 })
+    .toMatchObject({
+      outcome: "released",
+      errorMessage: expect.stringContaining("The process for this job did not start") as string,
+    });
+  expect((await reaches(await add("say where it runs", 0), "completed")).result).toEqual({ pid: process.pid });
+});

@@ -5,8 +5,9 @@ import type { Logger } from "pino";
 import type { ClaimedJob } from "#queue";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
+import { describeError } from "../describe-error.ts";
 import type { LiveRun } from "../live-run.ts";
-import { putBackDelayMs } from "../refuse.ts";
+import { countUnrun, putBackDelayMs } from "../refuse.ts";
 import { endAttempt, timeoutOf } from "../run-job.ts";
 import type { AttemptEnd, RunEnvironment } from "../run-job.ts";
 import { toStopMessage } from "./messages.ts";
@@ -23,12 +24,16 @@ export interface QuarantineOptions {
 
 /** The most jobs that run alone at once: each has a process of 100 MB and more. */
 const MOST_AT_ONCE = 4;
-/** How long a job that finds no place is put back at first, in milliseconds: about what most take. */
+/** First delay of a job that finds no free child, in milliseconds; most runs take about as long. */
 const NO_PLACE_MS = 2_000;
 /** How long a child that was told to stop, or whose time is up, may still take, in milliseconds. */
 const STOP_LIMIT_MS = 5_000;
+/** How long a child may take until it runs its job, in milliseconds; then it is ended. */
+const START_LIMIT_MS = 60_000;
+/** How often a job is put back unrun before that uses a retry. */
+const MOST_FAILED_STARTS = 20;
 /** How much longer than in the worker's own process a claim may be held, in milliseconds: to start and to end the child. */
-export const QUARANTINE_GRACE_MS = 3 * STOP_LIMIT_MS;
+export const QUARANTINE_GRACE_MS = START_LIMIT_MS + 3 * STOP_LIMIT_MS;
 /** The longest wait that a timer of Node.js takes. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
@@ -39,6 +44,7 @@ const LONGEST_TIMER_MS = 2_147_483_647;
 export class Quarantine {
   readonly #options: QuarantineOptions;
   readonly #log: Logger;
+  readonly #children = new Set<ChildProcess>();
   #running = 0;
 
   constructor(options: QuarantineOptions, log: Logger) {
@@ -61,9 +67,18 @@ export class Quarantine {
     this.#running += 1;
     try {
       return await this.#runChild(run, environment);
+    } catch (error) {
+      // There is no memory or no descriptor left for a process.
+      run.onRan();
+      return await endAttempt(run, notStarted(run, describeError(error).message), environment);
     } finally {
       this.#running -= 1;
     }
+  }
+
+  /** Ends the child processes at once: the leases cover their jobs. */
+  abandon(): void {
+    for (const child of this.#children) child.kill("SIGKILL");
   }
 
   async #runChild(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
@@ -71,12 +86,14 @@ export class Quarantine {
     const { module, execArgv = process.execArgv } = this.#options;
     const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
+    this.#children.add(child);
     const timeoutMs = timeoutOf(run.job, environment);
     // The child ends its run in time by itself, unless its event loop is blocked.
     const { said, exited } = watch(child, () => run.stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
     const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
     tell(child, { type: "run", job: run.job });
     const end = await exited;
+    this.#children.delete(child);
     release();
     run.onRan();
     if (said.ended !== undefined) return { outcome: said.ended };
@@ -91,22 +108,29 @@ interface Exit {
 }
 
 /** What it means for the job that its process ended without a word. */
-function reasonOf({ stop, job }: LiveRun, { code, signal, began }: Exit): Error {
-  // A child that did not stop when it was told was killed: why it was told is what counts.
-  if (stop.reason) return stop.reason;
+function reasonOf(run: LiveRun, { code, signal, began }: Exit): Error {
+  // A child that ignored its stop was killed: the stop's reason decides the outcome.
+  if (run.stop.reason) return run.stop.reason;
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  if (!began) return new SnoozeError(putBackDelayMs(job), `The process for this job did not start (${how})`);
+  if (!began) return notStarted(run, how);
   return new ProcessDiedError(`The process died while only this job ran (${how})`);
+}
+
+/** A process that does not start says nothing about the job, unless it never does. */
+function notStarted({ job }: LiveRun, how: string): Error {
+  const why = `The process for this job did not start (${how})`;
+  return countUnrun(job) < MOST_FAILED_STARTS ? new SnoozeError(putBackDelayMs(job), why) : new Error(why);
 }
 
 /** Follows what a child says until it has exited; calls back when it runs for longer than its job may take. */
 function watch(child: ChildProcess, onOverdue: () => void, timeoutMs: number) {
   const said: { began: boolean; ended: AttemptEnd["outcome"] | undefined } = { began: false, ended: undefined };
-  let timer: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
   child.on("message", (message: FromQuarantine) => {
     if (message.type === "ended") said.ended = message.outcome;
     else {
       said.began = true;
+      clearTimeout(timer);
       timer = setTimeout(onOverdue, Math.min(timeoutMs + STOP_LIMIT_MS, LONGEST_TIMER_MS));
     }
   });

@@ -1,3 +1,4 @@
+import { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
 import type { ClaimedJob, Database, RetryPolicy } from "#queue";
 import type { Tracer } from "#tracing";
@@ -32,7 +33,7 @@ export interface QuarantineMeans {
  */
 export async function serveQuarantine(open: (job: ClaimedJob) => Promise<QuarantineMeans>): Promise<never> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
-  process.once("disconnect", () => process.exit(1));
+  endWithWorker();
   const stop = new RunStop();
   const drain = new AbortController();
   const job = await new Promise<ClaimedJob>((resolve) => {
@@ -61,6 +62,18 @@ export async function serveQuarantine(open: (job: ClaimedJob) => Promise<Quarant
   await close();
   await say({ type: "ended", outcome });
   process.exit(0);
+}
+
+/** The program of a thread that ends this process when its worker has gone, however deaf the event loop is. */
+const WATCH = `
+  const { workerData } = require("node:worker_threads");
+  setInterval(() => process.ppid === workerData || process.kill(process.pid, "SIGKILL"), 1_000);`;
+
+function endWithWorker(): void {
+  process.once("disconnect", () => process.exit(1));
+  // It may have gone while this module was loaded.
+  if (!process.connected) process.exit(1);
+  new Thread(WATCH, { eval: true, execArgv: [], workerData: process.ppid }).unref();
 }
 
 async function say(message: FromQuarantine): Promise<void> {

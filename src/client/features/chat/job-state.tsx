@@ -153,7 +153,7 @@ function Doing({
       </span>
     );
   }
-  if (job.crashCount > 0) return <span role="status">Interrupted by a crash, going on in a moment…</span>;
+  if (job.crashCount > 0) return <span role="status">Queued again after a crash…</span>;
   return <span role="status">Queued, waiting for a worker…</span>;
 }
 
