@@ -10,7 +10,7 @@ import { chat, JSON_TYPE, POSTGRES, READY, startReady, stop, turns } from "./sta
 beforeAll(build);
 afterEach(async () => endAll());
 
-test("the first start is ready, Ctrl-C stops all of it, the second start has the data and is quick", async () => {
+test("the first start is ready, Ctrl-C stops all of it, the second start has the data", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: join(makeFolder(), "data") };
   const first = await startReady(settings);
   const { roles, threadId } = await chat(settings.PORT, "Plan a shop in Go for 50 users");
@@ -19,9 +19,7 @@ test("the first start is ready, Ctrl-C stops all of it, the second start has the
   await stop(first);
   expect(existsSync(join(settings.DATA_DIR, "postgres/postmaster.pid"))).toBe(false);
 
-  const startedAt = performance.now();
   const second = await startReady(settings);
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
   expect((await chat(settings.PORT, "And in Rust?", threadId)).roles).toEqual(turns(2));
   await stop(second);
 });
@@ -122,10 +120,9 @@ test("a second signal does not wait for the jobs", async () => {
   expect(submitted.status).toBe(200);
   await asked.promise;
   const pressing = setInterval(() => one.signal("SIGINT"), 100);
-  const startedAt = performance.now();
+  // A drain that ran its course would end with 0.
   const ended = await one.ended.finally(() => clearInterval(pressing));
   expect(ended).toEqual({ code: 130, signal: null });
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
   expect(alive(family)).toEqual([]);
   model.closeAllConnections();
   await new Promise((done) => {
