@@ -150,7 +150,7 @@ test("a server without a connection left is named as that, and its pool is kept"
 
 test("a statement that waits behind no other: a pool of slow reads gives each a connection", async () => {
   const db = openDatabase({ hasSlowReads: true, maxConnections: 2, deadlineMs: 20_000 });
-  // Of connections that were just made the driver knows that they are not free.
+  // The driver treats a new connection as free until its first statement, so each is used once.
   await Promise.all([1, 2].map(async () => db.call(async (sql) => sql`select 1`)));
   await watcher.sql`select pg_advisory_lock(77)`;
   const held = db.call(async (sql) => sql`select pg_advisory_lock_shared(77)`);

@@ -123,6 +123,6 @@ function interrupt(pid: number): void {
   try {
     process.kill(pid, "SIGINT");
   } catch {
-    // It has just ended, or may not be signalled: whether its lock becomes free decides.
+    // It has just ended, or we may not signal it. The lock shows which.
   }
 }

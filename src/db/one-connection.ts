@@ -26,7 +26,7 @@ export async function onOneConnection<T>(
   work: (sql: postgres.Sql) => Promise<T>,
 ): Promise<T> {
   surviveLateWrites();
-  const dialer = new Dialer(Math.min(CONNECT_TIMEOUT_MS, deadlineMs));
+  const dialer = new OnceDialer(Math.min(CONNECT_TIMEOUT_MS, deadlineMs));
   const options = {
     fetch_types: false,
     max: 1,
@@ -62,7 +62,7 @@ export async function onOneConnection<T>(
  * Opens the sockets of postgres.js, each host once. On its own, postgres.js connects again at once and without end to
  * a proxy that closes. It may also never settle a query that it sends just as the connection closes.
  */
-class Dialer {
+class OnceDialer {
   readonly timeoutMs: number;
   /** Rejects when the connection has closed and no host is left to try; never resolves. */
   readonly failed: Promise<never>;

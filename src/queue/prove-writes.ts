@@ -1,7 +1,7 @@
 import { DatabaseUnavailableError } from "#db";
 import type { Executor, Tx } from "#db";
 
-/** What fills more than `work_mem`, so that the server writes a file of some hundred kilobytes. */
+/** Enough rows to exceed `work_mem`, so that the server writes a temporary file of some hundred kilobytes. */
 const SPILLED_ROWS = 10_000;
 
 /**

@@ -35,7 +35,7 @@ export async function reportWorker(sql: Executor, worker: WorkerReport): Promise
       contact_since = case when ${hasContact(sql, worker)} then workers.contact_since else clock_timestamp() end`;
 }
 
-/** Who takes back the jobs of others: a worker that must itself have been in contact with the database. */
+/** The worker that reaps. It must itself have had contact with the database. */
 export type Reaper = Pick<WorkerReport, "workerId" | "heartbeatMs">;
 
 /** The condition on a row of `workers` that it has not missed two heartbeats. */

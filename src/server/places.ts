@@ -1,4 +1,4 @@
-/** So many places for work that must not all run at once; who finds none waits in line. */
+/** A semaphore: callers beyond `count` queue until a place is freed or their limit passes. */
 export class Places {
   #freeCount: number;
   readonly #line = new Set<() => void>();

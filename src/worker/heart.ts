@@ -65,7 +65,7 @@ export class Heart {
   #state: WorkerState = "active";
   #stopping = false;
   #restartMs = FIRST_RESTART_MS;
-  /** When the first of the heartbeats failed that have not reached the database since; undefined while they do. */
+  /** When the present series of failed heartbeats began; undefined while they succeed. */
   #missedAt: number | undefined;
 
   constructor(options: HeartOptions) {

@@ -41,7 +41,7 @@ port.on("message", (message: ToHeart) => {
 
 say({ type: "ready" });
 
-/** When the first of the latest failed beats was sent; undefined while they succeed. */
+/** When the present series of failed beats began; undefined while they succeed. */
 let missedAt: number | undefined;
 /** How long the latest outage of the database took: a run that waited for it may be so much older. */
 let outageMs = 0;

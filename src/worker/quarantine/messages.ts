@@ -4,7 +4,7 @@ import type { ClaimedJob } from "#queue";
 import { CancelledError, ShutdownError } from "../errors.ts";
 import type { AttemptEnd } from "../run-job.ts";
 
-/** Why a run must stop, as what it takes to make the same error in the other process. */
+/** Why a run must stop, in a form from which the other process rebuilds the error. */
 type StopMessage =
   | { type: "stop"; reason: "lease lost"; jobId: string; attempt: number }
   | { type: "stop"; reason: "cancelled" | "shutdown" };
