@@ -7,28 +7,23 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = spawnSync(process.execPath, [join(root, "src/launch/run.mjs"), "build"], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 const { build, stop } = await import("esbuild");
-const options = { absWorkingDir: root, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
-await build({
-  ...options,
-  entryPoints: ["chaos/main.ts"],
-  outdir: "dist/chaos",
-  packages: "external",
-  external: ["#*"],
-});
+const outdir = "dist/chaos";
+const options = { absWorkingDir: root, outdir, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
+await build({ ...options, entryPoints: ["chaos/main.ts"], packages: "external", external: ["#*"] });
 // Workers are started by the thousand: one file of nearly everything loads in half the time. The driver stays a file of
 // its own, for the product knows its faults by where they are thrown.
 await build({
   ...options,
   entryPoints: {
+    "api-main": "dist/server/main.js",
     "worker-main": "chaos/worker-main.ts",
     "quarantine-main": "chaos/quarantine-main.ts",
     "heartbeat/main": "dist/worker/heartbeat/main.js",
   },
-  outdir: "dist/chaos",
   conditions: ["chaos"],
   external: ["postgres"],
   minify: true,
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
 await stop();
-await import(join(root, "dist/chaos/main.js"));
+await import(join(root, outdir, "main.js"));
