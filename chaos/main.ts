@@ -33,6 +33,8 @@ const { values } = parseArgs({
     kills: { type: "string" },
     jobs: { type: "string" },
     calm: { type: "boolean", default: false },
+    // Read by run.mjs, which builds it.
+    mutant: { type: "string" },
   },
 });
 const number = (name: "minutes" | "seconds" | "seed" | "workers" | "spares" | "kills" | "jobs", fallback: number) => {
