@@ -1,15 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FAULT_POINTS } from "#fault";
 import type { FaultPoint } from "#fault";
 import type { Random } from "./random.ts";
-
-/** Which fault points end a process, as `src/fault/armed.ts` reads it. */
-export interface FaultPlan {
-  points: readonly FaultPoint[];
-  afterCpuMs: number;
-  log: string;
-}
+import { countNames, rarestOf } from "./rarest-points.ts";
+import type { FaultPlan } from "./rarest-points.ts";
 
 export interface FaultPlansOptions {
   /** The folder in which fault points note the deaths that they cause. */
@@ -78,7 +73,7 @@ export class FaultPlans {
   makeAlone(): FaultPlan {
     if (this.#random.below(ONE_ALONE_IN) > 0) return this.none();
     const afterCpuMs = this.#random.below(2) * this.#random.below(LONGEST_LIFE_ALONE_MS);
-    return { points: rarestOf(this.countAlone()), afterCpuMs, log: this.#logAlone };
+    return { points: POINTS_ALONE, afterCpuMs, log: this.#logAlone };
   }
 
   /** A plan by which nothing dies. */
@@ -95,20 +90,4 @@ export class FaultPlans {
   countAlone(): Record<(typeof POINTS_ALONE)[number], number> {
     return countNames(this.#logAlone, POINTS_ALONE);
   }
-}
-
-/** How often each name stands in a file that has one name on each line. */
-function countNames<Name extends string>(file: string, names: readonly Name[]): Record<Name, number> {
-  const found = readFileSync(file, "utf8").split("\n");
-  return Object.fromEntries(names.map((name) => [name, found.filter((line) => line === name).length])) as Record<
-    Name,
-    number
-  >;
-}
-
-/** The points that have ended the fewest processes. The others stay out of it: a process would reach these first. */
-function rarestOf<Name extends string>(counts: Record<Name, number>): Name[] {
-  const names = Object.keys(counts) as Name[];
-  const fewest = Math.min(...names.map((name) => counts[name]));
-  return names.filter((name) => counts[name] === fewest);
 }

@@ -2,9 +2,12 @@
 import { pino } from "pino";
 import { serveQuarantine } from "#worker";
 import { openParts } from "./open-parts.ts";
+import { onlyRarest } from "./rarest-points.ts";
+import type { FaultPlan } from "./rarest-points.ts";
 
-// Before the first fault point, which reads it.
-process.env["FAULT_PLAN"] = process.env["FAULT_PLAN_ALONE"];
+// Before the first fault point, which reads it. The plan is as old as the worker.
+const { FAULT_PLAN_ALONE: plan } = process.env;
+if (plan !== undefined) process.env["FAULT_PLAN"] = JSON.stringify(onlyRarest(JSON.parse(plan) as FaultPlan));
 await serveQuarantine(async ({ workerId }) => {
   const parts = openParts(workerId);
   return { ...parts, log: pino({ level: "silent" }), close: () => parts.db.close() };
