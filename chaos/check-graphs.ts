@@ -6,10 +6,10 @@ import { FencedSaver } from "#checkpoint";
 import { wrapGraph } from "#graph";
 import type { TurnEvent } from "#graph";
 import type { Database } from "#queue";
+import type { Acknowledged } from "./acknowledged.ts";
 import { answerTo, GRAPHS } from "./graphs.ts";
 import type { GraphName } from "./graphs.ts";
 import { insist } from "./insist.ts";
-import type { Acknowledged } from "./load.ts";
 import { QUIET_STAGE } from "./node-runs.ts";
 
 /** What is told of a turn, by who tells it: a node in its pieces, or a model in the node that asks it. */

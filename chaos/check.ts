@@ -2,8 +2,8 @@ import { MemorySaver } from "@langchain/langgraph";
 import { buildMlWorkflow } from "#graph";
 import type { Database } from "#queue";
 import { insist } from "./insist.ts";
-import { PLACES } from "./load.ts";
-import type { Acknowledged } from "./load.ts";
+import type { Acknowledged } from "./acknowledged.ts";
+import { CRASHES_OF_SUSPECTS, NEVER_MIND, PLACES } from "./load-facts.ts";
 
 /** Each query finds what breaks a promise; what it finds is named by its columns. */
 const RULES: Record<string, string> = {
@@ -18,14 +18,15 @@ const RULES: Record<string, string> = {
       or (select count(*) from messages where job_id = jobs.id and role = 'user') <> 1)`,
   "decision versions have no gap": `
     select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
-  "no conversation's turn failed":
-    "select id, status, error_message, cancel_requested_at from jobs where decision_set_id is not null and status <> 'completed'",
+  "no conversation's turn failed": `
+    select id, status, error_message, cancel_requested_at from jobs where decision_set_id is not null and status <> 'completed'
+      and not (status = 'cancelled' and payload ->> 'content' = '${NEVER_MIND}')`,
   "retries and crashes keep their bounds":
     "select id, retry_count, max_retries, crash_count, max_crashes from jobs where retry_count > max_retries or crash_count > max_crashes",
   "a crash uses no retry, and an error is no crash": `
     select id, retry_count, crash_count from jobs where retry_count > (
       select count(*) from job_attempts where job_id = jobs.id and outcome in ('failed', 'timed_out'))
-    or crash_count > (select count(*) from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed'))`,
+    or crash_count - (payload ? 'suspect')::int * ${CRASHES_OF_SUSPECTS} > (select count(*) from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed'))`,
   "every claim is accounted for": `
     select id, attempt, status from jobs
     where attempt <> (select count(*) from job_attempts where job_id = jobs.id) + (status = 'completed')::int`,

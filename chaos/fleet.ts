@@ -1,11 +1,11 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { FAULT_POINTS } from "#fault";
 import type { FaultPoint } from "#fault";
+import { FaultPlans } from "./fault-plans.ts";
 import type { Random } from "./random.ts";
+import type { FaultPlan } from "./rarest-points.ts";
 
 export interface FleetOptions {
   url: string;
@@ -14,16 +14,25 @@ export interface FleetOptions {
   /** How many more are loaded and wait to take the place of one that has ended. */
   spares: number;
   random: Random;
-  /** Where fault points note the deaths they cause. */
-  log: string;
+  /** The folder in which handlers write down their runs, and fault points the deaths they cause. */
+  folder: string;
+  /** Whether no fault point ends anything. */
+  calm: boolean;
 }
 
 /** What a worker's process is told, and what it tells. */
-export type ToWorker = { type: "begin" };
+export interface ToWorker {
+  type: "begin";
+  /** Where its fault points end it, and the processes of the jobs that it runs alone. */
+  plan: FaultPlan;
+  planAlone: FaultPlan;
+}
 export type FromWorker = { type: "loaded" } | { type: "ready"; workerId: string };
 
 interface Member {
   child: ChildProcess;
+  /** Where it dies of itself. */
+  points: readonly FaultPoint[];
   state: "loading" | "spare" | "beginning" | "active" | "ending";
   /** Whether it sleeps now, and whether it ever did. */
   frozen: boolean;
@@ -31,13 +40,8 @@ interface Member {
   workerId: string | undefined;
 }
 
-/** A worker works for so long before its fault points end it, in milliseconds of a processor. */
-const SHORTEST_LIFE_MS = 100;
-const LONGEST_LIFE_MS = 1_000;
 /** How long one that has slept is left alone. */
 const AWAKE_MS = 1_000;
-/** Every other worker dies at whichever of so many points has ended the fewest. */
-const RAREST = 6;
 
 /**
  * Worker processes; one that ends is replaced by another that was loaded before, for loading takes most of a second of
@@ -46,9 +50,9 @@ const RAREST = 6;
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #members = new Set<Member>();
-  #armed = 0;
   #healing = false;
   #closed = false;
+  readonly plans: FaultPlans;
   /** How many processes were ended in which way, and how many slept. */
   readonly ends = { killed: 0, atPoints: 0, drained: 0, frozen: 0 };
   /** The workers that died, but for those that slept before: these had lost their jobs already. */
@@ -56,6 +60,7 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.plans = new FaultPlans(options);
     this.#fill();
   }
 
@@ -74,9 +79,12 @@ export class Fleet {
     return member.child.kill("SIGKILL");
   }
 
-  /** Lets a random worker leave as a deployment does. */
-  drain(): void {
-    if (this.#pick()?.child.kill("SIGTERM")) this.ends.drained += 1;
+  /** Lets a random worker leave as a deployment does, rather one of these, and rather one that dies of it. */
+  drain(workerIds: readonly string[]): void {
+    const isBusy = ({ workerId = "" }: Member) => workerIds.includes(workerId);
+    const dies = ({ points }: Member) => points.includes("released");
+    const member = this.#pick((one) => isBusy(one) && dies(one)) ?? this.#pick(isBusy) ?? this.#pick();
+    if (member?.child.kill("SIGTERM")) this.ends.drained += 1;
   }
 
   /** Stops a random worker for a time, so that it comes back as a zombie whose leases are gone. */
@@ -112,14 +120,6 @@ export class Fleet {
     await Promise.all(ended);
   }
 
-  /** How often each fault point ended a worker. */
-  faults(): Record<FaultPoint, number> {
-    const counts = Object.fromEntries(FAULT_POINTS.map((name) => [name, 0])) as Record<FaultPoint, number>;
-    for (const name of readFileSync(this.#options.log, "utf8").split("\n").filter(Boolean))
-      counts[name as FaultPoint] += 1;
-    return counts;
-  }
-
   #in(...states: Member["state"][]): Member[] {
     return [...this.#members].filter((member) => states.includes(member.state));
   }
@@ -139,32 +139,24 @@ export class Fleet {
     const missing = workers - this.#in("beginning", "active").length;
     for (const member of this.#in("spare").slice(0, Math.max(0, missing))) {
       member.state = "beginning";
-      member.child.send({ type: "begin" } satisfies ToWorker);
+      const { plans } = this;
+      const isSafe = this.#healing || this.#options.calm;
+      const [plan, planAlone] = isSafe ? [plans.none(), plans.none()] : [plans.make(), plans.makeAlone()];
+      member.points = plan.points;
+      member.child.send({ type: "begin", plan, planAlone } satisfies ToWorker);
     }
     const total = this.#members.size - this.#in("ending").length;
     for (let count = total; count < workers + (this.#healing ? 0 : spares); count += 1) this.#start();
   }
 
-  /** Points by turns and the ones that have ended the fewest workers, so that a run meets all of them. */
-  #arm(): { points: readonly FaultPoint[]; afterCpuMs: number } {
-    if (this.#healing) return { points: [], afterCpuMs: 0 };
-    const { random } = this.#options;
-    this.#armed += 1;
-    const byTurns = FAULT_POINTS[(this.#armed >> 1) % FAULT_POINTS.length] ?? "claimed";
-    const counts = this.faults();
-    const rarest = FAULT_POINTS.toSorted((one, other) => counts[one] - counts[other]).slice(0, RAREST);
-    const afterCpuMs = SHORTEST_LIFE_MS + random.below(LONGEST_LIFE_MS - SHORTEST_LIFE_MS);
-    return { points: this.#armed % 2 === 0 ? [byTurns] : rarest, afterCpuMs };
-  }
-
   #start(): void {
-    const { url, log } = this.#options;
+    const { url, folder } = this.#options;
     const child = fork(fileURLToPath(new URL("worker-main.js", import.meta.url)), [], {
       execArgv: [],
-      env: { ...process.env, DATABASE_URL: url, FAULT_PLAN: JSON.stringify({ ...this.#arm(), log }) },
+      env: { ...process.env, DATABASE_URL: url, CHAOS_HISTORY: folder },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const member: Member = { child, state: "loading", frozen: false, slept: false, workerId: undefined };
+    const member: Member = { child, points: [], state: "loading", frozen: false, slept: false, workerId: undefined };
     this.#members.add(member);
     child.on("message", (message: FromWorker) => {
       if (member.state === "ending") return;

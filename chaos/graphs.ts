@@ -1,11 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { wrapGraph } from "#graph";
-import { answer, JobConflictError } from "#queue";
 import type { Database } from "#queue";
 import { graphJob } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
+import type { Client } from "./client.ts";
 import { buildFanOut } from "./fan-out.ts";
-import { insist, OWNER_ID } from "./insist.ts";
 import { notedStage, QUIET_STAGE } from "./node-runs.ts";
 import { buildQuestions } from "./questions.ts";
 
@@ -30,29 +29,19 @@ export function answerTo(kind: string): string {
   return `answer to ${kind}`;
 }
 
-/** Answers what the jobs ask until none is left unanswered and the signal says so. */
-export async function answerQuestions(db: Database, signal: AbortSignal): Promise<number> {
-  let answered = 0;
-  while (!signal.aborted) {
-    const asked = await insist(
-      db,
-      async (tx) => tx<{ job_id: string; interrupt_id: string; kind: string }[]>`
-        select job_id, interrupt_id, kind from job_interrupts join jobs on jobs.id = job_id
-        where answered_at is null and status in ('queued', 'running', 'waiting') limit 20`,
-    );
-    for (const { job_id: jobId, interrupt_id: interruptId, kind } of asked) {
-      answered += await insist(db, async (tx) => {
-        try {
-          await answer(tx, { ownerId: OWNER_ID, jobId, interruptId, answers: answerTo(kind) });
-          return 1;
-        } catch (error) {
-          // Its answer was lost on the way back, and it is answered.
-          if (error instanceof JobConflictError) return 0;
-          throw error;
-        }
-      });
-    }
+/** Answers what the jobs ask, as people do over the API, until the signal. */
+export async function answerQuestions(client: Client, signal: AbortSignal): Promise<void> {
+  for (let round = 0; !signal.aborted; round += 1) {
+    // A job runs on with one answer while it still asks for another.
+    const status = round % 4 === 3 ? "running" : "waiting";
+    const listed = await client.api.jobs.list.query({ status, limit: 20 }).catch(() => ({ jobs: [] }));
+    const chats = listed.jobs.filter((job) => job.threadId !== null && job.decisionSetId !== null);
+    await Promise.all(chats.map(async ({ jobId }) => answerAll(client, jobId)));
     await wait(50, undefined, { signal }).catch(() => undefined);
   }
-  return answered;
+}
+
+async function answerAll(client: Client, jobId: string): Promise<void> {
+  const seen = await client.status(jobId);
+  for (const { id, kind } of seen?.interrupts ?? []) await client.answer(jobId, id, answerTo(kind));
 }

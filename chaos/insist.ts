@@ -2,8 +2,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { DatabaseUnavailableError } from "#queue";
 import type { Database, Tx } from "#queue";
 
-/** Whose jobs all of them are. */
-export const OWNER_ID = "chaos";
+/** Whose jobs all of them are: the API's only owner. */
+export const OWNER_ID = "local";
 
 /** Sends a transaction until it has an answer: every verb is safe to send again. */
 export async function insist<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
-import type { Database } from "#queue";
 import { defineJob, PermanentError, snooze } from "#worker";
 import type { JobHandler, RunContext, RunResult } from "#worker";
 
@@ -15,14 +14,10 @@ type Payload = z.infer<typeof payloadSchema>;
 /** The kinds of job that the load is made of; each but a `plain` one leaves one row in `chaos_effects` when it has completed. */
 export const KINDS = ["short", "long", "failing", "doomed", "snoozing", "plain"] as const;
 
-/** The handlers of the kinds; every run notes its start and its end in `chaos_runs`, outside the fence. */
-export function chaosHandlers(db: Database): JobHandler[] {
+/** The handlers of the kinds. */
+export function chaosHandlers(): JobHandler[] {
   const run = async ({ job, payload, signal, progress }: RunContext<Payload>): Promise<RunResult> => {
-    const { jobId, attempt, threadId } = job;
-    await db.call(
-      async (sql) =>
-        sql`insert into chaos_runs (job_id, attempt, thread_id) values (${jobId}, ${attempt}, ${threadId}) on conflict do nothing`,
-    );
+    const { jobId, attempt } = job;
     if (job.jobType === "doomed") throw new PermanentError("doomed");
     if (job.jobType === "snoozing" && attempt === 1) snooze(50);
     progress("working");

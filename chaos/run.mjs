@@ -1,34 +1,42 @@
-// `npm run chaos`: builds what is stale, bundles the crash tests beside the product, and runs them.
+// `npm run chaos`: builds what is stale, bundles the crash tests beside the product, and runs them. With `--mutant NAME`
+// the bundles have a fault planted in them, which the checker must find.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MUTANTS, plant } from "./mutants.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = process.argv.indexOf("--mutant");
+const name = at === -1 ? undefined : process.argv[at + 1];
+const mutant = MUTANTS[name];
+if (at !== -1 && !mutant) {
+  console.error(`--mutant must be one of ${Object.keys(MUTANTS).join(", ")}`);
+  process.exit(2);
+}
 const built = spawnSync(process.execPath, [join(root, "src/launch/run.mjs"), "build"], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 const { build, stop } = await import("esbuild");
-const options = { absWorkingDir: root, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
-await build({
-  ...options,
-  entryPoints: ["chaos/main.ts"],
-  outdir: "dist/chaos",
-  packages: "external",
-  external: ["#*"],
-});
+const outdir = mutant ? `dist/chaos-${name}` : "dist/chaos";
+const options = { absWorkingDir: root, outdir, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
+await build({ ...options, entryPoints: ["chaos/main.ts"], packages: "external", external: ["#*"] });
+const planted = mutant && plant(mutant);
 // Workers are started by the thousand: one file of nearly everything loads in half the time. The driver stays a file of
 // its own, for the product knows its faults by where they are thrown.
 await build({
   ...options,
   entryPoints: {
+    "api-main": "dist/server/main.js",
     "worker-main": "chaos/worker-main.ts",
     "quarantine-main": "chaos/quarantine-main.ts",
     "heartbeat/main": "dist/worker/heartbeat/main.js",
   },
-  outdir: "dist/chaos",
   conditions: ["chaos"],
   external: ["postgres"],
   minify: true,
+  plugins: planted ? [planted.plugin] : [],
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 });
+planted?.check();
 await stop();
-await import(join(root, "dist/chaos/main.js"));
+if (mutant) console.log(`mutant ${name}: it ${mutant.why}`);
+await import(join(root, outdir, "main.js"));

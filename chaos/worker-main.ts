@@ -5,24 +5,27 @@ import { listen } from "#db";
 import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
+import { CRASHES_OF_SUSPECTS } from "./load-facts.ts";
 import { openParts } from "./open-parts.ts";
 
 // Nobody may be left to hear it.
 const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
 
 // A spare waits here, loaded, until it is needed.
-await new Promise<void>((resolve) => {
-  process.once("message", (_message: ToWorker) => resolve());
+const { plan, planAlone } = await new Promise<ToWorker>((resolve) => {
+  process.once("message", resolve);
   process.once("SIGTERM", () => process.exit(0));
   process.once("disconnect", () => process.exit(0));
   tell({ type: "loaded" });
 });
+process.env["FAULT_PLAN"] = JSON.stringify(plan);
+process.env["FAULT_PLAN_ALONE"] = JSON.stringify(planAlone);
 process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
 
 /** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
-const parts = openParts(url, workerId);
+const parts = openParts(workerId);
 const { db } = parts;
 const worker = new Worker({
   ...parts,
@@ -34,7 +37,11 @@ const worker = new Worker({
   poll: { minMs: 50, maxMs: 500 },
   retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
   // Later than the product: starting processes is most of what they cost here.
-  quarantine: { module: new URL("quarantine-main.js", import.meta.url), execArgv: [], afterCrashes: 4 },
+  quarantine: {
+    module: new URL("quarantine-main.js", import.meta.url),
+    execArgv: [],
+    afterCrashes: CRASHES_OF_SUSPECTS,
+  },
   forgetThreads: pruneCheckpoints,
 });
 await worker.start();

@@ -12,7 +12,8 @@ const planSchema = z.object({
   log: z.string(),
 });
 
-const plan = readPlan();
+/** Undefined until the first point, so that a process that waits for its turn can be given a plan of that time. */
+let plan: z.infer<typeof planSchema> | null | undefined;
 let firstAt: NodeJS.CpuUsage | undefined;
 
 function readPlan(): z.infer<typeof planSchema> | null {
@@ -23,6 +24,7 @@ function readPlan(): z.infer<typeof planSchema> | null {
 
 /** Ends this process as `kill -9` does, where it comes by one of its points once its time has come. */
 export function faultPoint(name: FaultPoint): void {
+  if (plan === undefined) plan = readPlan();
   if (plan === null) return;
   firstAt ??= process.cpuUsage();
   if (!plan.points.includes(name)) return;
