@@ -88,7 +88,7 @@ test("a schedule is made, run, paused and deleted; a bad one is refused with the
   await row.getByRole("button", { name: "Delete" }).click();
   await expect(page.getByRole("heading", { name: "No schedules" })).toBeVisible();
   await page.goto("/jobs");
-  await expect(page.getByRole("row").filter({ hasText: "export_thread" })).toContainText("Thread not found");
+  await expect(page.getByRole("row").filter({ hasText: "Thread not found" })).toContainText("export_thread");
 });
 
 test("nothing needs scrolling sideways on a narrow screen, and the threads are in a drawer", async ({ page, say }) => {
