@@ -14,6 +14,7 @@ import {
 } from "./errors.ts";
 import { readHosts } from "./hosts.ts";
 import type { HostList, NamedHost } from "./hosts.ts";
+import { SharedPause } from "./shared-pause.ts";
 import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
@@ -72,6 +73,8 @@ export class Database {
   /** Whether the present pool must be tried before calls use it. */
   #isUntried: boolean;
   #recovery: Promise<void> | undefined;
+  /** What the server lacks it may have in a moment: all calls wait for that, or each would ask for a connection. */
+  readonly #pause = new SharedPause();
   readonly #closing = new AbortController();
   readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
@@ -168,13 +171,13 @@ export class Database {
   async #run<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
+        await this.#pause.over();
         if (this.#isUntried) await this.#recover();
         return await this.#attempt(work, deadlineMs);
       } catch (error) {
+        if (isShortage(error)) this.#pause.begin(this.#closing.signal);
         if (attempt === MAX_TRIES || !isTransientError(error))
           throw toDatabaseError(error, statementLimitMs(deadlineMs));
-        // A conflict is over by now; what the server lacks it may have in a moment.
-        if (isShortage(error)) await wait(backoffMs(attempt));
       }
     }
   }
@@ -186,6 +189,7 @@ export class Database {
     try {
       const value = await withDeadline(working, deadlineMs);
       pool.answered();
+      this.#pause.clear();
       return value;
     } catch (error) {
       if (isServerError(error)) pool.answered();

@@ -53,6 +53,11 @@ export class JobTimeoutError extends Error {
 /** The process in which a job ran alone died: a crash that only this job can have caused. */
 export class ProcessDiedError extends Error {
   override readonly name = "ProcessDiedError";
+  constructor(message: string) {
+    super(message);
+    // It would show where the worker noticed, and nothing of the process that died.
+    delete this.stack;
+  }
 }
 
 /** The worker is leaving; the job is released without using up a retry. */

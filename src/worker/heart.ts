@@ -1,6 +1,7 @@
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
 import type { HeldClaim, Offer } from "#queue";
+import { describeError } from "./describe-error.ts";
 import { ClaimLedger } from "./heartbeat/claim-ledger.ts";
 import { openThread } from "./open-thread.ts";
 
@@ -129,7 +130,7 @@ export class Heart {
     const { settings, log } = this.#options;
     const thread = openThread("heartbeat/main", { ...settings, claims: this.#ledger.memory } satisfies HeartSettings);
     thread.on("message", (message: FromHeart) => this.#hear(message));
-    thread.on("error", (error) => log.error({ err: { message: error.message } }, "the heartbeat thread failed"));
+    thread.on("error", (error) => log.error({ err: describeError(error) }, "the heartbeat thread failed"));
     thread.on("exit", () => {
       if (this.#stopping) return;
       log.error({ delayMs: this.#restartMs }, "the heartbeat thread ended; starting it again");
@@ -161,6 +162,6 @@ export class Heart {
     const { log, settings } = this.#options;
     const level = this.#missedAt === undefined ? "error" : "debug";
     this.#missedAt ??= performance.now();
-    log[level]({ err: { message } }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
+    log[level]({ reason: message }, `heartbeat failed; leases last ${settings.leaseMs} ms`);
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import { claimKey, LeaseLostError, release } from "#queue";
+import type { Logger } from "pino";
+import { claimKey, DatabaseUnavailableError, LeaseLostError, release } from "#queue";
 import type { ClaimedJob } from "#queue";
 import { Claimer } from "./claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
@@ -197,7 +198,7 @@ export class Worker {
 
   async #recover(error: unknown): Promise<void> {
     const { log, poll } = this.#options;
-    log.error({ err: describeError(error) }, "claiming failed; will try again");
+    logLook(log, error, "claiming failed; will try again");
     this.#idleLooks += 1;
     await this.#claiming.wait(pollDelayMs(this.#idleLooks, poll), this.#claiming.count);
   }
@@ -269,7 +270,7 @@ export class Worker {
         if (ready || limited) this.#claiming.wake();
         delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
       } catch (error) {
-        log.error({ err: describeError(error) }, "looking for what is due failed; will try again");
+        logLook(log, error, "looking for what is due failed; will try again");
       }
       this.#idleLooks += 1;
       if (!this.#stopping) await this.#keeping.wait(delayMs, seen);
@@ -282,3 +283,9 @@ export class Worker {
 const LONGEST_WAIT_MS = 3_600_000;
 const SHORTEST_WAIT_MS = 10;
 const SPACING_MS = 20;
+
+/** The heartbeat tells of an outage: looks that fail by it are no news. */
+function logLook(log: Logger, error: unknown, message: string): void {
+  const isAway = error instanceof DatabaseUnavailableError && error.isAbsence;
+  log[isAway ? "debug" : "error"]({ err: describeError(error) }, message);
+}

@@ -2,6 +2,7 @@
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
+import type { HeldClaim } from "#queue";
 import { claimKey, heartbeat, nameJobs, reportWorker } from "#queue/leases";
 import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "../heart.ts";
 import { Waker } from "../waker.ts";
@@ -24,6 +25,7 @@ const waker = new Waker();
 const LONGEST_RETRY_MS = 1_000;
 /** As in the log's other lines. */
 const FATAL = 60;
+const WARN = 40;
 const STDOUT_FD = 1;
 const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
 
@@ -55,27 +57,39 @@ async function beat(): Promise<void> {
   await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: life.state }));
 }
 
-/** Ends the process where a run has kept its event loop busy beyond its timeout: its other jobs go on elsewhere. */
-async function endIfStuck(): Promise<void> {
+/** Warns of a deaf process, and ends it where a run has kept its event loop busy beyond its timeout: its other jobs go on elsewhere. */
+async function watchLoop(): Promise<void> {
   const overdue = loop.overdue(ledger.read(), performance.now());
   loop.asked(performance.now());
   say({ type: "alive?" });
+  if (loop.becameDeaf(performance.now())) writeLog(WARN, await named(ledger.read()), DEAF);
   if (overdue.length === 0) return;
-  const jobs = await db.call((sql) => nameJobs(sql, overdue)).catch(() => overdue.map(({ jobId }) => ({ jobId })));
+  const jobs = await named(overdue);
   // The look may have taken a while.
   if (loop.overdue(ledger.read(), performance.now()).length === 0) return;
-  // The logger belongs to the thread that is stuck.
-  const line = { level: FATAL, time: Date.now(), process: "heartbeat", workerId: settings.report.workerId, jobs };
-  const msg = "a run keeps the event loop busy beyond its timeout: ending the process";
   try {
-    writeSync(STDOUT_FD, `${JSON.stringify({ ...line, msg })}\n`);
+    writeLog(FATAL, jobs, STUCK);
   } finally {
     process.kill(process.pid, "SIGKILL");
   }
 }
 
+const DEAF =
+  "the event loop does not answer: signals are not heard, and nothing is claimed, until these runs let it go on";
+const STUCK = "a run keeps the event loop busy beyond its timeout: ending the process";
+
+async function named(claims: readonly HeldClaim[]): Promise<object[]> {
+  return db.call((sql) => nameJobs(sql, claims)).catch(() => claims.map(({ jobId }) => ({ jobId })));
+}
+
+/** Writes a line to the log by itself: the logger belongs to the thread that is stuck. */
+function writeLog(level: number, jobs: object[], msg: string): void {
+  const line = { level, time: Date.now(), process: "heartbeat", workerId: settings.report.workerId, jobs, msg };
+  writeSync(STDOUT_FD, `${JSON.stringify(line)}\n`);
+}
+
 while (!life.stopping) {
-  await endIfStuck();
+  await watchLoop();
   const seen = waker.count;
   const sentAt = performance.now();
   const isKept = await beat().then(

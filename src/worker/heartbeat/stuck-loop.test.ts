@@ -36,3 +36,12 @@ test("the next attempt of a job has its own time", () => {
   loop.asked(60_000);
   expect(loop.overdue([{ ...claim("a"), attempt: 2 }], 70_000)).toEqual([]);
 });
+
+test("a process that is deaf for long is told of once", () => {
+  const loop = new StuckLoop(LEASE_MS);
+  loop.asked(0);
+  expect([9_000, 11_000, 20_000].map((nowMs) => loop.becameDeaf(nowMs))).toEqual([false, true, false]);
+  loop.answered();
+  loop.asked(30_000);
+  expect([35_000, 41_000].map((nowMs) => loop.becameDeaf(nowMs))).toEqual([false, true]);
+});

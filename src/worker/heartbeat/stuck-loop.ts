@@ -3,6 +3,8 @@ import { claimKey } from "#queue/leases";
 
 /** How long a process must have been deaf, and a run overdue, in milliseconds. */
 const PATIENCE_MS = 5_000;
+/** After how long a deaf process is worth a warning, in milliseconds. */
+const DEAF_MS = 10_000;
 
 /** Finds out that a run keeps its process's event loop busy beyond its timeout, so that nothing else there can go on. */
 export class StuckLoop {
@@ -10,6 +12,7 @@ export class StuckLoop {
   /** When each claim was first seen, by its key. */
   readonly #seenAt = new Map<string, number>();
   #unansweredSince: number | undefined;
+  #hasWarned = false;
 
   constructor(leaseMs: number) {
     this.#leaseMs = leaseMs;
@@ -23,6 +26,14 @@ export class StuckLoop {
   /** Notes that it gave one. */
   answered(): void {
     this.#unansweredSince = undefined;
+    this.#hasWarned = false;
+  }
+
+  /** True once for each time that the process has been deaf for long: it hears no signal and claims nothing. */
+  becameDeaf(nowMs: number): boolean {
+    if (this.#hasWarned || this.#unansweredSince === undefined || nowMs - this.#unansweredSince < DEAF_MS) return false;
+    this.#hasWarned = true;
+    return true;
   }
 
   /** The claims whose runs are overdue in a process that is deaf; empty while it answers. Call it at each heartbeat. */
