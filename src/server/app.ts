@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import fastifyCompress from "@fastify/compress";
 import fastifyStatic from "@fastify/static";
 import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
@@ -18,6 +19,7 @@ import { addOpenApi } from "./openapi.ts";
 import { addHealth } from "./readiness.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
 import { addTrpc } from "./trpc-route.ts";
 
 export interface AppOptions {
@@ -35,6 +37,8 @@ export interface AppOptions {
 
 /** Until accounts exist, every request acts as this owner. */
 const OWNER_ID = "local";
+/** Of what is made on request; the page's files are compressed when they are built. Event streams must not wait. */
+const COMPRESSIBLE = /^(?:application\/json|text\/plain)/;
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
@@ -58,15 +62,14 @@ export async function buildApp({
   const reads = new JobReads({ db, slowReads });
   const faults = answerFaults(app);
   app.addHook("preClose", async () => callers.dismiss());
+  addSecurityHeaders(app);
   guardOrigin(app);
-  addMetrics(app, { db: slowReads, feeds, faults });
-  app.addHook("onSend", (_request, reply, ...[, done]) => {
-    void reply
-      .header("x-content-type-options", "nosniff")
-      .header("referrer-policy", "same-origin")
-      .header("x-frame-options", "DENY");
-    done();
+  await app.register(fastifyCompress, {
+    encodings: ["br", "gzip"],
+    customTypes: COMPRESSIBLE,
+    globalDecompression: false,
   });
+  addMetrics(app, { db: slowReads, feeds, faults });
   addTrpc(app, (request, reply) => ({
     db,
     slowReads,
@@ -117,6 +120,7 @@ async function addPage(app: FastifyInstance): Promise<void> {
     await app.register(fastifyStatic, {
       root: CLIENT_FOLDER,
       wildcard: false,
+      preCompressed: true,
       setHeaders: (reply, path) => {
         // The names of built assets carry their hash; the page itself must be asked for anew.
         void reply.header(

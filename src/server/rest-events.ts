@@ -41,9 +41,8 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, faults, ownerId
       const stream = reply.raw;
       stream.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
+        "cache-control": "no-store, no-transform",
         "x-accel-buffering": "no",
-        "x-content-type-options": "nosniff",
       });
       stream.flushHeaders();
       const comments = setInterval(() => {

@@ -41,6 +41,8 @@ export function addTrpc(
       const { path } = request.params;
       const query = isPlainQuery(path, request) ? readInput(request) : undefined;
       if (query) return answer(reply, { path, input: query.input, ctx: createContext(request, reply) });
+      // What the adapter streams must not wait in a compressor, and its other answers are small.
+      request.headers["x-no-compression"] = "1";
       await fastifyRequestHandler({
         router: appRouter,
         req: request,
