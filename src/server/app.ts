@@ -37,8 +37,6 @@ export interface AppOptions {
 
 /** Until accounts exist, every request acts as this owner. */
 const OWNER_ID = "local";
-/** Of what is made on request; the page's files are compressed when they are built. Event streams must not wait. */
-const COMPRESSIBLE = /^(?:application\/json|text\/plain)/;
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
@@ -64,11 +62,7 @@ export async function buildApp({
   app.addHook("preClose", async () => callers.dismiss());
   addSecurityHeaders(app);
   guardOrigin(app);
-  await app.register(fastifyCompress, {
-    encodings: ["br", "gzip"],
-    customTypes: COMPRESSIBLE,
-    globalDecompression: false,
-  });
+  await app.register(fastifyCompress, { encodings: ["br", "gzip"], globalDecompression: false });
   addMetrics(app, { db: slowReads, feeds, faults });
   addTrpc(app, (request, reply) => ({
     db,

@@ -116,4 +116,10 @@ test("a list of the typed API is compressed, an event stream of it is not", asyn
   });
   expect(stream.headers).not.toHaveProperty("content-encoding");
   expect(stream.body).toContain("cancelled");
+  const parts = await app.inject({
+    url: "/api/trpc/jobs.list?batch=1",
+    headers: { ...takes, "trpc-accept": "application/jsonl" },
+  });
+  expect(parts.headers).not.toHaveProperty("content-encoding");
+  expect(parts.body).toContain("cancelled");
 });
