@@ -29,6 +29,8 @@ export interface AppOptions {
   /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
   feeds?: JobFeeds;
   logLevel: string;
+  /** How long a caller may take to send a request, in milliseconds; 30 s unless given. */
+  requestTimeoutMs?: number;
   /** What submits are traced with; absent where nothing is traced. */
   tracer?: Tracer | undefined;
   /** Where log lines go; standard output unless given. */
@@ -37,6 +39,9 @@ export interface AppOptions {
 
 /** Until accounts exist, every request acts as this owner. */
 const OWNER_ID = "local";
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for requests that take too long. */
+const CHECK_EVERY_MS = 5_000;
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
@@ -46,12 +51,16 @@ export async function buildApp({
   feeds = new JobFeeds(db),
   tracer,
   logLevel,
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
   logTo,
 }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
+    // Until the request is whole. What is answered after that may take as long as it likes.
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: Math.min(requestTimeoutMs, CHECK_EVERY_MS) },
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",
   });
@@ -80,7 +89,7 @@ export async function buildApp({
     },
   }));
   addRest(app, { db, reads, feeds, faults, ownerId: OWNER_ID, callers, tracer });
-  addRestEvents(app, { db, feeds, faults, ownerId: OWNER_ID, callers });
+  addRestEvents(app, { feeds, faults, ownerId: OWNER_ID, callers });
   addOpenApi(app);
   addHealth(app, { db, faults });
   await addPage(app);

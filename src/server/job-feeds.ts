@@ -14,6 +14,8 @@ export interface FollowOptions {
   after: number;
   /** Ends the reading. */
   signal: AbortSignal;
+  /** The page after `after`, where `open` has read it already. */
+  first?: EventPage;
 }
 
 /**
@@ -60,18 +62,25 @@ export class JobFeeds {
   }
 
   /**
+   * The first page for `follow`, so that a job that is not there is told of before a stream has begun.
+   * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
+   */
+  async open({ ownerId, jobId, after }: Omit<FollowOptions, "signal">): Promise<EventPage> {
+    return this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after, limit: PAGE_EVENTS }));
+  }
+
+  /**
    * A job's events after a number, each once and in order, to the closing one; waits for those to come.
    * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
    */
-  async *follow({ ownerId, jobId, after, signal }: FollowOptions): AsyncGenerator<JobEvent, void> {
-    const read = async (from: number): Promise<EventPage> =>
-      this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after: from, limit: PAGE_EVENTS }));
+  async *follow({ ownerId, jobId, after, signal, first }: FollowOptions): AsyncGenerator<JobEvent, void> {
+    const read = async (from: number): Promise<EventPage> => this.open({ ownerId, jobId, after: from });
     let last = after;
     let feed: JobFeed | undefined;
     this.#readers += 1;
     try {
       // The first page comes from the database, which also says whether the job is the owner's.
-      for (let page = await read(last); ; page = await feed.next(last, signal)) {
+      for (let page = first ?? (await read(last)); ; page = await feed.next(last, signal)) {
         for (const event of page.events) {
           if (signal.aborted) return;
           yield event;

@@ -39,6 +39,8 @@ export function addTrpc(
     scope.addContentTypeParser("multipart/form-data", {}, (_request, body, parsed) => parsed(null, body));
     scope.all<{ Params: PathParams }>(`${PREFIX}/:path`, async (request, reply) => {
       const { path } = request.params;
+      // No Request of the Fetch standard can have this method, so tRPC's adapter fails on it.
+      if (request.method === "TRACE") return reply.code(405).send({ detail: "TRACE is not allowed" });
       const query = isPlainQuery(path, request) ? readInput(request) : undefined;
       if (query) return answer(reply, { path, input: query.input, ctx: createContext(request, reply) });
       // What the adapter streams must not wait in a compressor, and its other answers are small.
