@@ -5,7 +5,7 @@ import fastifyStatic from "@fastify/static";
 import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
-import { MAX_BODY_BYTES } from "#shared/limits";
+import { MAX_BODY_BYTES, STALLED_READER_MS } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import { Callers } from "./callers.ts";
 import { FaultLog } from "./fault-log.ts";
@@ -31,6 +31,8 @@ export interface AppOptions {
   logLevel: string;
   /** How long a caller may take to send a request, in milliseconds; 30 s unless given. */
   requestTimeoutMs?: number;
+  /** How long an event stream's reader may take nothing; `STALLED_READER_MS` unless given. */
+  stalledReaderMs?: number;
   /** What submits are traced with; absent where nothing is traced. */
   tracer?: Tracer | undefined;
   /** Where log lines go; standard output unless given. */
@@ -52,6 +54,7 @@ export async function buildApp({
   tracer,
   logLevel,
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  stalledReaderMs = STALLED_READER_MS,
   logTo,
 }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -73,23 +76,27 @@ export async function buildApp({
   guardOrigin(app);
   await app.register(fastifyCompress, { encodings: ["br", "gzip"], globalDecompression: false });
   addMetrics(app, { db: slowReads, feeds, faults });
-  addTrpc(app, (request, reply) => ({
-    db,
-    slowReads,
-    reads,
-    feeds,
-    counter,
-    ownerId: OWNER_ID,
-    log: request.log,
-    report: (error) => faults.report(error, request),
-    tracer,
-    headers: request.headers,
-    get signal() {
-      return callers.whenGone(reply);
-    },
-  }));
+  addTrpc(
+    app,
+    (request, reply) => ({
+      db,
+      slowReads,
+      reads,
+      feeds,
+      counter,
+      ownerId: OWNER_ID,
+      log: request.log,
+      report: (error) => faults.report(error, request),
+      tracer,
+      headers: request.headers,
+      get signal() {
+        return callers.whenGone(reply);
+      },
+    }),
+    { stalledReaderMs },
+  );
   addRest(app, { db, reads, feeds, faults, ownerId: OWNER_ID, callers, tracer });
-  addRestEvents(app, { feeds, faults, ownerId: OWNER_ID, callers });
+  addRestEvents(app, { feeds, faults, ownerId: OWNER_ID, callers, stalledReaderMs });
   addOpenApi(app);
   addHealth(app, { db, faults });
   await addPage(app);

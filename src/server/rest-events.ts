@@ -4,6 +4,7 @@ import { idSchema } from "#shared/fields";
 import { lastEventIdSchema } from "#shared/contracts";
 import type { JobEvent } from "#shared/contracts";
 import type { Callers } from "./callers.ts";
+import { cutStalled } from "./cut-stalled.ts";
 import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 
@@ -12,6 +13,7 @@ export interface RestEventsOptions {
   faults: FaultLog;
   ownerId: string;
   callers: Callers;
+  stalledReaderMs: number;
 }
 
 const COMMENT_EVERY_MS = 15_000;
@@ -21,7 +23,10 @@ const COMMENT_EVERY_MS = 15_000;
  * `?last_event_id`) to the closing one, after which it ends.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export function addRestEvents(app: FastifyInstance, { feeds, faults, ownerId, callers }: RestEventsOptions): void {
+export function addRestEvents(
+  app: FastifyInstance,
+  { feeds, faults, ownerId, callers, stalledReaderMs }: RestEventsOptions,
+): void {
   app.get<{ Params: { job_id: string }; Querystring: { last_event_id?: string } }>(
     "/api/jobs/:job_id/events",
     async (request, reply) => {
@@ -42,6 +47,7 @@ export function addRestEvents(app: FastifyInstance, { feeds, faults, ownerId, ca
         "x-accel-buffering": "no",
       });
       stream.flushHeaders();
+      cutStalled(stream, stalledReaderMs);
       const comments = setInterval(() => {
         if (!stream.writableNeedDrain) stream.write(": still here\n\n");
       }, COMMENT_EVERY_MS);

@@ -23,7 +23,6 @@ import {
 } from "#shared/contracts";
 import type { SubmitInput } from "#shared/contracts";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
-import type { FollowOptions } from "./job-feeds.ts";
 import { traceChange } from "./trace-change.ts";
 import { traceSubmit } from "./trace-submit.ts";
 import { procedure, router, toTrpcError } from "./trpc.ts";
@@ -68,14 +67,6 @@ const chat = router({
   }),
 });
 
-async function* trackEvents(ctx: Context, options: FollowOptions) {
-  try {
-    for await (const event of ctx.feeds.follow(options)) yield tracked(String(event.seq), event);
-  } catch (error) {
-    throw toTrpcError(error, ctx);
-  }
-}
-
 const jobs = router({
   status: procedure
     .input(jobIdInputSchema)
@@ -87,12 +78,16 @@ const jobs = router({
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.reads.list({ ...input, ownerId: ctx.ownerId })),
   /** A job's event log, live: each event once and in order, to the closing one. */
-  events: procedure.input(jobEventsInputSchema).subscription(async ({ ctx, input, signal }) => {
+  events: procedure.input(jobEventsInputSchema).subscription(async function* events({ ctx, input, signal }) {
     const gone = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;
-    const followed = { ownerId: ctx.ownerId, jobId: input.jobId, after: input.lastEventId };
-    // Before the stream begins: an unknown job is answered with a status of 404.
-    const first = await ctx.feeds.open(followed);
-    return trackEvents(ctx, { ...followed, signal: gone, first });
+    const { jobId, lastEventId } = input;
+    try {
+      for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: gone })) {
+        yield tracked(String(event.seq), event);
+      }
+    } catch (error) {
+      throw toTrpcError(error, ctx);
+    }
   }),
   ...jobActions,
   counts: procedure.query(async ({ ctx }) => ctx.counter.count(ctx.ownerId)),
