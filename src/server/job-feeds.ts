@@ -1,4 +1,4 @@
-import { readEvents, readNotice } from "#queue";
+import { readEvents, readLogHeads, readNotice } from "#queue";
 import type { Database, EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
 import { JobFeed } from "./job-feed.ts";
@@ -18,18 +18,27 @@ export interface FollowOptions {
   first?: EventPage;
 }
 
+/** How often all followed logs are looked at: a notice can be lost, and behind some poolers there are none. */
+const LOOK_MS = 3_000;
+
 /**
- * The event logs that are being followed. However many readers a job has, a notice costs one query; a slow reader
- * holds nothing back and fills no buffer, for it asks for its next page when it is ready.
+ * The event logs that are being followed. However many readers a job has, a notice costs one query; readers of logs that
+ * do not grow share one statement every 3 s. A slow reader holds nothing back and fills no buffer, for it asks for its
+ * next page when it is ready.
  */
 export class JobFeeds {
   readonly #db: Database;
   readonly #feeds = new Map<string, JobFeed>();
   readonly #watches = new Map<string, Set<JobWatch>>();
+  readonly #lookMs: number;
   #readers = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #lookAgain = false;
 
-  constructor(db: Database) {
+  constructor(db: Database, { lookMs = LOOK_MS } = {}) {
     this.#db = db;
+    this.#lookMs = lookMs;
   }
 
   /** How many follow a log at the moment. */
@@ -40,7 +49,7 @@ export class JobFeeds {
   /** Passes on a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status changed. */
   hear(payload?: string): void {
     if (payload === undefined) {
-      for (const feed of this.#feeds.values()) feed.refresh();
+      void this.#look();
       for (const watches of this.#watches.values()) for (const watch of watches) watch.hear();
       return;
     }
@@ -101,6 +110,7 @@ export class JobFeeds {
     const feed = known && !known.over ? known : new JobFeed(last, read);
     feed.readers += 1;
     this.#feeds.set(jobId, feed);
+    this.#timer ??= setInterval(() => void this.#look(), this.#lookMs);
     // What was written between the page and now was notified to nobody.
     feed.refresh();
     return feed;
@@ -109,5 +119,36 @@ export class JobFeeds {
   #leave(jobId: string, feed: JobFeed): void {
     feed.readers -= 1;
     if (feed.readers === 0 && this.#feeds.get(jobId) === feed) this.#feeds.delete(jobId);
+    if (this.#feeds.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Looks in one statement which of the followed logs have grown, and reads those. */
+  async #look(): Promise<void> {
+    this.#lookAgain = this.#looking;
+    if (this.#looking) return;
+    this.#looking = true;
+    do {
+      this.#lookAgain = false;
+      const followed = [...this.#feeds].filter(([, feed]) => !feed.over);
+      if (followed.length > 0) await this.#refreshGrown(followed);
+    } while (this.#lookAgain);
+    this.#looking = false;
+  }
+
+  async #refreshGrown(followed: readonly [jobId: string, feed: JobFeed][]): Promise<void> {
+    try {
+      const heads = await this.#db.call(async (sql) =>
+        readLogHeads(
+          sql,
+          followed.map(([jobId]) => jobId),
+        ),
+      );
+      // A job that is gone is read as well: its readers get to know.
+      for (const [jobId, feed] of followed) if (heads.get(jobId) !== feed.head) feed.refresh();
+    } catch (error) {
+      for (const [, feed] of followed) feed.fail(error);
+    }
   }
 }
