@@ -59,7 +59,6 @@ export const submittedSchema = z.object({
 export type Submitted = z.infer<typeof submittedSchema>;
 
 export const jobIdInputSchema = z.object({ jobId: idSchema("jobId") });
-export const threadIdInputSchema = z.object({ threadId: idSchema("threadId") });
 
 const timestamp = z.string().meta({ format: "date-time" });
 
@@ -150,9 +149,9 @@ export const jobEventSchema = z.object({
 /** One event of a job's log. */
 export type JobEvent = z.infer<typeof jobEventSchema>;
 
+const NO_EVENT = "lastEventId must be the number of an event";
 /** The number of the last event that a reader has, as text or number; 0, which is before the first, unless given. */
 export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
-const NO_EVENT = "lastEventId must be the number of an event";
 
 /** `jobs.events`: a job, and the number of the last event that the reader has. */
 export const jobEventsInputSchema = jobIdInputSchema.extend({
@@ -200,8 +199,14 @@ export type ThreadRow = {
   updatedAt: string;
 };
 
-/** `threads.get`: a conversation, its messages oldest first, and its unfinished and failed jobs. */
-export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; jobs: JobStatusView[] };
+/** `threads.get`: a conversation, a page of its messages oldest first, and its unfinished and failed jobs. */
+export type Thread = ThreadRow & {
+  currentVersion: number;
+  messages: Message[];
+  /** Asks for the messages before these; null where there are none. */
+  olderCursor: string | null;
+  jobs: JobStatusView[];
+};
 
 /** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
