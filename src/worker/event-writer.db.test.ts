@@ -195,4 +195,5 @@ test("pieces of text that come together are no event over the bound, and none is
   await writer.close();
   const texts = (await queue.read(job.jobId)).events.slice(1).map(({ data }) => (data as { text: string }).text);
   expect(texts.join("")).toBe(piece.repeat(30));
+  expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(MAX_EVENT_BYTES);
 });
