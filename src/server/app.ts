@@ -130,7 +130,6 @@ async function addPage(app: FastifyInstance): Promise<void> {
     await app.register(fastifyStatic, {
       root: CLIENT_FOLDER,
       wildcard: false,
-      preCompressed: true,
       setHeaders: (reply, path) => {
         // The names of built assets carry their hash; the page itself must be asked for anew.
         void reply.header(
