@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import -- a setting, which has to come first
+import "./zod-without-eval.ts";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

@@ -54,6 +54,7 @@ function toEntry(job: NewJob): Entry {
     maxRetries: job.maxRetries,
     maxCrashes: job.maxCrashes,
     idempotencyKey: job.idempotencyKey,
+    requestHash: job.requestHash,
     uniqueKey: job.uniqueKey,
     limitKey: job.limitKey,
     timeoutMs: job.timeoutMs,

@@ -199,11 +199,12 @@ test("a chat message is not taken where its key is that of a job which would not
   expect(rows).toHaveLength(0);
 });
 
-test("a message sent twice at once, each time for a new thread, is one job in one thread", async () => {
+test("a message sent twice at once for a new thread is one job in one thread", async () => {
+  const threadId = randomUUID();
   const submits = await Promise.all(
     Array.from({ length: 10 }, async () =>
       queue.db.transaction(async (tx) =>
-        submitTurn(tx, { ownerId: queue.ownerId, content: "hello", idempotencyKey: "k", threadId: randomUUID() }),
+        submitTurn(tx, { ownerId: queue.ownerId, content: "hello", idempotencyKey: "k", threadId }),
       ),
     ),
   );

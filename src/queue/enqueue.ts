@@ -25,6 +25,8 @@ export interface NewJob {
   maxCrashes?: number | undefined;
   /** Per owner; kept for as long as the job is: a second job with it is the first. */
   idempotencyKey?: string | undefined;
+  /** What was asked with the idempotency key, for callers that compare it when the key comes again. */
+  requestHash?: string | undefined;
   /** Per owner and job type; a second job with it is the first for as long as that is unfinished. */
   uniqueKey?: string | undefined;
   /** What the queue's limits per key count, such as a user's id. */
@@ -71,11 +73,19 @@ export async function enqueue(sql: Executor, job: NewJob): Promise<EnqueuedJob> 
 export async function findByKey(
   tx: Tx,
   job: Pick<NewJob, "ownerId" | "idempotencyKey">,
-): Promise<EnqueuedJob | undefined> {
+): Promise<(EnqueuedJob & { requestHash: string | null }) | undefined> {
   if (job.idempotencyKey === undefined) return undefined;
   await tx`select pg_advisory_xact_lock(hashtextextended(${`key:${job.ownerId}:${job.idempotencyKey}`}, 0))`;
-  const [row] = await tx<{ id: string; thread_id: string | null; decision_set_id: string | null; status: JobStatus }[]>`
-    select id, thread_id, decision_set_id, status from jobs
+  const [row] = await tx<
+    {
+      id: string;
+      thread_id: string | null;
+      decision_set_id: string | null;
+      status: JobStatus;
+      request_hash: string | null;
+    }[]
+  >`
+    select id, thread_id, decision_set_id, status, request_hash from jobs
     where owner_id = ${job.ownerId} and idempotency_key = ${job.idempotencyKey}`;
   return (
     row && {
@@ -84,6 +94,7 @@ export async function findByKey(
       decisionSetId: row.decision_set_id,
       status: row.status,
       created: false,
+      requestHash: row.request_hash,
     }
   );
 }

@@ -59,6 +59,7 @@ export { createQueue, listQueues, setQueueLimits } from "./queue-limits.ts";
 export { getDecisionSet, getDecisionVersion, getThread, listThreads } from "./read-threads.ts";
 export { readAnswers } from "./read-answers.ts";
 export { readEvents } from "./read-events.ts";
+export { readLogHeads } from "./read-log-heads.ts";
 export type { EventPage } from "./read-events.ts";
 export { readSpent } from "./read-spent.ts";
 export { readTrace } from "./read-trace.ts";

@@ -25,6 +25,7 @@ const COLUMNS: readonly Column[] = [
   { name: "max_retries", type: "int", of: (entry) => entry.maxRetries ?? DEFAULT_MAX_RETRIES },
   { name: "max_crashes", type: "int", of: (entry) => entry.maxCrashes ?? DEFAULT_MAX_CRASHES },
   { name: "idempotency_key", type: "text", of: (entry) => entry.idempotencyKey },
+  { name: "request_hash", type: "text", of: (entry) => entry.requestHash },
   { name: "unique_key", type: "text", of: (entry) => entry.uniqueKey },
   { name: "limit_key", type: "text", of: (entry) => entry.limitKey },
   { name: "timeout_ms", type: "int", of: (entry) => entry.timeoutMs },

@@ -1,5 +1,6 @@
 import type { Executor } from "#db";
 import type { JobEvent } from "#shared/contracts";
+import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
 import type { JobStatus } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
 import { closingEvent } from "./get-job.ts";
@@ -14,7 +15,7 @@ export interface EventPage {
 }
 
 /**
- * A job's events after a number, at most `limit`, as of one moment.
+ * A job's events after a number, at most `limit` and about `MAX_EVENT_PAGE_BYTES`, but one at least; as of one moment.
  * @throws JobNotFoundError when the owner has no such job.
  */
 export async function readEvents(
@@ -25,8 +26,13 @@ export async function readEvents(
   const rows = await sql<EventRow[]>`
     select jobs.status, jobs.attempt as job_attempt, jobs.event_seq, jobs.completed_at, jobs.error_message, event.*
     from jobs left join lateral (
-      select seq, attempt, type, data, created_at from job_events
-      where job_id = jobs.id and seq > ${after} order by seq limit ${limit}
+      select seq, attempt, type, data, created_at from (
+        select *, sum(octet_length(data::text)) over (order by seq) - octet_length(data::text) as bytes_before
+        from (
+          select * from job_events where job_id = jobs.id and seq > ${after} order by seq limit ${limit}
+        ) as page
+      ) as page
+      where bytes_before = 0 or bytes_before < ${MAX_EVENT_PAGE_BYTES}
     ) as event on true
     where jobs.id = ${jobId} and jobs.owner_id = ${ownerId}
     order by event.seq`;

@@ -35,6 +35,17 @@ export async function listThreads(
   return rows.map(toThreadRow);
 }
 
+/** What a message takes besides its content, in bytes of JSON: ids, times and usage. */
+const MESSAGE_BYTES = 300;
+
+/** Which of a conversation's messages are read. */
+export interface MessagePage {
+  /** The `olderCursor` of the page after it; the newest messages unless given. */
+  before?: string | null | undefined;
+  /** About how many bytes of messages there are, but one at least; all unless given. */
+  maxBytes?: number;
+}
+
 /**
  * One conversation: its messages, and the jobs that have not completed, oldest first.
  * @throws ThreadNotFoundError when the owner has no such thread.
@@ -42,6 +53,7 @@ export async function listThreads(
 export async function getThread(
   sql: Executor,
   { ownerId, threadId }: { ownerId: string; threadId: string },
+  page: MessagePage = {},
 ): Promise<Thread> {
   const [set] = await sql<
     SetColumns[]
@@ -50,34 +62,53 @@ export async function getThread(
   // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
   const jobs = await sql<(JobColumns & DetailColumns)[]>`
     select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
-  const messages = await sql<
-    {
-      id: string;
-      parent_id: string | null;
-      role: MessageRole;
-      content: string;
-      job_id: string | null;
-      usages: Usage[] | null;
-      created_at: string;
-    }[]
-  >`
-    select messages.id, parent_id, role, content, job_id, messages.created_at,
-      case when role = 'assistant' then ${usagesOf(sql)} end as usages
-    from messages left join jobs on jobs.id = messages.job_id
-    where messages.decision_set_id = ${set.id} order by messages.seq`;
+  const messages = await readMessages(sql, set.id, page);
   return {
     ...toThreadRow(set),
     currentVersion: set.current_version,
     jobs: jobs.map((row) => toStatusView({ ...row, reply: null })),
-    messages: messages.map((row): Message => ({
-      id: row.id,
-      parentId: row.parent_id,
-      role: row.role,
-      content: row.content,
-      jobId: row.job_id,
-      usage: addUsage(row.usages),
-      createdAt: iso(row.created_at),
-    })),
+    messages: messages.map(toMessage),
+    olderCursor: messages[0]?.has_older ? messages[0].seq : null,
+  };
+}
+
+interface MessageColumns {
+  id: string;
+  seq: string;
+  parent_id: string | null;
+  role: MessageRole;
+  content: string;
+  job_id: string | null;
+  usages: Usage[] | null;
+  created_at: string;
+  has_older: boolean;
+}
+
+async function readMessages(sql: Executor, setId: string, page: MessagePage): Promise<MessageColumns[]> {
+  const { before = null, maxBytes = null } = page;
+  return sql<MessageColumns[]>`
+    select messages.id, messages.seq::text as seq, parent_id, role, content, job_id, messages.created_at, place < total as has_older,
+      case when role = 'assistant' then ${usagesOf(sql)} end as usages
+    from (
+      select *, row_number() over newest as place, count(*) over () as total,
+        sum(octet_length(content) + ${MESSAGE_BYTES}::int) over newest as bytes
+      from messages
+      where decision_set_id = ${setId} and (${before}::bigint is null or seq < ${before}::bigint)
+      window newest as (order by seq desc)
+    ) as messages left join jobs on jobs.id = messages.job_id
+    where place = 1 or ${maxBytes}::bigint is null or bytes <= ${maxBytes}::bigint
+    order by messages.seq`;
+}
+
+function toMessage(row: MessageColumns): Message {
+  return {
+    id: row.id,
+    parentId: row.parent_id,
+    role: row.role,
+    content: row.content,
+    jobId: row.job_id,
+    usage: addUsage(row.usages),
+    createdAt: iso(row.created_at),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Place } from "./branch.ts";
 import { enqueue, findByKey } from "./enqueue.ts";
 import type { EnqueuedJob } from "./enqueue.ts";
 import { JobConflictError, ThreadNotFoundError } from "./errors.ts";
+import { hashTurn } from "./hash-turn.ts";
 import { checkGraph, graphJobType } from "./graphs.ts";
 import { lockThread } from "./locks.ts";
 import { makeWay } from "./make-way.ts";
@@ -40,11 +41,16 @@ const TITLE_CHARS = 80;
  * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
  * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
  * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen, or the
- * idempotency key is that of a job which is no chat turn.
+ * idempotency key is that of a job which is no chat turn or has other content.
  */
 export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
-  if (first) return toSubmitted(first);
+  const requestHash = turn.idempotencyKey === undefined ? undefined : hashTurn(turn);
+  if (first) {
+    // Jobs that were stored before hashes were have none.
+    if (first.requestHash !== null && first.requestHash !== requestHash) throw keyReused(first.jobId);
+    return toSubmitted(first);
+  }
   const threadId = turn.threadId?.toLowerCase() ?? newId();
   if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
   const decisionSet = await openThread(tx, turn, threadId);
@@ -75,6 +81,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     priority: turn.priority,
     maxRetries: turn.maxRetries,
     idempotencyKey: turn.idempotencyKey,
+    requestHash,
     budget: turn.budget,
     traceContext: turn.traceContext,
   });
@@ -90,6 +97,10 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
 function toSubmitted({ jobId, threadId, decisionSetId, status }: EnqueuedJob): Submitted {
   if (threadId === null || decisionSetId === null) throw keyTaken(jobId);
   return { jobId, threadId, decisionSetId, status };
+}
+
+function keyReused(jobId: string): JobConflictError {
+  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which has other content: use another`);
 }
 
 function keyTaken(jobId: string): JobConflictError {

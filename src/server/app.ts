@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import fastifyCompress from "@fastify/compress";
 import fastifyStatic from "@fastify/static";
 import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Database } from "#queue";
-import { MAX_BODY_BYTES } from "#shared/limits";
+import { MAX_BODY_BYTES, STALLED_READER_MS } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import { Callers } from "./callers.ts";
 import { FaultLog } from "./fault-log.ts";
@@ -18,6 +19,7 @@ import { addOpenApi } from "./openapi.ts";
 import { addHealth } from "./readiness.ts";
 import { addRestEvents } from "./rest-events.ts";
 import { addRest } from "./rest.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
 import { addTrpc } from "./trpc-route.ts";
 
 export interface AppOptions {
@@ -27,6 +29,10 @@ export interface AppOptions {
   /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
   feeds?: JobFeeds;
   logLevel: string;
+  /** How long a caller may take to send a request, in milliseconds; 30 s unless given. */
+  requestTimeoutMs?: number;
+  /** How long an event stream's reader may take nothing; `STALLED_READER_MS` unless given. */
+  stalledReaderMs?: number;
   /** What submits are traced with; absent where nothing is traced. */
   tracer?: Tracer | undefined;
   /** Where log lines go; standard output unless given. */
@@ -35,6 +41,9 @@ export interface AppOptions {
 
 /** Until accounts exist, every request acts as this owner. */
 const OWNER_ID = "local";
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for requests that take too long. */
+const CHECK_EVERY_MS = 5_000;
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
 /** The HTTP server: tRPC, REST, health and the page; not yet listening. */
@@ -44,12 +53,17 @@ export async function buildApp({
   feeds = new JobFeeds(db),
   tracer,
   logLevel,
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  stalledReaderMs = STALLED_READER_MS,
   logTo,
 }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
+    // Until the request is whole. What is answered after that may take as long as it likes.
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: Math.min(requestTimeoutMs, CHECK_EVERY_MS) },
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",
   });
@@ -58,32 +72,31 @@ export async function buildApp({
   const reads = new JobReads({ db, slowReads });
   const faults = answerFaults(app);
   app.addHook("preClose", async () => callers.dismiss());
+  addSecurityHeaders(app);
   guardOrigin(app);
+  await app.register(fastifyCompress, { encodings: ["br", "gzip"], globalDecompression: false });
   addMetrics(app, { db: slowReads, feeds, faults });
-  app.addHook("onSend", (_request, reply, ...[, done]) => {
-    void reply
-      .header("x-content-type-options", "nosniff")
-      .header("referrer-policy", "same-origin")
-      .header("x-frame-options", "DENY");
-    done();
-  });
-  addTrpc(app, (request, reply) => ({
-    db,
-    slowReads,
-    reads,
-    feeds,
-    counter,
-    ownerId: OWNER_ID,
-    log: request.log,
-    report: (error) => faults.report(error, request),
-    tracer,
-    headers: request.headers,
-    get signal() {
-      return callers.whenGone(reply);
-    },
-  }));
+  addTrpc(
+    app,
+    (request, reply) => ({
+      db,
+      slowReads,
+      reads,
+      feeds,
+      counter,
+      ownerId: OWNER_ID,
+      log: request.log,
+      report: (error) => faults.report(error, request),
+      tracer,
+      headers: request.headers,
+      get signal() {
+        return callers.whenGone(reply);
+      },
+    }),
+    { stalledReaderMs },
+  );
   addRest(app, { db, reads, feeds, faults, ownerId: OWNER_ID, callers, tracer });
-  addRestEvents(app, { db, feeds, faults, ownerId: OWNER_ID, callers });
+  addRestEvents(app, { feeds, faults, ownerId: OWNER_ID, callers, stalledReaderMs });
   addOpenApi(app);
   addHealth(app, { db, faults });
   await addPage(app);

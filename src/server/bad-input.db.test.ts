@@ -96,7 +96,46 @@ const QUERIES: Case[] = [
   ["a version beyond int32", query("decisionSets.version", { decisionSetId: ID, version: 3e9 }), 400, /^version must/],
 ];
 
+const events = (input: object): InjectOptions => ({
+  ...query("jobs.events", input),
+  headers: { accept: "text/event-stream" },
+});
+const YEAR_ZERO = "0000-01-01T00:00:00Z";
+const dates = (name: string, value: string): Case => [
+  `${name} of ${value}`,
+  query("jobs.deadLetters", { [name]: value }),
+  400,
+  new RegExp(`^${name} must be an ISO 8601 time`),
+];
+
+const ODD: Case[] = [
+  dates("failedAfter", YEAR_ZERO),
+  dates("failedBefore", "9999-12-31T23:59:59-12:00"),
+  dates("failedBefore", "0001-01-01T00:00:00+12:00"),
+  dates("failedAfter", "2030-02-30T00:00:00Z"),
+  dates("failedAfter", "2030-01-01T24:00:00Z"),
+  dates("failedAfter", "yesterday"),
+  ["TRACE of a query", { method: "TRACE", url: "/api/trpc/jobs.counts" }, 405, /TRACE/],
+  ["TRACE of a mutation", { method: "TRACE", url: "/api/trpc/chat.submit" }, 405, /TRACE/],
+  ["TRACE of REST", { method: "TRACE", url: "/api/chat" }, 404, /Not found/],
+];
+
+const keyed = (key: string): InjectOptions => post("/api/chat/async", user("x"), { ...json, "idempotency-key": key });
+
 const REST: Case[] = [
+  ["an unknown key", rest({ ...user("x"), stream: true }), 422, /^Unrecognized key: "stream"/],
+  ["a key in a body that is a header", rest({ ...user("x"), idempotency_key: "k" }), 422, /"idempotency_key"/],
+  ["two unknown keys", wait({ ...user("x"), a: 1, b: 2 }), 422, /"a", "b"/],
+  [
+    "an unknown key of a message",
+    rest({ messages: [{ role: "user", content: "x", name: "n" }] }),
+    422,
+    /\[0\].*"name"/,
+  ],
+  ["an empty Idempotency-Key", keyed(""), 422, /^Idempotency-Key must not be empty/],
+  ["a long Idempotency-Key", keyed("k".repeat(201)), 422, /^Idempotency-Key must have at most 200/],
+  ["a graph of a wrong type", rest({ ...user("x"), graph: 5 }), 422, /^graph/],
+  ["a graph that nobody offers", rest({ ...user("x"), graph: "nowhere" }), 400, /^graph "nowhere" is unknown/],
   ["no body", { method: "POST", url: "/api/chat/async" }, 422, /^body/],
   ["an empty body with a type", rest(""), 400, /^body/],
   ["broken JSON", rest('{"messages":'), 400, /^body/],
@@ -136,9 +175,11 @@ const REST: Case[] = [
 test.each([
   ...SUBMIT.map((one): Case => [`tRPC: ${one[0]}`, one[1], one[2], one[3]]),
   ...QUERIES.map((one): Case => [`tRPC: ${one[0]}`, one[1], one[2], one[3]]),
+  ...ODD.map((one): Case => [`odd: ${one[0]}`, one[1], one[2], one[3]]),
   ...REST.map((one): Case => [`REST: ${one[0]}`, one[1], one[2], one[3]]),
 ])("%s is refused by name, and nothing is stored", async (_name, request, status, message) => {
   const response = await app.inject(request);
+  expect(response.statusCode).toBeLessThan(500);
   const body = response.json<{ detail?: string; error?: { message: string; data?: object } }>();
   expect({ status: response.statusCode, body: JSON.stringify(body).slice(0, 400) }).toMatchObject({ status });
   expect(body.detail ?? body.error?.message).toMatch(message);
@@ -146,4 +187,55 @@ test.each([
   const [row] = await db.sql<{ count: number }[]>`
     select ((select count(*) from jobs) + (select count(*) from messages) + (select count(*) from decision_sets))::int as count`;
   expect(row?.count).toBe(0);
+});
+
+test.each(["2030-01-31T08:00:00.123456789012Z", "2030-01-31T08:00:00+23:59", "9999-12-31T23:59:59Z"])(
+  "dead letters are asked for by %s",
+  async (failedAfter) => {
+    const response = await app.inject(query("jobs.deadLetters", { failedAfter, failedBefore: failedAfter }));
+    expect(response.statusCode, response.body).toBe(200);
+  },
+);
+
+test.each(["ml_workflow", "graph:steps", "custom"])(
+  "an edited payload of a turn of type %s is held to what a submit is",
+  async (jobType) => {
+    await db.sql`truncate jobs, decision_sets cascade`;
+    const { result } = (
+      await app.inject(submit({ content: "Predict churn", jobType: jobType === "graph:steps" ? "custom" : jobType }))
+    ).json<{ result: { data: { jobId: string } } }>();
+    const { jobId } = result.data;
+    await db.sql`update jobs set job_type = ${jobType}, status = 'cancelled', completed_at = clock_timestamp()`;
+    const [job] = await db.sql<{ payload: object }[]>`select payload from jobs`;
+    for (const [payload, message] of [
+      [{ ...job?.payload, content: TOO_LONG }, /content must have at most 32,000/],
+      [{ ...job?.payload, content: NUL }, /content must not contain NUL|must not contain NUL/],
+      [{ ...job?.payload, content: "  " }, /content must not be empty/],
+      [{ ...job?.payload, content: 5 }, /content|expected string/],
+      [{ messageId: "x" }, /content|expected string/],
+      ["text", /object/],
+    ] as const) {
+      const response = await app.inject(post("/api/trpc/jobs.retry", { jobId, payload }));
+      expect(response.statusCode, response.body).toBe(400);
+      expect(response.json<{ error: { message: string } }>().error.message).toMatch(message);
+    }
+    const [stored] = await db.sql<{ content: string; status: string }[]>`
+      select content, status from messages join jobs on jobs.id = job_id`;
+    expect(stored).toEqual({ content: "Predict churn", status: "cancelled" });
+  },
+);
+
+test.each<[name: string, lastEventId: unknown, code: string, message: string]>([
+  ["an unknown job", undefined, "NOT_FOUND", "Job not found"],
+  ...["2147483648", "9999999999", 2_147_483_648, -1, 1.5, "x"].map((lastEventId): [string, unknown, string, string] => [
+    `lastEventId ${lastEventId}`,
+    lastEventId,
+    "BAD_REQUEST",
+    "lastEventId must be the number of an event",
+  ]),
+])("a stream of %s ends at once with what is wrong", async (_name, lastEventId, code, message) => {
+  const { body } = await app.inject(events({ jobId: ID, lastEventId }));
+  expect(body).toContain("event: serialized-error");
+  expect(body).toContain(`"code":"${code}"`);
+  expect(body).toContain(`"message":"${message}"`);
 });

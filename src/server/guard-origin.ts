@@ -1,10 +1,14 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+/** What is not a page. */
+const MACHINE_PATH = /^\/(?:api|metrics|healthz|readyz)(?:[/?]|$)/;
 
 /**
- * Refuses requests whose Host is not this machine (DNS rebinding) or whose Origin is another site's (cross-site posts).
+ * Refuses requests whose Host is not this machine (DNS rebinding), whose Origin is another site's (cross-site posts), or
+ * that another site's page makes (cross-site reads). A link from another site to a page is followed.
  * @see https://fetch.spec.whatwg.org/#origin-header
+ * @see https://w3c.github.io/webappsec-fetch-metadata/
  */
 export function guardOrigin(app: FastifyInstance): void {
   // Callers name few hosts, and one at a time: the last good one needs no second look.
@@ -16,9 +20,23 @@ export function guardOrigin(app: FastifyInstance): void {
     good = host;
     if (origin !== undefined && origin !== `http://${host}`)
       return void reply.code(403).send({ detail: "Origin must be this server's own" });
+    if (isForeign(request))
+      return void reply.code(403).send({ detail: "Sec-Fetch-Site must be same-origin or none: another site asks" });
     done();
     return undefined;
   });
+}
+
+/** True for a request that a page of another origin makes, unless the browser opens one of our pages in a tab. */
+function isForeign({ method, url, headers }: FastifyRequest): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site === undefined || site === "same-origin" || site === "none") return false;
+  const opensPage =
+    method === "GET" &&
+    headers["sec-fetch-mode"] === "navigate" &&
+    headers["sec-fetch-dest"] === "document" &&
+    !MACHINE_PATH.test(url);
+  return !opensPage;
 }
 
 function isLoopback(host: string): boolean {

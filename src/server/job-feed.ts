@@ -5,8 +5,6 @@ import { JobWatch } from "./job-watch.ts";
 /** What is kept in memory for readers that follow closely, so many and of that size; others read their pages from the database. */
 const KEPT_EVENTS = 500;
 const KEPT_CHARS = 200_000;
-/** How long readers wait for a notice before the feed looks by itself; notices can be lost. */
-const LOOK_MS = 3_000;
 
 /** The newest events of one job, shared by its readers. */
 export class JobFeed {
@@ -32,6 +30,17 @@ export class JobFeed {
   /** Whether it has come to its end: the log is closed, or could not be read. */
   get over(): boolean {
     return this.#closed || this.#failure !== undefined;
+  }
+
+  /** The number of the newest event known. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Ends it for its readers, who may follow again. */
+  fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error("the log could not be read", { cause: error });
+    for (const watch of this.#waiting) watch.hear();
   }
 
   /** Reads what is new; called while it reads, it reads once more. */
@@ -71,7 +80,7 @@ export class JobFeed {
         // A page that brought something may have been full.
         if (events.length > 0) this.#dirty = true;
       } catch (error) {
-        this.#failure = error instanceof Error ? error : new Error("the log could not be read", { cause: error });
+        this.fail(error);
       }
       for (const watch of this.#waiting) watch.hear();
     }
@@ -89,12 +98,11 @@ export class JobFeed {
     this.#sizes = this.#sizes.slice(drop);
   }
 
-  /** Waits for the next change, or for a while, after which it looks whether a notice was lost. */
+  /** Waits for the next change; whoever holds the feed looks whether a notice was lost. */
   async #change(signal: AbortSignal): Promise<void> {
     const watch = new JobWatch();
     this.#waiting.add(watch);
-    const heard = await watch.next(LOOK_MS, signal);
+    await watch.next(Infinity, signal);
     this.#waiting.delete(watch);
-    if (!heard && !signal.aborted) this.refresh();
   }
 }

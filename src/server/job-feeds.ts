@@ -1,4 +1,4 @@
-import { readEvents, readNotice } from "#queue";
+import { readEvents, readLogHeads, readNotice } from "#queue";
 import type { Database, EventPage } from "#queue";
 import type { JobEvent } from "#shared/contracts";
 import { JobFeed } from "./job-feed.ts";
@@ -14,20 +14,31 @@ export interface FollowOptions {
   after: number;
   /** Ends the reading. */
   signal: AbortSignal;
+  /** The page after `after`, where `open` has read it already. */
+  first?: EventPage;
 }
 
+/** How often all followed logs are looked at: a notice can be lost, and behind some poolers there are none. */
+const LOOK_MS = 3_000;
+
 /**
- * The event logs that are being followed. However many readers a job has, a notice costs one query; a slow reader
- * holds nothing back and fills no buffer, for it asks for its next page when it is ready.
+ * The event logs that are being followed. However many readers a job has, a notice costs one query; readers of logs that
+ * do not grow share one statement every 3 s. A slow reader holds nothing back and fills no buffer, for it asks for its
+ * next page when it is ready.
  */
 export class JobFeeds {
   readonly #db: Database;
   readonly #feeds = new Map<string, JobFeed>();
   readonly #watches = new Map<string, Set<JobWatch>>();
+  readonly #lookMs: number;
   #readers = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #lookAgain = false;
 
-  constructor(db: Database) {
+  constructor(db: Database, { lookMs = LOOK_MS } = {}) {
     this.#db = db;
+    this.#lookMs = lookMs;
   }
 
   /** How many follow a log at the moment. */
@@ -38,7 +49,7 @@ export class JobFeeds {
   /** Passes on a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status changed. */
   hear(payload?: string): void {
     if (payload === undefined) {
-      for (const feed of this.#feeds.values()) feed.refresh();
+      void this.#look();
       for (const watches of this.#watches.values()) for (const watch of watches) watch.hear();
       return;
     }
@@ -60,18 +71,25 @@ export class JobFeeds {
   }
 
   /**
+   * The first page for `follow`, so that a job that is not there is told of before a stream has begun.
+   * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
+   */
+  async open({ ownerId, jobId, after }: Omit<FollowOptions, "signal">): Promise<EventPage> {
+    return this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after, limit: PAGE_EVENTS }));
+  }
+
+  /**
    * A job's events after a number, each once and in order, to the closing one; waits for those to come.
    * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
    */
-  async *follow({ ownerId, jobId, after, signal }: FollowOptions): AsyncGenerator<JobEvent, void> {
-    const read = async (from: number): Promise<EventPage> =>
-      this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after: from, limit: PAGE_EVENTS }));
+  async *follow({ ownerId, jobId, after, signal, first }: FollowOptions): AsyncGenerator<JobEvent, void> {
+    const read = async (from: number): Promise<EventPage> => this.open({ ownerId, jobId, after: from });
     let last = after;
     let feed: JobFeed | undefined;
     this.#readers += 1;
     try {
       // The first page comes from the database, which also says whether the job is the owner's.
-      for (let page = await read(last); ; page = await feed.next(last, signal)) {
+      for (let page = first ?? (await read(last)); ; page = await feed.next(last, signal)) {
         for (const event of page.events) {
           if (signal.aborted) return;
           yield event;
@@ -92,6 +110,7 @@ export class JobFeeds {
     const feed = known && !known.over ? known : new JobFeed(last, read);
     feed.readers += 1;
     this.#feeds.set(jobId, feed);
+    this.#timer ??= setInterval(() => void this.#look(), this.#lookMs);
     // What was written between the page and now was notified to nobody.
     feed.refresh();
     return feed;
@@ -100,5 +119,36 @@ export class JobFeeds {
   #leave(jobId: string, feed: JobFeed): void {
     feed.readers -= 1;
     if (feed.readers === 0 && this.#feeds.get(jobId) === feed) this.#feeds.delete(jobId);
+    if (this.#feeds.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Looks in one statement which of the followed logs have grown, and reads those. */
+  async #look(): Promise<void> {
+    this.#lookAgain = this.#looking;
+    if (this.#looking) return;
+    this.#looking = true;
+    do {
+      this.#lookAgain = false;
+      const followed = [...this.#feeds].filter(([, feed]) => !feed.over);
+      if (followed.length > 0) await this.#refreshGrown(followed);
+    } while (this.#lookAgain);
+    this.#looking = false;
+  }
+
+  async #refreshGrown(followed: readonly [jobId: string, feed: JobFeed][]): Promise<void> {
+    try {
+      const heads = await this.#db.call(async (sql) =>
+        readLogHeads(
+          sql,
+          followed.map(([jobId]) => jobId),
+        ),
+      );
+      // A job that is gone is read as well: its readers get to know.
+      for (const [jobId, feed] of followed) if (heads.get(jobId) !== feed.head) feed.refresh();
+    } catch (error) {
+      for (const [, feed] of followed) feed.fail(error);
+    }
   }
 }

@@ -8,11 +8,14 @@ export class JobWatch {
     this.#resume?.();
   }
 
-  /** Waits for a change, for a time in milliseconds or until the signal aborts; says whether it was a change. */
+  /**
+   * Waits for a change, for a time in milliseconds (`Infinity` for no limit) or until the signal aborts; says whether it
+   * was a change.
+   */
   async next(longestMs: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#heard && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => this.#resume?.(), longestMs);
+        const timer = longestMs === Infinity ? undefined : setTimeout(() => this.#resume?.(), longestMs);
         const leave = () => this.#resume?.();
         signal.addEventListener("abort", leave, { once: true });
         this.#resume = () => {

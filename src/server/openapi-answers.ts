@@ -20,14 +20,23 @@ export function answer(description: string, name: SchemaName, example: unknown):
 const FAULTS = {
   MalformedBody: [
     400,
-    "The body is not JSON",
+    "The body is not JSON, or names a graph that no worker offers",
     "body: Body is not valid JSON but content-type is set to 'application/json'",
   ],
-  Forbidden: [403, "Host or Origin is not this machine", "Host must be this machine: 127.0.0.1 or localhost"],
+  Forbidden: [
+    403,
+    "Host or Origin is not this machine, or another site's page asks",
+    "Host must be this machine: 127.0.0.1 or localhost",
+  ],
   NotFound: [404, "There is no such job or thread", "Job not found"],
+  Conflict: [
+    409,
+    "The Idempotency-Key is that of a job with other content",
+    `idempotencyKey is that of job 0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c01, which has other content: use another`,
+  ],
   TooLarge: [413, `The body has more than ${MAX_BODY_BYTES} bytes`, "body: Request body is too large"],
   NotJson: [415, "The body is of another type than application/json", "body: Unsupported Media Type"],
-  Unprocessable: [422, "A field is not what it must be", "messages must not be empty"],
+  Unprocessable: [422, "A field is not what it must be, or unknown", "messages must not be empty"],
   Internal: [500, "An error of the server's", "Internal error: see the server's log"],
   Unavailable: [
     503,

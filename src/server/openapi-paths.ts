@@ -1,5 +1,6 @@
 import { lastEventIdSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
+import { idempotencyKeySchema } from "#shared/rest";
 import { answer, faultsOf, json, RETRY_AFTER } from "./openapi-answers.ts";
 import { refTo, toJson } from "./openapi-schemas.ts";
 
@@ -44,13 +45,26 @@ const STATUS_EXAMPLE = {
 
 type Paths = Record<string, { get?: object; post?: object }>;
 
+/** What a chat is asked for with. */
+function chatRequest() {
+  const { description, ...schema } = toJson(idempotencyKeySchema);
+  return {
+    parameters: [{ name: "Idempotency-Key", in: "header", schema, description }],
+    requestBody: { required: true, content: json("ChatRequest", { messages: [ASKED] }) },
+  };
+}
+
 /** `POST /api/chat` and its sibling that does not wait. */
 export function chatPaths(): Paths {
-  const requestBody = {
-    required: true,
-    content: json("ChatRequest", { messages: [ASKED] }),
-  };
-  const refused = faultsOf("MalformedBody", "Forbidden", "NotFound", "TooLarge", "NotJson", "Unprocessable");
+  const refused = faultsOf(
+    "MalformedBody",
+    "Forbidden",
+    "NotFound",
+    "Conflict",
+    "TooLarge",
+    "NotJson",
+    "Unprocessable",
+  );
   return {
     "/api/chat": {
       post: {
@@ -59,7 +73,7 @@ export function chatPaths(): Paths {
         summary: "Submits a message and waits for the reply, five minutes at the most",
         description:
           "The message and its job are stored before the wait begins: when it is cut short, the job goes on.",
-        requestBody,
+        ...chatRequest(),
         responses: {
           200: answer("The conversation with the reply as its last message", "ChatReply", {
             messages: [ASKED, { role: "assistant", content: "## Card fraud detection\n…" }],
@@ -85,7 +99,7 @@ export function chatPaths(): Paths {
         operationId: "submitChat",
         tags: ["chat"],
         summary: "Submits a message; answers once it and its job are stored",
-        requestBody,
+        ...chatRequest(),
         responses: {
           200: answer("The job that will answer the message", "ChatSubmitted", {
             decision_set_id: DECISION_SET_ID,

@@ -205,6 +205,10 @@ test("what is refused", async () => {
       await app.inject({ method: "POST", url, payload: "<x/>", headers: { "content-type": "text/xml" } }),
     );
     expectAnswer(operationId, 422, await post(url, { messages: [] }));
+    const keyed = { method: "POST", url, headers: { "idempotency-key": "taken" } } as const;
+    await app.inject({ ...keyed, url: "/api/chat/async", payload: body });
+    const other = { messages: [{ role: "user", content: "something else" }] };
+    expectAnswer(operationId, 409, await app.inject({ ...keyed, payload: other }));
     expectAnswer(operationId, 403, await app.inject({ method: "POST", url, payload: body, headers: foreign }));
   }
   for (const [operationId, url] of READS) expectAnswer(operationId, 403, await get(url, foreign));

@@ -1,20 +1,19 @@
 import { once } from "node:events";
 import type { FastifyInstance } from "fastify";
-import { readEvents } from "#queue";
-import type { Database } from "#queue";
 import { idSchema } from "#shared/fields";
 import { lastEventIdSchema } from "#shared/contracts";
 import type { JobEvent } from "#shared/contracts";
 import type { Callers } from "./callers.ts";
+import { cutStalled } from "./cut-stalled.ts";
 import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "./job-feeds.ts";
 
 export interface RestEventsOptions {
-  db: Database;
   feeds: JobFeeds;
   faults: FaultLog;
   ownerId: string;
   callers: Callers;
+  stalledReaderMs: number;
 }
 
 const COMMENT_EVERY_MS = 15_000;
@@ -24,7 +23,10 @@ const COMMENT_EVERY_MS = 15_000;
  * `?last_event_id`) to the closing one, after which it ends.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export function addRestEvents(app: FastifyInstance, { db, feeds, faults, ownerId, callers }: RestEventsOptions): void {
+export function addRestEvents(
+  app: FastifyInstance,
+  { feeds, faults, ownerId, callers, stalledReaderMs }: RestEventsOptions,
+): void {
   app.get<{ Params: { job_id: string }; Querystring: { last_event_id?: string } }>(
     "/api/jobs/:job_id/events",
     async (request, reply) => {
@@ -35,22 +37,22 @@ export function addRestEvents(app: FastifyInstance, { db, feeds, faults, ownerId
       if (!after.success) return reply.code(422).send({ detail: "Last-Event-ID must be the number of an event" });
       const key = { ownerId, jobId: jobId.data };
       // An unknown job and an absent database are told of before the stream has begun.
-      await db.call(async (sql) => readEvents(sql, key, { after: after.data, limit: 1 }));
+      const first = await feeds.open({ ...key, after: after.data });
       const signal = callers.whenGone(reply);
       reply.hijack();
       const stream = reply.raw;
       stream.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
+        "cache-control": "no-store, no-transform",
         "x-accel-buffering": "no",
-        "x-content-type-options": "nosniff",
       });
       stream.flushHeaders();
+      cutStalled(stream, stalledReaderMs);
       const comments = setInterval(() => {
         if (!stream.writableNeedDrain) stream.write(": still here\n\n");
       }, COMMENT_EVERY_MS);
       try {
-        for await (const event of feeds.follow({ ...key, after: after.data, signal })) {
+        for await (const event of feeds.follow({ ...key, after: after.data, signal, first })) {
           // What comes at once goes out at once, as one.
           if (stream.writableCorked === 0) {
             stream.cork();

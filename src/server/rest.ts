@@ -4,7 +4,7 @@ import type { Database } from "#queue";
 import { chatRequestSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
-import { toSnakeCase } from "#shared/rest";
+import { idempotencyKeySchema, toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
 import type { Tracer } from "#tracing";
 import type { Callers } from "./callers.ts";
@@ -31,9 +31,11 @@ const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UU
 /** The REST face: snake_case, the shapes that existing clients already use. */
 export function addRest(app: FastifyInstance, options: RestOptions): void {
   const { db, reads, feeds, faults, ownerId, callers, tracer } = options;
-  const submit = async (body: ChatRequest, request: FastifyRequest): Promise<Submitted> => {
+  const submit = async ({ body, idempotencyKey }: Chat, request: FastifyRequest): Promise<Submitted> => {
     const turn = {
       ownerId,
+      idempotencyKey,
+      graph: body.graph ?? undefined,
       content: body.messages.at(-1)?.content ?? "",
       history: body.messages.slice(0, -1),
       threadId: body.thread_id ?? undefined,
@@ -47,13 +49,13 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
   };
 
   app.post("/api/chat", async (request, reply) => {
-    const body = parseBody(request, reply);
-    if (!body) return reply;
-    const { jobId, threadId } = await submit(body, request);
+    const chat = parseChat(request, reply);
+    if (!chat) return reply;
+    const { jobId, threadId } = await submit(chat, request);
     const signal = callers.whenGone(reply);
     const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal });
     if (job.status === "completed") {
-      const messages: ChatReply["messages"] = [...body.messages, { role: "assistant", content: job.reply ?? "" }];
+      const messages: ChatReply["messages"] = [...chat.body.messages, { role: "assistant", content: job.reply ?? "" }];
       return { messages, thread_id: threadId } satisfies ChatReply;
     }
     const detail =
@@ -67,9 +69,9 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
   });
 
   app.post("/api/chat/async", async (request, reply) => {
-    const body = parseBody(request, reply);
-    if (!body) return reply;
-    const job = await submit(body, request);
+    const chat = parseChat(request, reply);
+    if (!chat) return reply;
+    const job = await submit(chat, request);
     const { decisionSetId, threadId, jobId, status } = job;
     return { decision_set_id: decisionSetId, thread_id: threadId, job_id: jobId, status } satisfies ChatSubmitted;
   });
@@ -81,13 +83,19 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
   });
 }
 
-function parseBody(request: FastifyRequest, reply: FastifyReply): ChatRequest | undefined {
-  const parsed = chatRequestSchema.safeParse(request.body);
-  if (parsed.success) return parsed.data;
+interface Chat {
+  body: ChatRequest;
+  idempotencyKey: string | undefined;
+}
+
+/** What was sent; answers with its faults, and returns undefined, where there are some. */
+function parseChat(request: FastifyRequest, reply: FastifyReply): Chat | undefined {
+  const body = chatRequestSchema.safeParse(request.body);
+  const key = idempotencyKeySchema.safeParse(request.headers["idempotency-key"]);
+  if (body.success && key.success) return { body: body.data, idempotencyKey: key.data };
   const isObject = typeof request.body === "object" && request.body !== null;
-  const detail = isObject
-    ? describeFaults(parsed.error)
-    : "body: must be a JSON object with messages, sent as application/json";
+  const faults = [body, key].flatMap(({ error }) => (error ? [describeFaults(error)] : []));
+  const detail = isObject ? faults.join("; ") : "body: must be a JSON object with messages, sent as application/json";
   void reply.code(422).send({ detail });
   return undefined;
 }

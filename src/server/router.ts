@@ -19,9 +19,10 @@ import {
   jobIdInputSchema,
   jobListInputSchema,
   submitInputSchema,
-  threadIdInputSchema,
 } from "#shared/contracts";
 import type { SubmitInput } from "#shared/contracts";
+import { MAX_THREAD_PAGE_BYTES } from "#shared/limits";
+import { threadInputSchema } from "#shared/thread-pages";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
 import { traceChange } from "./trace-change.ts";
 import { traceSubmit } from "./trace-submit.ts";
@@ -99,8 +100,12 @@ const threads = router({
     threads: await ctx.db.call((sql) => listThreads(sql, { ownerId: ctx.ownerId, limit: input?.limit ?? 100 })),
   })),
   get: procedure
-    .input(threadIdInputSchema)
-    .query(async ({ ctx, input }) => ctx.db.call((sql) => getThread(sql, { ...input, ownerId: ctx.ownerId }))),
+    .input(threadInputSchema)
+    .query(async ({ ctx, input: { threadId, cursor } }) =>
+      ctx.db.call((sql) =>
+        getThread(sql, { threadId, ownerId: ctx.ownerId }, { before: cursor, maxBytes: MAX_THREAD_PAGE_BYTES }),
+      ),
+    ),
 });
 
 const decisionSets = router({

@@ -3,6 +3,8 @@ import type { AnyTRPCProcedure, TRPCError } from "@trpc/server";
 import { fastifyRequestHandler } from "@trpc/server/adapters/fastify";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { STALLED_READER_MS } from "#shared/limits";
+import { cutStalled } from "./cut-stalled.ts";
 import { RETRY_AFTER_SECONDS } from "./map-error.ts";
 import { appRouter } from "./router.ts";
 import type { Context } from "./trpc.ts";
@@ -13,12 +15,15 @@ const VARY = "trpc-accept, accept";
 
 // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a router
 const { _config: config, procedures } = appRouter._def;
-const QUERIES = new Set(
-  Object.entries(procedures as unknown as Record<string, AnyTRPCProcedure>)
-    // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a procedure
-    .filter(([, procedure]) => procedure._def.type === "query")
-    .map(([path]) => path),
-);
+const pathsOf = (type: "query" | "subscription") =>
+  new Set(
+    Object.entries(procedures as unknown as Record<string, AnyTRPCProcedure>)
+      // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a procedure
+      .filter(([, procedure]) => procedure._def.type === type)
+      .map(([path]) => path),
+  );
+const QUERIES = pathsOf("query");
+const SUBSCRIPTIONS = pathsOf("subscription");
 
 interface PathParams {
   path: string;
@@ -31,6 +36,7 @@ interface PathParams {
 export function addTrpc(
   app: FastifyInstance,
   createContext: (request: FastifyRequest, reply: FastifyReply) => Context,
+  { stalledReaderMs = STALLED_READER_MS } = {},
 ): void {
   void app.register((scope, _options, done) => {
     // tRPC parses bodies itself.
@@ -39,8 +45,13 @@ export function addTrpc(
     scope.addContentTypeParser("multipart/form-data", {}, (_request, body, parsed) => parsed(null, body));
     scope.all<{ Params: PathParams }>(`${PREFIX}/:path`, async (request, reply) => {
       const { path } = request.params;
+      // No Request of the Fetch standard can have this method, so tRPC's adapter fails on it.
+      if (request.method === "TRACE") return reply.code(405).send({ detail: "TRACE is not allowed" });
       const query = isPlainQuery(path, request) ? readInput(request) : undefined;
       if (query) return answer(reply, { path, input: query.input, ctx: createContext(request, reply) });
+      if (SUBSCRIPTIONS.has(path)) cutStalled(reply.raw, stalledReaderMs);
+      // What the adapter streams must not wait in a compressor, and its other answers are small.
+      request.headers["x-no-compression"] = "1";
       await fastifyRequestHandler({
         router: appRouter,
         req: request,

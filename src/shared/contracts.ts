@@ -59,7 +59,6 @@ export const submittedSchema = z.object({
 export type Submitted = z.infer<typeof submittedSchema>;
 
 export const jobIdInputSchema = z.object({ jobId: idSchema("jobId") });
-export const threadIdInputSchema = z.object({ threadId: idSchema("threadId") });
 
 const timestamp = z.string().meta({ format: "date-time" });
 
@@ -150,18 +149,17 @@ export const jobEventSchema = z.object({
 /** One event of a job's log. */
 export type JobEvent = z.infer<typeof jobEventSchema>;
 
+const NO_EVENT = "lastEventId must be the number of an event";
 /** The number of the last event that a reader has, as text or number; 0, which is before the first, unless given. */
 export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
 
 /** `jobs.events`: a job, and the number of the last event that the reader has. */
 export const jobEventsInputSchema = jobIdInputSchema.extend({
   lastEventId: z
-    .union(
-      [z.string().regex(/^[0-9]{1,10}$/, "lastEventId must be the number of an event"), z.int().min(0)],
-      "lastEventId must be the number of an event",
-    )
+    .union([z.string().regex(/^[0-9]{1,10}$/, NO_EVENT), z.int(NO_EVENT).min(0, NO_EVENT)], NO_EVENT)
     .nullish()
-    .transform((given) => Number(given ?? 0)),
+    .transform((given) => Number(given ?? 0))
+    .refine((given) => given <= INT32_MAX, NO_EVENT),
 });
 
 /** `jobs.get`: one job with its attempts and events, oldest first. */
@@ -201,8 +199,14 @@ export type ThreadRow = {
   updatedAt: string;
 };
 
-/** `threads.get`: a conversation, its messages oldest first, and its unfinished and failed jobs. */
-export type Thread = ThreadRow & { currentVersion: number; messages: Message[]; jobs: JobStatusView[] };
+/** `threads.get`: a conversation, a page of its messages oldest first, and its unfinished and failed jobs. */
+export type Thread = ThreadRow & {
+  currentVersion: number;
+  messages: Message[];
+  /** Asks for the messages before these; null where there are none. */
+  olderCursor: string | null;
+  jobs: JobStatusView[];
+};
 
 /** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
@@ -260,16 +264,24 @@ export const decisionVersionInputSchema = decisionSetInputSchema.extend({
 });
 
 /** The REST body of `POST /api/chat` and `/api/chat/async`: the last message must be the user's. */
-export const chatRequestSchema = z.object({
+export const chatRequestSchema = z.strictObject({
   messages: z
     .array(
-      z.object({ role: z.enum(MESSAGE_ROLES, "role must be user, assistant, system or tool"), content: contentSchema }),
+      z.strictObject({
+        role: z.enum(MESSAGE_ROLES, "role must be user, assistant, system or tool"),
+        content: contentSchema,
+      }),
     )
     .min(1, "messages must not be empty")
     .max(1000, "messages must have at most 1000 entries")
     .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" })
     .describe("The last is the user's turn; what stands before it seeds a thread that is new."),
   thread_id: idSchema("thread_id").nullish().describe("One that does not exist yet starts a thread with it."),
+  graph: submitInputSchema.shape.graph
+    .nullish()
+    .describe(
+      "The registered graph to chat with; unless given, the thread's own, or the built-in one for a new thread.",
+    ),
 });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 

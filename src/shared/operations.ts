@@ -3,8 +3,15 @@ import { z } from "zod";
 import { idSchema, prioritySchema, shortText } from "./fields.ts";
 import { jobIdInputSchema, jobListInputSchema, submitInputSchema } from "./contracts.ts";
 
-const timestampSchema = (name: string) =>
-  z.iso.datetime({ offset: true, error: `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z` });
+/** A time in UTC within the years 1 to 9999, which PostgreSQL reads; it does not read every year and offset of ISO 8601. */
+const timestampSchema = (name: string) => {
+  const error = `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z`;
+  return z.iso
+    .datetime({ offset: true, error })
+    .refine((text) => !Number.isNaN(Date.parse(text)), { error, abort: true })
+    .transform((text) => new Date(text).toISOString())
+    .refine((text) => /^(?!0000)\d{4}-/.test(text), error);
+};
 const queueNameSchema = shortText("queue", 100).regex(
   /^[A-Za-z0-9_.:-]+$/,
   "queue may have letters, digits and _ . : - only",

@@ -1,6 +1,7 @@
 /** The shapes that the REST face answers with, in snake_case; what it takes is `chatRequestSchema`. Browser-safe. */
 import { z } from "zod";
 import { chatRequestSchema, jobStatusSchema, submittedSchema } from "./contracts.ts";
+import { shortText } from "./fields.ts";
 
 /** A camelCase name in snake_case. */
 export function toSnakeCase(name: string): string {
@@ -10,6 +11,13 @@ export function toSnakeCase(name: string): string {
 function inSnakeCase(schema: z.ZodObject): z.ZodObject {
   return z.object(Object.fromEntries(Object.entries(schema.shape).map(([key, value]) => [toSnakeCase(key), value])));
 }
+
+/** The `Idempotency-Key` header of `POST /api/chat` and `/api/chat/async`. */
+export const idempotencyKeySchema = shortText("Idempotency-Key", 200)
+  .optional()
+  .describe(
+    "The same key with the same body is the same job, however often it is sent; with another body, a conflict.",
+  );
 
 /** `POST /api/chat`: the conversation with the reply as its last message. */
 export const chatReplySchema = chatRequestSchema.pick({ messages: true }).extend({

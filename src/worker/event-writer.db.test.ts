@@ -4,6 +4,7 @@ import { FencedSaver } from "#checkpoint";
 import { complete, EVENTS_CHANNEL, holdsLease, LeaseLostError } from "#queue";
 import type { ClaimedJob } from "#queue";
 import { listen } from "#db";
+import { MAX_EVENT_BYTES } from "#shared/limits";
 import { checkpoint, config, metadata } from "../../test/savers.ts";
 import { deferred } from "../../test/deferred.ts";
 import { openQueue } from "../../test/queue.ts";
@@ -170,4 +171,29 @@ test("what was on its way when the run ended comes before what is left", async (
   const last = await rest;
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
   expect(await log()).toEqual(["2:one", "3:two", "4:three"]);
+});
+
+test("an event's data over the bound is written as a note of its size, and a step's as its name", async () => {
+  writer.add("note", "x".repeat(MAX_EVENT_BYTES - 2));
+  writer.add("note", "é".repeat(MAX_EVENT_BYTES / 2));
+  writer.report({ step: "s".repeat(500), detail: "x".repeat(MAX_EVENT_BYTES) });
+  await writer.close();
+  const { events, progress } = await queue.read(job.jobId);
+  const tooLarge = (bytes: number) => ({ note: `The data had ${bytes} bytes as JSON: the most is ${MAX_EVENT_BYTES}` });
+  const overhead = JSON.stringify({ step: "", detail: "" }).length;
+  expect(events.slice(1).map(({ data }) => data)).toEqual([
+    "x".repeat(MAX_EVENT_BYTES - 2),
+    tooLarge(MAX_EVENT_BYTES + 2),
+    tooLarge(MAX_EVENT_BYTES + 500 + overhead),
+  ]);
+  expect(progress).toEqual({ step: "s".repeat(200) });
+});
+
+test("pieces of text that come together are no event over the bound, and none is lost", async () => {
+  const piece = "x".repeat(20_000);
+  for (let count = 0; count < 30; count += 1) writer.add("token", { text: piece, step: "reply" });
+  await writer.close();
+  const texts = (await queue.read(job.jobId)).events.slice(1).map(({ data }) => (data as { text: string }).text);
+  expect(texts.join("")).toBe(piece.repeat(30));
+  expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(MAX_EVENT_BYTES);
 });

@@ -3,13 +3,18 @@ import { faultPoint } from "#fault";
 import type { Along } from "#checkpoint";
 import { appendEvents, appendParts, LeaseLostError, notifyEvents } from "#queue";
 import type { Append, ClaimedJob, Database, NewEvent } from "#queue";
+import { MAX_EVENT_BYTES } from "#shared/limits";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
 import type { Persist } from "./persist.ts";
-import { storable } from "./storable.ts";
+import { byteLengthOf, storable } from "./storable.ts";
 
 /** At most one write in this time: tokens that come faster share one. */
 const SPACING_MS = 40;
+/** Pieces of text become one event up to this length, so that merging never makes one too large. */
+const MAX_TOKEN_CHARS = 32_000;
+/** What is shown of a step whose name or detail is too large. */
+const MAX_STEP_CHARS = 200;
 
 export interface EventWriterOptions {
   db: Database;
@@ -44,7 +49,7 @@ export class EventWriter {
     this.#after = options.job.eventSeq;
   }
 
-  /** Adds an event; it is written within 40 ms. Data that is no JSON value counts as null. */
+  /** Adds an event; it is written within 40 ms. Data that is no JSON value counts as null, and too much of it as a note. */
   add(type: string, given: unknown): void {
     if (this.#closed) return;
     const data = this.#keep(given);
@@ -59,7 +64,8 @@ export class EventWriter {
       isToken(last.data) &&
       isToken(data) &&
       last.data.step === data.step &&
-      last.data.message === data.message
+      last.data.message === data.message &&
+      last.data.text.length + data.text.length <= MAX_TOKEN_CHARS
     ) {
       last.data = { ...last.data, text: last.data.text + data.text };
     } else {
@@ -70,7 +76,8 @@ export class EventWriter {
 
   /** Shows a step on the job and in its log. */
   report(progress: Progress): void {
-    this.#progress = storable(progress);
+    const kept = storable(progress);
+    this.#progress = byteLengthOf(kept) <= MAX_EVENT_BYTES ? kept : { step: kept.step.slice(0, MAX_STEP_CHARS) };
     this.add("progress", progress);
   }
 
@@ -159,7 +166,11 @@ export class EventWriter {
   /** What cannot be stored must not keep the rest from being written. */
   #keep(data: unknown): unknown {
     try {
-      return storable(data);
+      const kept = storable(data);
+      const bytes = byteLengthOf(kept);
+      if (bytes <= MAX_EVENT_BYTES) return kept;
+      this.#options.log.warn({ bytes }, "an event's data is too large: a note is written in its place");
+      return { note: `The data had ${bytes} bytes as JSON: the most is ${MAX_EVENT_BYTES}` };
     } catch (error) {
       this.#options.log.warn({ err: describeError(error) }, "an event's data is no JSON value: it is written without");
       return null;

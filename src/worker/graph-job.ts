@@ -5,7 +5,7 @@ import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
 import { WaitError } from "./errors.ts";
 import { storable } from "./storable.ts";
-import { openTurn, toJobError } from "./turn-job.ts";
+import { checkReply, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
 /** The job type of a graph of one's own: one turn of a conversation with it. */
@@ -20,7 +20,7 @@ export function graphJob({ name, description, runTurn }: LoadedGraph, options: T
         throw toJobError(error);
       });
       if (ending.waits) throw new WaitError(storable(ending.questions));
-      const reply = storable(ending.output.reply);
+      const reply = checkReply(ending.output.reply);
       return {
         effects: async (tx, claim) =>
           recordTurn(tx, claim, { decisionSetId, reply, version: null, checkpointId: saver.head }),

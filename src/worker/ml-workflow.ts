@@ -5,8 +5,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
-import { storable } from "./storable.ts";
-import { openTurn, toJobError } from "./turn-job.ts";
+import { checkReply, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
 export interface MlWorkflowOptions extends TurnJobOptions {
@@ -33,10 +32,11 @@ export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler
       if (model) await saver.settle();
       const store = await saver.rest();
       const { decisionSetId } = turn;
+      const checked = checkReply(reply);
       return {
         result: { title },
         async effects(tx, claim) {
-          const turnResult = { decisionSetId, reply: storable(reply), version, checkpointId: saver.head };
+          const turnResult = { decisionSetId, reply: checked, version, checkpointId: saver.head };
           await Promise.all([store(tx), recordTurn(tx, claim, turnResult)]);
         },
       };

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
 import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
+import { MAX_RESULT_BYTES } from "#shared/limits";
 import type { JobHandler, RunResult } from "./define-job.ts";
 import { describeError } from "./describe-error.ts";
 import {
@@ -19,7 +20,7 @@ import { JobContext } from "./job-context.ts";
 import { persistFor } from "./persist.ts";
 import { putBackDelayMs, refuse } from "./refuse.ts";
 import type { RunStop } from "./run-stop.ts";
-import { storable } from "./storable.ts";
+import { byteLengthOf, storable } from "./storable.ts";
 import { Teller } from "./teller.ts";
 import { writeEffects } from "./write-effects.ts";
 
@@ -155,11 +156,16 @@ async function execute(run: Run, environment: RunEnvironment, teller: Teller): P
 /** @throws PermanentError when the result cannot be kept: found before it could spoil the write of others. */
 function checkResult(run: RunResult): RunResult {
   if (run.result === undefined) return run;
+  let result: unknown;
   try {
-    return { ...run, result: storable(run.result) };
+    result = storable(run.result);
   } catch (error) {
     throw new PermanentError(`The result is no JSON value: ${describeError(error).message}`, { cause: error });
   }
+  const bytes = byteLengthOf(result);
+  if (bytes > MAX_RESULT_BYTES)
+    throw new PermanentError(`The result has ${bytes} bytes as JSON: at most ${MAX_RESULT_BYTES} are kept`);
+  return { ...run, result };
 }
 
 interface Settling {

@@ -8,6 +8,7 @@ import { offerGraphs } from "../../test/offer-graphs.ts";
 import { openTurns } from "../../test/turns.ts";
 import { defineJob } from "./define-job.ts";
 import type { JobDefinition } from "./define-job.ts";
+import { MAX_REPLY_BYTES, MAX_RESULT_BYTES } from "#shared/limits";
 import { graphJob } from "./graph-job.ts";
 import { storable } from "./storable.ts";
 
@@ -78,4 +79,28 @@ test("what a graph asks and replies is stored without what cannot be", async () 
   expect(asked?.value).toBe("sure?");
   await turns.db.transaction(async (tx) => answer(tx, { ownerId, jobId, interruptId: asked?.id, answers: "yes" }));
   expect((await turns.reaches(jobId, "completed")).reply).toBe("you said yes\uFFFD");
+});
+
+test("a result over the bound fails its own job, at once and by name", async () => {
+  await turns.startWorker([
+    job(async () => ({ result: "x".repeat(MAX_RESULT_BYTES - 2) }), "most"),
+    job(async () => ({ result: "x".repeat(MAX_RESULT_BYTES - 1) }), "more"),
+  ]);
+  const [most, more] = await Promise.all(["most", "more"].map(async (type) => add(type)));
+  await turns.reaches(most ?? "", "completed");
+  const { error, attempt } = await turns.reaches(more ?? "", "failed");
+  expect(error).toBe(`The result has ${MAX_RESULT_BYTES + 1} bytes as JSON: at most ${MAX_RESULT_BYTES} are kept`);
+  expect(attempt).toBe(1);
+});
+
+test("a reply over the bound fails its turn, at once and by name", async () => {
+  const graph = new StateGraph(MessagesAnnotation)
+    .addNode("talk", () => ({ messages: [new AIMessage("é".repeat(MAX_REPLY_BYTES / 2 + 1))] }))
+    .addEdge(START, "talk");
+  await offerGraphs(turns.db.sql, ["long"]);
+  await turns.startWorker([graphJob(wrapGraph("long", graph), turns.options)]);
+  const { jobId } = await turns.db.transaction(async (tx) => submitTurn(tx, { ownerId, content: "hi", graph: "long" }));
+  const { error, attempt } = await turns.reaches(jobId, "failed");
+  expect(error).toBe(`The reply has ${MAX_REPLY_BYTES + 2} bytes: at most ${MAX_REPLY_BYTES} are kept`);
+  expect(attempt).toBe(1);
 });

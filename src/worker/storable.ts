@@ -15,6 +15,11 @@ export function storable<T>(value: T): T {
   return SUSPECT.test(json) ? (cleanAll(JSON.parse(json)) as T) : value;
 }
 
+/** How many bytes a value has as JSON. */
+export function byteLengthOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
+}
+
 function clean(text: string): string {
   return text.replaceAll("\u0000", "").replaceAll(BROKEN, "\uFFFD");
 }

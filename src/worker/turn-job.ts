@@ -6,10 +6,12 @@ import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
 import { readAnswers, readPast } from "#queue";
 import type { Claim, Database } from "#queue";
 import type { chatPayloadSchema } from "#shared/contracts";
+import { MAX_REPLY_BYTES } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import type { RunContext } from "./define-job.ts";
 import type { OpenSaverOptions } from "./open-saver.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
+import { storable } from "./storable.ts";
 
 /** What one million tokens of a model cost, in US dollars. */
 export interface ModelPrice {
@@ -87,6 +89,18 @@ export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: Mo
 /** What a run tells, as events of its job; steps are told of as progress. */
 function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
   if (event.type !== "step") emit(event.type, event.data);
+}
+
+/**
+ * A reply as it can be stored.
+ * @throws PermanentError when it is too long.
+ */
+export function checkReply(given: string): string {
+  const reply = storable(given);
+  const bytes = Buffer.byteLength(reply);
+  if (bytes > MAX_REPLY_BYTES)
+    throw new PermanentError(`The reply has ${bytes} bytes: at most ${MAX_REPLY_BYTES} are kept`);
+  return reply;
 }
 
 /** What a failure of a graph means for its job. */

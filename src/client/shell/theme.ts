@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from "react";
 
+/** `public/theme.js` reads it too. */
 const STORAGE_KEY = "threadmill.theme";
 const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -12,19 +13,10 @@ function show(): void {
   else document.documentElement.dataset["theme"] = theme;
 }
 
-/** Shows the theme chosen last; call once, before the first paint. */
+/** Takes over the theme that `public/theme.js` has shown; call once. */
 export function restoreTheme(): void {
-  const stored = readStored();
-  theme = THEMES.find((known) => known === stored) ?? "system";
-  show();
-}
-
-function readStored(): string | null {
-  try {
-    return localStorage.getItem(STORAGE_KEY);
-  } catch {
-    return null; // Storage may be denied; the system's theme is fine then.
-  }
+  const shown = document.documentElement.dataset["theme"];
+  theme = THEMES.find((known) => known === shown) ?? "system";
 }
 
 /** Chooses a theme and remembers it. */

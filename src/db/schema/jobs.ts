@@ -34,6 +34,8 @@ export const jobs = pgTable(
     crashCount: integer("crash_count").notNull().default(0),
     errorMessage: text("error_message"),
     idempotencyKey: text("idempotency_key"),
+    /** What was asked with the idempotency key, as `hashTurn` writes it; null where nobody compares it. */
+    requestHash: text("request_hash"),
     /** At most one unfinished job of an owner and type has it. */
     uniqueKey: text("unique_key"),
     /** What the queue's limits per key count, such as a user; null for jobs that count for none. */

@@ -40,3 +40,9 @@ test("a message added to an older branch names the reply that it follows; one ad
   expect(parentToName(messages, readPath(messages, { "": "u1" }))).toBe("r1");
   expect(parentToName([], [])).toBeNull();
 });
+
+test("where older messages are not loaded, the branch begins with the first that is", () => {
+  const messages = [message("r1", "u1"), message("u2", "r1"), message("r0", "u0"), message("r2", "u2")];
+  expect(ids(messages)).toEqual(["r1", "u2", "r2"]);
+  expect(readPath(messages, {})[0]?.versions).toEqual(["r1"]);
+});

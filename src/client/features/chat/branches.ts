@@ -13,13 +13,16 @@ export interface Step {
 const keyOf = (parentId: string | null) => parentId ?? "";
 
 /**
- * The branch that is shown, from its first message: what was chosen, and below that the way to the newest message.
+ * The branch that is shown, from its first message: what was chosen, and below that the way to the newest message. Where
+ * older messages are not loaded, it begins with the first that is.
  * @param messages oldest first.
  */
 export function readPath(messages: readonly Message[], chosen: Chosen): Step[] {
   const children = new Map<string, Message[]>();
+  const loaded = new Set(messages.map((message) => message.id));
+  const isCutOff = ({ parentId }: Message) => parentId !== null && !loaded.has(parentId);
   for (const message of messages) {
-    const key = keyOf(message.parentId);
+    const key = isCutOff(message) ? "" : keyOf(message.parentId);
     children.set(key, [...(children.get(key) ?? []), message]);
   }
   const newest = ancestors(messages);
@@ -29,7 +32,8 @@ export function readPath(messages: readonly Message[], chosen: Chosen): Step[] {
     const message =
       versions.find((one) => one.id === chosen[key]) ?? versions.find((one) => newest.has(one.id)) ?? versions.at(-1);
     if (!message) return path;
-    path.push({ message, versions: versions.map((one) => one.id) });
+    // Messages that are cut off from different parents are no versions of each other.
+    path.push({ message, versions: isCutOff(message) ? [message.id] : versions.map((one) => one.id) });
     key = message.id;
   }
 }

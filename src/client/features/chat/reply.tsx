@@ -1,5 +1,5 @@
 import { Check, Copy } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { createContext, use, useEffect, useRef, useState } from "react";
 import type { ComponentProps } from "react";
 import Markdown from "react-markdown";
 import remarkGfm from "remark-gfm";
@@ -43,14 +43,29 @@ function CodeBlock(props: ComponentProps<"pre">) {
   );
 }
 
+const InLink = createContext(false);
+
+/** An image of a reply: a link to it, since loading it would tell its server that the reply was read. */
+function ImageLink({ src, alt }: ComponentProps<"img">) {
+  const text = [alt, src].find((one) => typeof one === "string" && one !== "") ?? "image";
+  // A link within a link is no HTML.
+  if (use(InLink) || typeof src !== "string" || src === "") return <span>{text}</span>;
+  return (
+    <a href={src} target="_blank" rel="noopener noreferrer">
+      {text}
+    </a>
+  );
+}
+
 const PLUGINS = [remarkGfm];
 const PARTS = {
   pre: ({ node: _node, ...props }: ComponentProps<"pre"> & { node?: unknown }) => <CodeBlock {...props} />,
   a: ({ node: _node, children, ...props }: ComponentProps<"a"> & { node?: unknown }) => (
     <a {...props} target="_blank" rel="noopener noreferrer">
-      {children}
+      <InLink value={true}>{children}</InLink>
     </a>
   ),
+  img: ImageLink,
   table: ({ node: _node, ...props }: ComponentProps<"table"> & { node?: unknown }) => (
     <div className="overflow-x-auto rounded-lg border border-line">
       <table {...props} />

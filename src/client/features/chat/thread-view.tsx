@@ -3,7 +3,6 @@ import { MULTITASK_STRATEGIES } from "#shared/contracts";
 import type { MultitaskStrategy } from "#shared/contracts";
 import { describeError, isNotFound } from "../../describe-error.ts";
 import type { Thread } from "../../outputs.ts";
-import { trpc } from "../../trpc.ts";
 import { Button } from "../../ui/button.tsx";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
 import { Select } from "../../ui/select.tsx";
@@ -15,6 +14,7 @@ import { removeOutgoing, useOutbox } from "./outbox.ts";
 import type { Outgoing } from "./outbox.ts";
 import { shownJobs, toLines } from "./turns.ts";
 import { useSend } from "./use-send.ts";
+import { useThread } from "./use-thread.ts";
 
 /** A conversation, on the branch that was chosen, with the box for its next message. */
 export function ThreadView({ threadId }: { threadId: string }) {
@@ -24,11 +24,7 @@ export function ThreadView({ threadId }: { threadId: string }) {
   const [chosen, setChosen] = useState<Chosen>({});
   // A thread whose first message is still on its way does not exist yet.
   const unborn = outbox.length > 0 && outbox.every((message) => message.jobId === null);
-  const thread = trpc.threads.get.useQuery(
-    { threadId },
-    { enabled: !unborn, retry: (count, error) => !isNotFound(error) && count < 2 },
-  );
-  const data = thread.data;
+  const { query: thread, data } = useThread(threadId, !unborn);
   useForget(outbox, data);
   const lines = useMemo(() => toLines(data, outbox, chosen), [data, outbox, chosen]);
   const busy = data?.jobs.some((job) => ["queued", "running", "waiting"].includes(job.status)) ?? false;
@@ -71,9 +67,23 @@ export function ThreadView({ threadId }: { threadId: string }) {
           </ErrorNotice>
         </div>
       )}
+      {thread.hasNextPage && (
+        <ShowOlder isLoading={thread.isFetchingNextPage} onShow={() => void thread.fetchNextPage()} />
+      )}
       <Conversation threadId={threadId} lines={lines} onResend={resend} onRewrite={rewrite} onChooseVersion={choose} />
       <ThreadComposer threadId={threadId} busy={busy} graph={data?.graph ?? null} onSend={write} />
     </>
+  );
+}
+
+/** Loads the messages before those that are shown. */
+function ShowOlder({ isLoading, onShow }: { isLoading: boolean; onShow: () => void }) {
+  return (
+    <div className="flex justify-center border-b border-line py-1.5">
+      <Button variant="ghost" size="sm" disabled={isLoading} onClick={onShow}>
+        Show older messages
+      </Button>
+    </div>
   );
 }
 

@@ -20,6 +20,7 @@ const thread = (messages: Message[]): Thread => ({
   createdAt: "",
   updatedAt: "",
   currentVersion: 0,
+  olderCursor: null,
   jobs: [],
   messages,
 });
