@@ -59,3 +59,9 @@ for (const headers of [{ host: "evil.example" }, { origin: "http://evil.example"
     expect(status).toBe(403);
   });
 }
+
+test("/metrics has the database's figures", async ({ request: http }) => {
+  const figures = await (await http.get("/metrics")).text();
+  expect(figures).toContain("threadmill_database_up 1");
+  expect(figures).toMatch(/^threadmill_jobs\{status="completed"\} \d+$/m);
+});

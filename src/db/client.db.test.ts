@@ -148,6 +148,14 @@ test("a server without a connection left is named as that, and its pool is kept"
   expect(await call()).toEqual([{ one: 1 }]);
 });
 
+test("a pool of slow reads runs transactions, as many at a time as it has connections", async () => {
+  const db = openDatabase({ hasSlowReads: true, maxConnections: 2, deadlineMs: 20_000 });
+  const sums = Array.from({ length: 6 }, async (_, n) =>
+    db.transaction(async (tx) => (await tx<{ sum: number }[]>`select ${n}::int + 1 as sum`)[0]?.sum),
+  );
+  expect(await Promise.all(sums)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
 test("a statement that waits behind no other: a pool of slow reads gives each a connection", async () => {
   const db = openDatabase({ hasSlowReads: true, maxConnections: 2, deadlineMs: 20_000 });
   // The driver treats a new connection as free until its first statement, so each is used once.

@@ -18,6 +18,7 @@ import { SharedPause } from "./shared-pause.ts";
 import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "./notify.ts";
 import type { Notice } from "./notify.ts";
+import { Places } from "./places.ts";
 import { INDEXED_PLANS, Pool } from "./pool.ts";
 
 /** A pool or a transaction of postgres.js: what every verb of the queue takes. */
@@ -35,19 +36,16 @@ export interface DatabaseOptions {
   /** False where the URL is a transaction-mode pooler. */
   prepare?: boolean;
   /**
-   * True for a worker's pool: its statements are made to live on ordered indexes, and a plan that was chosen while the
-   * table was small must not stay when it has grown. Without effect behind a pooler, whose connections are not ours to set.
+   * For a worker's pool: plans must use ordered indexes, and must stay good as the table grows. No effect behind a pooler.
    */
   avoidTableScans?: boolean;
-  /**
-   * True for a pool of reads that can be slow: none waits behind another on the same connection, and none takes more than
-   * one core of the server.
-   */
+  /** For reads that can be slow: none waits behind another on a connection, or takes more than one core of the server. */
   hasSlowReads?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
 }
 
+const DEFAULT_CONNECTIONS = 10;
 const DEFAULT_DEADLINE_MS = 5_000;
 const CONNECT_LIMIT_MS = 5_000;
 /** What is left of a deadline when the server stops a statement: the error must still reach the caller in time. */
@@ -76,6 +74,8 @@ export class Database {
   /** What the server lacks it may have in a moment: all calls wait for that, or each would ask for a connection. */
   readonly #pause = new SharedPause();
   readonly #closing = new AbortController();
+  /** As many as connections: the driver would send a statement behind a slow one on the same connection. */
+  readonly #places: Places | undefined;
   readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
   constructor(options: DatabaseOptions) {
@@ -84,6 +84,9 @@ export class Database {
     this.#hosts = readHosts(options.url);
     this.#hostLimitMs = CONNECT_LIMIT_MS / this.#hosts.hosts.length;
     this.#isUntried = this.#hosts.mustWrite || this.#hosts.hosts.length > 1;
+    this.#places = options.hasSlowReads
+      ? new Places(options.maxConnections ?? DEFAULT_CONNECTIONS, "reads")
+      : undefined;
     surviveLateWrites();
     this.#pool = this.#open();
   }
@@ -173,7 +176,8 @@ export class Database {
       try {
         await this.#pause.over();
         if (this.#isUntried) await this.#recover();
-        return await this.#attempt(work, deadlineMs);
+        const send = () => this.#attempt(work, deadlineMs);
+        return await (this.#places?.hold(send, deadlineMs) ?? send());
       } catch (error) {
         if (isShortage(error)) this.#pause.begin(this.#closing.signal);
         if (attempt === MAX_TRIES || !isTransientError(error))
@@ -264,13 +268,16 @@ export class Database {
   }
 
   #open(): Pool {
-    const { maxConnections = 10, applicationName = "threadmill", hasSlowReads = false } = this.#options;
+    const {
+      maxConnections = DEFAULT_CONNECTIONS,
+      applicationName = "threadmill",
+      hasSlowReads = false,
+    } = this.#options;
     const pool = new Pool({
       host: this.#host,
       maxConnections,
       connectLimitMs: this.#hostLimitMs,
       prepare: this.#hasOwnSessions,
-      isPipelined: !hasSlowReads,
       parameters: {
         application_name: applicationName,
         ...(this.#hasOwnSessions && { jit: "off", statement_timeout: String(statementLimitMs(this.#deadlineMs)) }),

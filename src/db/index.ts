@@ -6,6 +6,7 @@ export { Database } from "./client.ts";
 export type { Executor, Tx } from "./client.ts";
 export { DatabaseSetupError, DatabaseUnavailableError, QueryTimeoutError } from "./errors.ts";
 export type { DatabaseFault } from "./errors.ts";
+export { Places } from "./places.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded.ts";
 export type { EmbeddedPostgres } from "./embedded.ts";

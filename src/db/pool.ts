@@ -25,8 +25,6 @@ export interface PoolOptions {
   /** How long a connection may take to be made, login included, in milliseconds. */
   connectLimitMs: number;
   prepare: boolean;
-  /** False where a statement must not wait behind another on the same connection. */
-  isPipelined: boolean;
   /** Start-up parameters; a pooler refuses those that it does not know. */
   parameters: Readonly<Record<string, string>>;
 }
@@ -43,8 +41,6 @@ export class Pool {
     const driverOptions = {
       ...ARRAY_TYPES,
       ...this.#dialer.driverOptions,
-      // The driver takes a connection for full when this many statements wait behind the one that runs.
-      ...(!options.isPipelined && { max_pipeline: 0 }),
       max: maxConnections,
       prepare,
       connect_timeout: options.connectLimitMs / 1000,

@@ -82,5 +82,5 @@ export { submitTurn } from "./submit-turn.ts";
 export { survey } from "./survey.ts";
 export type { Survey } from "./survey.ts";
 export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./wake.ts";
-export { DatabaseUnavailableError, QueryTimeoutError, together } from "#db";
+export { DatabaseUnavailableError, Places, QueryTimeoutError, together } from "#db";
 export type { Database, DatabaseFault, Executor, Tx } from "#db";

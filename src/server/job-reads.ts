@@ -1,9 +1,8 @@
-import { getJobStatuses, JobNotFoundError, listJobs, QueryTimeoutError } from "#queue";
+import { getJobStatuses, JobNotFoundError, listJobs, Places, QueryTimeoutError } from "#queue";
 import type { Database, JobKey } from "#queue";
 import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
 import { gather } from "./gather.ts";
 import type { Gathered } from "./gather.ts";
-import { Places } from "./places.ts";
 
 /** A search reads the whole of a table: one more at a time would only slow down the others, and submits with them. */
 const SEARCHES_AT_A_TIME = 2;
@@ -21,7 +20,7 @@ interface SharedList {
 /** The reads that pages and waiting callers repeat, shared by those that ask at the same time; never across owners. */
 export class JobReads {
   readonly #slowReads: Database;
-  readonly #searches = new Places(SEARCHES_AT_A_TIME);
+  readonly #searches = new Places(SEARCHES_AT_A_TIME, "searches");
   readonly #statuses: Gathered<JobKey, JobStatusView>;
   /** By what is asked for, so that a search through everything holds up nobody who asks for something else. */
   readonly #lists = new Map<string, SharedList>();
@@ -62,18 +61,16 @@ export class JobReads {
   async #read(query: ListQuery): Promise<JobList> {
     const read = async () => this.#slowReads.read(async (sql) => listJobs(sql, query));
     if (!query.search) return read();
-    if (!(await this.#searches.take(SEARCH_WAIT_MS)))
-      throw new QueryTimeoutError("Other searches are still running: try again shortly");
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof QueryTimeoutError)) throw error;
-      throw new QueryTimeoutError("The search took too long and was stopped: narrow it by status, type or queue", {
-        cause: error,
-      });
-    } finally {
-      this.#searches.free();
-    }
+    return this.#searches.hold(async () => {
+      try {
+        return await read();
+      } catch (error) {
+        if (!(error instanceof QueryTimeoutError)) throw error;
+        throw new QueryTimeoutError("The search took too long and was stopped: narrow it by status, type or queue", {
+          cause: error,
+        });
+      }
+    }, SEARCH_WAIT_MS);
   }
 
   #open(key: string): SharedList {

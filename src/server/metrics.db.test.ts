@@ -11,6 +11,7 @@ import { JobFeeds } from "./job-feeds.ts";
 let queue: Awaited<ReturnType<typeof openQueue>>;
 let proxy: CuttableProxy;
 let db: Database;
+let slowReads: Database;
 let app: FastifyInstance;
 let feeds: JobFeeds;
 beforeAll(async () => {
@@ -18,11 +19,13 @@ beforeAll(async () => {
   proxy = await startCuttableProxy(queue.url);
   db = new Database({ url: proxy.url, deadlineMs: 500 });
   feeds = new JobFeeds(db);
-  app = await buildApp({ db, feeds, logLevel: "silent" });
+  // As the process makes it.
+  slowReads = new Database({ url: proxy.url, deadlineMs: 500, maxConnections: 3, hasSlowReads: true });
+  app = await buildApp({ db, slowReads, feeds, logLevel: "silent" });
 });
 afterAll(async () => {
   await app.close();
-  await db.close();
+  await Promise.all([db.close(), slowReads.close()]);
   await proxy.close();
   await queue.close();
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { cancel, createQueue, enqueueMany, getJob, saveSchedule, setQueueLimits, submitTurn } from "#queue";
+import { cancel, createQueue, enqueueMany, getJob, listJobs, saveSchedule, setQueueLimits, submitTurn } from "#queue";
 import type { NewJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { startWorker } from "../../test/start-worker.ts";
@@ -112,4 +112,13 @@ test("each statement of one connection may be on another of the server's", async
     pids.add((await one.sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid);
   expect(pids.size).toBeGreaterThan(1);
   await one.close();
+});
+
+test("through a pooler slow reads have the server's time limit, and answer", async () => {
+  const slow = new Database({ url: pooler.url, prepare: false, maxConnections: 2, hasSlowReads: true });
+  const { jobs } = await slow.read(async (sql) => listJobs(sql, { ownerId, search: "t" }));
+  expect(jobs.length).toBeGreaterThan(0);
+  const [limit] = await slow.read(async (sql) => sql`show statement_timeout`);
+  expect(limit).toEqual({ statement_timeout: "4s" });
+  await slow.close();
 });
