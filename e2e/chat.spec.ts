@@ -111,6 +111,23 @@ test("the page outlives the API: what could not be sent is sent again, and becom
   expect(asked).toEqual(["Recommend songs", "Only new ones"]);
 });
 
+test("a message that could not be sent hides nothing of its conversation, also after a reload", async ({
+  page,
+  say,
+  expectedErrors,
+}) => {
+  expectedErrors.push(/Failed to load resource|ERR_/);
+  await page.goto("/");
+  await say("Recommend songs");
+  await expect(replies(page)).toHaveCount(1);
+  await page.route("**/api/trpc/chat.submit*", async (route) => route.abort());
+  await say("Only new ones");
+  await expect(page.getByRole("button", { name: "Retry" })).toBeVisible();
+  await page.reload();
+  await expect(page.getByText("Only new ones")).toBeVisible();
+  await expect(replies(page)).toHaveCount(1);
+});
+
 test("a worker that is killed in the middle is made up for", async ({ page, say, stack }) => {
   await page.goto("/");
   process.kill(findChild(stack.pid, "worker/main"), "SIGKILL");
@@ -119,11 +136,15 @@ test("a worker that is killed in the middle is made up for", async ({ page, say,
 });
 
 test("an address that leads nowhere says so", async ({ page, expectedErrors }) => {
-  expectedErrors.push(/404/);
+  expectedErrors.push(/40[04]/);
   await page.goto("/nowhere");
   await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
   await page.goto("/threads/00000000-0000-7000-8000-000000000000");
   await expect(page.getByRole("heading", { name: "No such conversation" })).toBeVisible();
+  await page.goto("/threads/nope");
+  await expect(page.getByRole("heading", { name: "No such conversation" })).toBeVisible();
+  await page.goto("/jobs/nope");
+  await expect(page.getByRole("heading", { name: "No such job" })).toBeVisible();
 });
 
 /** The process id of one of the launcher's processes. */

@@ -8,10 +8,10 @@ function answeredStatus(error: unknown): number | null {
   return typeof data.httpStatus === "number" ? data.httpStatus : null;
 }
 
-/** True when the server says that what was asked for does not exist. */
+/** True when the server says that what was asked for by its id does not exist, or that the id cannot be one. */
 export function isNotFound(error: unknown): boolean {
   const status = answeredStatus(error);
-  return status === 404;
+  return status === 404 || status === 400;
 }
 
 /** The first sentence of zod's issues where the message is their JSON; the message itself otherwise. */

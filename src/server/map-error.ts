@@ -46,7 +46,7 @@ export function mapError(error: unknown): MappedError {
       message:
         error instanceof QueryTimeoutError
           ? error.message
-          : `${describeUnavailable(error)}: try again shortly; a submit with an idempotencyKey is safe to repeat`,
+          : `${describeUnavailable(error)}: try again shortly; a submit is safe to repeat with the same idempotency key`,
     };
   }
   return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };

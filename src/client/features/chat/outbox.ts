@@ -6,6 +6,8 @@ export interface Outgoing {
   /** Made once for the message and sent with every try, so that it becomes one job however often it is sent. */
   idempotencyKey: string;
   threadId: string;
+  /** Whether it starts its thread, which does not exist before the server has taken it. */
+  startsThread: boolean;
   content: string;
   /** The reply that it follows or the message that it replaces; null where it comes after the newest. */
   parentId: string | null;

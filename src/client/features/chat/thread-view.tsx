@@ -23,7 +23,7 @@ export function ThreadView({ threadId }: { threadId: string }) {
   const outbox = useMemo(() => everything.filter((message) => message.threadId === threadId), [everything, threadId]);
   const [chosen, setChosen] = useState<Chosen>({});
   // A thread whose first message is still on its way does not exist yet.
-  const unborn = outbox.length > 0 && outbox.every((message) => message.jobId === null);
+  const unborn = outbox.some(({ startsThread }) => startsThread) && outbox.every(({ jobId }) => jobId === null);
   const { query: thread, data } = useThread(threadId, !unborn);
   useForget(outbox, data);
   const lines = useMemo(() => toLines(data, outbox, chosen), [data, outbox, chosen]);

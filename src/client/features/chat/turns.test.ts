@@ -28,6 +28,7 @@ const outgoing = (jobId: string | null): Outgoing => ({
   idempotencyKey: "k",
   threadId: "t",
   content: "hi",
+  startsThread: false,
   parentId: null,
   strategy: null,
   graph: null,

@@ -45,6 +45,7 @@ export function useSend(): {
     const message: Outgoing = {
       idempotencyKey: crypto.randomUUID(),
       threadId: threadId ?? crypto.randomUUID(),
+      startsThread: threadId === null,
       content,
       parentId,
       strategy,

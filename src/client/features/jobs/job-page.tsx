@@ -23,7 +23,10 @@ export function JobPage({ jobId }: { jobId: string }) {
     { jobId },
     {
       retry: (count, error) => !isNotFound(error) && count < 2,
-      refetchInterval: ({ state }) => (state.data && isTerminal(state.data.status) ? false : LIVE_MS),
+      refetchInterval: ({ state: { data, error } }) => {
+        if (data === undefined && isNotFound(error)) return false;
+        return data && isTerminal(data.status) ? false : LIVE_MS;
+      },
     },
   );
   const job = query.data;
