@@ -82,7 +82,7 @@ async function act(actor: Actor, isOver: () => boolean): Promise<void> {
     const draw = random.next();
     if (draw < 0.2) await look(actor);
     else if (draw < 0.32) await meddle(actor);
-    // What is measured is what happens to jobs, not how long they wait.
+    // The run tests what happens to jobs, not how long they wait.
     else if (known.isCrowded) await wait(100);
     else if (draw < 0.42) await submit(actor, null);
     else if (draw < 0.49) await submit(actor, "questions");

@@ -56,7 +56,7 @@ export async function killWorkers(db: Database, killing: Killing, signal: AbortS
   }
 }
 
-/** The workers that have told of a turn that they run. */
+/** The workers that run a turn and have written an event of it. */
 async function findBusy(db: Database): Promise<string[]> {
   const busy = await insist(
     db,

@@ -71,7 +71,7 @@ export class JobFeeds {
   }
 
   /**
-   * The first page for `follow`, so that a job that is not there is told of before a stream has begun.
+   * The first page for `follow`: an unknown job is reported before a stream begins.
    * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
    */
   async open({ ownerId, jobId, after }: Omit<FollowOptions, "signal">): Promise<EventPage> {

@@ -284,7 +284,7 @@ const LONGEST_WAIT_MS = 3_600_000;
 const SHORTEST_WAIT_MS = 10;
 const SPACING_MS = 20;
 
-/** The heartbeat tells of an outage: looks that fail by it are no news. */
+/** The heartbeat logs an outage once: looks that fail because of it stay silent. */
 function logLook(log: Logger, error: unknown, message: string): void {
   const isAway = error instanceof DatabaseUnavailableError && error.isAbsence;
   log[isAway ? "debug" : "error"]({ err: describeError(error) }, message);
