@@ -192,6 +192,22 @@ test("a handler whose query is too slow each time uses its retries, and ends", a
   });
 });
 
+test("effects that the database stops each time fail the attempt, which uses its retries", async () => {
+  const handler = defineJob({
+    type: "slow effects",
+    payload: z.object({}),
+    run: async () => ({ effects: async (tx) => void (await tx`select pg_sleep(30)`) }),
+  });
+  const { jobId } = await db.transaction(async (tx) =>
+    enqueue(tx, { ownerId, jobType: "slow effects", payload: {}, maxRetries: 0 }),
+  );
+  await start([handler], { leaseMs: 1_000 });
+  expect(await reaches(jobId, "failed")).toMatchObject({
+    crashCount: 0,
+    attempts: [{ outcome: "failed", errorName: "QueryTimeoutError" }],
+  });
+});
+
 test("a worker that leaves while the database is away ends, one lease after its grace", async () => {
   const started = deferred();
   const handler = defineJob({

@@ -94,7 +94,8 @@ export function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEn
       if ("result" in outcome) return await settle(run, outcome.result, { environment, teller });
       return await settleError(run, outcome.error, { environment, teller });
     } catch (error) {
-      if (error instanceof LeaseLostError || error instanceof DatabaseUnavailableError) throw error;
+      if (error instanceof LeaseLostError || (error instanceof DatabaseUnavailableError && error.isAbsence))
+        throw error;
       // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
       return settleError(run, error, { environment, teller });
     }
