@@ -67,11 +67,8 @@ async function watchLoop(): Promise<void> {
   const jobs = await named(overdue);
   // The look may have taken a while.
   if (loop.overdue(ledger.read(), performance.now()).length === 0) return;
-  try {
-    writeLog(FATAL, jobs, STUCK);
-  } finally {
-    process.kill(process.pid, "SIGKILL");
-  }
+  writeLog(FATAL, jobs, STUCK);
+  process.kill(process.pid, "SIGKILL");
 }
 
 const DEAF =
@@ -82,10 +79,14 @@ async function named(claims: readonly HeldClaim[]): Promise<object[]> {
   return db.call((sql) => nameJobs(sql, claims)).catch(() => claims.map(({ jobId }) => ({ jobId })));
 }
 
-/** Writes a line to the log by itself: the logger belongs to the thread that is stuck. */
+/** Writes a line to the log by itself: the logger belongs to the thread that is stuck. Never throws. */
 function writeLog(level: number, jobs: object[], msg: string): void {
   const line = { level, time: Date.now(), process: "heartbeat", workerId: settings.report.workerId, jobs, msg };
-  writeSync(STDOUT_FD, `${JSON.stringify(line)}\n`);
+  try {
+    writeSync(STDOUT_FD, `${JSON.stringify(line)}\n`);
+  } catch {
+    // A full or closed pipe must not end the heartbeats.
+  }
 }
 
 while (!life.stopping) {

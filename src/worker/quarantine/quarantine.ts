@@ -87,17 +87,22 @@ export class Quarantine {
     const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
     this.#children.add(child);
+    const end = await this.#follow(child, run, environment).finally(() => this.#children.delete(child));
+    run.onRan();
+    if (end.ended !== undefined) return { outcome: end.ended };
+    return endAttempt(run, reasonOf(run, end), environment);
+  }
+
+  /** Hands a child its job and waits until it has exited. */
+  async #follow(child: ChildProcess, run: LiveRun, environment: RunEnvironment): Promise<Exit> {
     const timeoutMs = timeoutOf(run.job, environment);
     // The child ends its run in time by itself, unless its event loop is blocked.
     const { said, exited } = watch(child, () => run.stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-    const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
     tell(child, { type: "run", job: run.job });
-    const end = await exited;
-    this.#children.delete(child);
+    const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
+    const exit = await exited;
     release();
-    run.onRan();
-    if (said.ended !== undefined) return { outcome: said.ended };
-    return endAttempt(run, reasonOf(run, { ...end, began: said.began }), environment);
+    return { ...exit, ...said };
   }
 }
 
@@ -105,6 +110,8 @@ interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
   began: boolean;
+  /** How the attempt ended, where the child said so. */
+  ended: AttemptEnd["outcome"] | undefined;
 }
 
 /** What it means for the job that its process ended without a word. */
@@ -124,7 +131,7 @@ function notStarted({ job }: LiveRun, how: string): Error {
 
 /** Follows what a child says until it has exited; calls back when it runs for longer than its job may take. */
 function watch(child: ChildProcess, onOverdue: () => void, timeoutMs: number) {
-  const said: { began: boolean; ended: AttemptEnd["outcome"] | undefined } = { began: false, ended: undefined };
+  const said: Pick<Exit, "began" | "ended"> = { began: false, ended: undefined };
   let timer: NodeJS.Timeout | undefined = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
   child.on("message", (message: FromQuarantine) => {
     if (message.type === "ended") said.ended = message.outcome;
