@@ -14,10 +14,14 @@ const resolve = {
 
 /** Existing tests that run against the system's PostgreSQL as well: migrations, plans, claims, turns, LISTEN, a pooler. */
 const STOCK = [
-  "src/db/{migrate,listener}.db.test.ts",
-  "src/queue/{claim-plan,queue,complete-and-claim}.db.test.ts",
+  "src/db/migrate/migrate.db.test.ts",
+  "src/db/notices/listener.db.test.ts",
+  "src/queue/claim/{claim-plan,complete-and-claim}.db.test.ts",
+  "src/queue/queue.db.test.ts",
   "src/checkpoint/fenced-saver.db.test.ts",
-  "src/worker/{pooler,run-job,ml-workflow}.db.test.ts",
+  "src/worker/pooler.db.test.ts",
+  "src/worker/run/run-job.db.test.ts",
+  "src/worker/jobs/ml-workflow.db.test.ts",
   "src/server/app.db.test.ts",
 ];
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 /** `code` stands in the place of the exported or local function `name` and may call what it replaces, `original`. */
 export const MUTANTS = {
   cancel: {
-    file: "dist/queue/cancel.js",
+    file: "dist/queue/settle/cancel.js",
     name: "cancel",
     why: "acknowledges, and does nothing",
     code: `async function cancel(tx, key) {
@@ -14,7 +14,7 @@ export const MUTANTS = {
     }`,
   },
   limits: {
-    file: "dist/queue/admit.js",
+    file: "dist/queue/ready/admit.js",
     name: "admit",
     why: "lets all jobs of a limited key in",
     code: `async function admit(tx, { queue, limitKey }) {

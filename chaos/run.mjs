@@ -28,7 +28,7 @@ await build({
     "api-main": "dist/server/main.js",
     "worker-main": "chaos/worker-main.ts",
     "quarantine-main": "chaos/quarantine-main.ts",
-    "heartbeat/main": "dist/worker/heartbeat/main.js",
+    "heartbeat-thread": "dist/worker/lease/heartbeat-thread.js",
   },
   conditions: ["chaos"],
   external: ["postgres"],

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { migrateCheckpoints } from "#checkpoint";
 import { migrate } from "#db";
-import { chooseAccount } from "../src/db/embedded-account.ts";
+import { chooseAccount } from "../src/db/embedded/account.ts";
 import { freePort } from "../src/launch/check-port.ts";
 import { endWithRun } from "./end-with-run.ts";
 import { findPostgres } from "./find-postgres.mjs";

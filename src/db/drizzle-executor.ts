@@ -1,5 +1,5 @@
 import type { PostgresJsTransaction } from "drizzle-orm/postgres-js";
-import type { Tx } from "./client.ts";
+import type { Tx } from "./connection/client.ts";
 
 /**
  * The postgres.js transaction beneath a Drizzle one, to hand to the verbs of the queue: what they store then commits or

@@ -1,5 +1,5 @@
 import type { PendingQuery, Row } from "postgres";
-import type { Executor } from "./client.ts";
+import type { Executor } from "./connection/client.ts";
 
 /** A statement as text, and the values of $1, $2 and so on. */
 export interface Statement {

@@ -5,8 +5,8 @@
 export { DrainedError, PermanentGraphError, RateLimitedGraphError } from "./errors.ts";
 export { loadGraphs, readGraphEnv, wrapGraph } from "./load-graphs.ts";
 export type { BrokenGraph, LoadedGraph } from "./load-graphs.ts";
-export { buildMlWorkflow } from "./ml-workflow.ts";
-export type { TurnOutput } from "./ml-workflow.ts";
-export { openModel } from "./open-model.ts";
-export type { ChatModel } from "./open-model.ts";
+export { buildMlWorkflow } from "./designer/ml-workflow.ts";
+export type { TurnOutput } from "./designer/ml-workflow.ts";
+export { openModel } from "./providers/open-model.ts";
+export type { ChatModel } from "./providers/open-model.ts";
 export type { Branch, Ending, ModelUse, Question, TurnEvent, TurnInput, TurnOptions } from "./turn.ts";

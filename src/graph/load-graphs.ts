@@ -7,8 +7,8 @@ import type { BaseMessage } from "@langchain/core/messages";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { z } from "zod";
 import { PermanentGraphError } from "./errors.ts";
-import { runGraph, toMessage } from "./run-graph.ts";
-import type { AnyGraph } from "./run-graph.ts";
+import { runGraph, toMessage } from "./run/run-graph.ts";
+import type { AnyGraph } from "./run/run-graph.ts";
 import type { Ending, TurnInput, TurnOptions } from "./turn.ts";
 
 /** A graph of one's own that can be chatted with. */

@@ -11,7 +11,7 @@ const SPECIFIER = /(\bfrom |\bimport\()"([^"]+)"/g;
 export function flattenRouterType(dist) {
   const declarations = join(dist, "declarations");
   rmSync(join(dist, "api"), { recursive: true, force: true });
-  const waiting = [["server/router.ts", "router.d.ts"]];
+  const waiting = [["server/trpc/router.ts", "router.d.ts"]];
   const written = new Set();
   for (const [source, target] of waiting) {
     if (written.has(target)) continue;
@@ -20,7 +20,7 @@ export function flattenRouterType(dist) {
       // What a procedure has at hand is the server's own affair.
       .replace('import type { Context } from "./trpc.ts";', "type Context = object;")
       .replaceAll(SPECIFIER, (whole, before, specifier) => {
-        const name = /^(?:#shared\/|\.\.\/shared\/|\.\/)([\w-]+)(?:\.ts)?$/.exec(specifier)?.[1];
+        const name = /^(?:#shared\/|(?:\.\.\/)+shared\/|\.\/)([\w-]+)(?:\.ts)?$/.exec(specifier)?.[1];
         if (!/^[.#]/.test(specifier)) return whole;
         if (name === undefined || (specifier.startsWith("./") && target === "router.d.ts"))
           throw new Error(`the router's type needs ${specifier}, which clients do not have`);

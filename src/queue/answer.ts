@@ -1,11 +1,11 @@
 import type { Tx } from "#db";
 import { checkAnswers } from "./check-answers.ts";
-import { checkPayload } from "./check-job.ts";
+import { checkPayload } from "./enqueue/check-job.ts";
 import { InterruptNotFoundError, InvalidAnswerError, JobConflictError } from "./errors.ts";
 import { lockJob } from "./lock-job.ts";
 import type { JobKey, LockedJob } from "./lock-job.ts";
-import { readyAnswered } from "./park.ts";
-import { notifyChanged } from "./wake.ts";
+import { readyAnswered } from "./settle/park.ts";
+import { notifyChanged } from "./events/wake.ts";
 
 export interface Answer extends JobKey {
   /** The interrupt that is answered; absent where `answers` holds the answers of several by their ids. */

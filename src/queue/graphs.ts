@@ -1,8 +1,8 @@
 import type { Executor, Tx } from "#db";
 import type { GraphRow } from "#shared/contracts";
 import { InvalidJobError } from "./errors.ts";
-import { iso } from "./job-view.ts";
-import { isOffering } from "./register-worker.ts";
+import { iso } from "./read/job-view.ts";
+import { isOffering } from "./fleet/register-worker.ts";
 
 const PREFIX = "graph:";
 

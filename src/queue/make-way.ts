@@ -1,6 +1,6 @@
 import type { Tx } from "#db";
 import type { MultitaskStrategy } from "#shared/contracts";
-import { cancel } from "./cancel.ts";
+import { cancel } from "./settle/cancel.ts";
 import { JobConflictError } from "./errors.ts";
 
 /**

@@ -2,8 +2,8 @@ import type { Executor } from "#db";
 import type { DecisionSet, DecisionVersion, Message, MessageRole, Thread, ThreadRow } from "#shared/contracts";
 import { DecisionSetNotFoundError, ThreadNotFoundError } from "./errors.ts";
 import type { Usage } from "#shared/usage";
-import { addUsage, detailColumns, iso, jobColumns, toStatusView, usagesOf } from "./job-view.ts";
-import type { DetailColumns, JobColumns } from "./job-view.ts";
+import { addUsage, detailColumns, iso, jobColumns, toStatusView, usagesOf } from "./read/job-view.ts";
+import type { DetailColumns, JobColumns } from "./read/job-view.ts";
 
 interface SetColumns {
   id: string;

@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import type { Claim } from "./claim.ts";
+import type { Claim } from "./claim/claim.ts";
 import { newId } from "./new-id.ts";
 
 export interface TurnResult {

@@ -5,8 +5,8 @@ import type { MessageRole, MultitaskStrategy, Submitted } from "#shared/contract
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { placeAt, placeAtEnd } from "./branch.ts";
 import type { Place } from "./branch.ts";
-import { enqueue, findByKey } from "./enqueue.ts";
-import type { EnqueuedJob } from "./enqueue.ts";
+import { enqueue, findByKey } from "./enqueue/enqueue.ts";
+import type { EnqueuedJob } from "./enqueue/enqueue.ts";
 import { JobConflictError, ThreadNotFoundError } from "./errors.ts";
 import { hashTurn } from "./hash-turn.ts";
 import { checkGraph, graphJobType } from "./graphs.ts";

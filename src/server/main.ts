@@ -6,8 +6,8 @@ import type { Settings } from "#env";
 import { EVENTS_CHANNEL } from "#queue";
 import { openTracer } from "#tracing";
 import { buildApp } from "./app.ts";
-import { JobFeeds } from "./job-feeds.ts";
-import { mapError } from "./map-error.ts";
+import { JobFeeds } from "./live/job-feeds.ts";
+import { mapError } from "./http/map-error.ts";
 
 const BAD_CONFIGURATION = 78;
 /** One more than there are searches at a time: counts and lists need not wait for them. */

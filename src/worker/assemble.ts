@@ -11,13 +11,13 @@ import type { Offer, RetryPolicy } from "#queue";
 import { openTracer } from "#tracing";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "./define-job.ts";
-import { describeError } from "./describe-error.ts";
-import { exportThread } from "./export-thread.ts";
-import { graphJob } from "./graph-job.ts";
-import { mlWorkflow } from "./ml-workflow.ts";
+import { describeError } from "./run/describe-error.ts";
+import { exportThread } from "./jobs/export-thread.ts";
+import { graphJob } from "./jobs/graph-job.ts";
+import { mlWorkflow } from "./jobs/ml-workflow.ts";
 import { openLog } from "./open-log.ts";
-import { saverOpener } from "./open-saver.ts";
-import type { TurnJobOptions } from "./turn-job.ts";
+import { saverOpener } from "./jobs/open-saver.ts";
+import type { TurnJobOptions } from "./jobs/turn-job.ts";
 
 /** What a worker's process and that of a job which runs alone have in common. */
 export interface Assembly {

@@ -5,7 +5,7 @@ import { InvalidJobError, MAX_DELAY_MS } from "#queue";
 import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
-import type { Persist } from "./persist.ts";
+import type { Persist } from "./run/persist.ts";
 
 /**
  * What a handler has at hand while it runs. Take out of it by name what you need: a copy (`{ ...context }`) has only the

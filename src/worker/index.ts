@@ -5,12 +5,12 @@
 export { defineJob, snooze } from "./define-job.ts";
 export type { JobDefinition, JobHandler, JobType, Middleware, RunContext, RunResult } from "./define-job.ts";
 export { PermanentError, RetryAfterError, ShutdownError } from "./errors.ts";
-export { exportThread } from "./export-thread.ts";
-export { graphJob } from "./graph-job.ts";
-export type { TurnJobOptions } from "./turn-job.ts";
+export { exportThread } from "./jobs/export-thread.ts";
+export { graphJob } from "./jobs/graph-job.ts";
+export type { TurnJobOptions } from "./jobs/turn-job.ts";
 export { serveQuarantine } from "./quarantine/serve.ts";
-export { mlWorkflow } from "./ml-workflow.ts";
-export { saverOpener } from "./open-saver.ts";
+export { mlWorkflow } from "./jobs/ml-workflow.ts";
+export { saverOpener } from "./jobs/open-saver.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";

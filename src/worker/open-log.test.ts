@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClaimedJob } from "#queue";
-import { describeError } from "./describe-error.ts";
-import { LiveRun } from "./live-run.ts";
+import { describeError } from "./run/describe-error.ts";
+import { LiveRun } from "./run/live-run.ts";
 import { openLog } from "./open-log.ts";
 
 function open() {

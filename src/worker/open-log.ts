@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { DestinationStream, Logger } from "pino";
-import { serializeError } from "./describe-error.ts";
+import { serializeError } from "./run/describe-error.ts";
 
 /** The log of a worker's process: each line names the process and the worker once, and shows no secret of an `err`. */
 export function openLog(

@@ -8,8 +8,8 @@ import { startWorker } from "../../test/start-worker.ts";
 import { startTransactionPooler } from "../../test/transaction-pooler.ts";
 import type { TransactionPooler } from "../../test/transaction-pooler.ts";
 import { defineJob } from "./define-job.ts";
-import { mlWorkflow } from "./ml-workflow.ts";
-import { saverOpener } from "./open-saver.ts";
+import { mlWorkflow } from "./jobs/ml-workflow.ts";
+import { saverOpener } from "./jobs/open-saver.ts";
 
 let pooler: TransactionPooler;
 let db: Database;

@@ -8,9 +8,9 @@ import { createTestDatabase } from "../../test/database.ts";
 import { pino } from "pino";
 import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInline, snooze } from "./index.ts";
 import type { JobHandler } from "./index.ts";
-import { Keeper } from "./keeper.ts";
-import { mlWorkflow } from "./ml-workflow.ts";
-import { saverOpener } from "./open-saver.ts";
+import { Keeper } from "./maintain/keeper.ts";
+import { mlWorkflow } from "./jobs/ml-workflow.ts";
+import { saverOpener } from "./jobs/open-saver.ts";
 
 let db: Database;
 let drop: () => Promise<void>;

@@ -4,9 +4,9 @@ import { claim, claimLimited, promote } from "#queue";
 import type { ClaimedJob, Database } from "#queue";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
-import { Finisher } from "./finisher.ts";
-import { RunStop } from "./run-stop.ts";
-import { runJob } from "./run-job.ts";
+import { Finisher } from "./claim/finisher.ts";
+import { RunStop } from "./run/run-stop.ts";
+import { runJob } from "./run/run-job.ts";
 
 export interface DrainOptions {
   db: Database;

@@ -16,10 +16,10 @@ import { openTestTracer } from "../../test/tracer.ts";
 import { openTurns } from "../../test/turns.ts";
 import { defineJob } from "./define-job.ts";
 import type { JobHandler } from "./define-job.ts";
-import { describeError } from "./describe-error.ts";
+import { describeError } from "./run/describe-error.ts";
 import { PermanentError } from "./errors.ts";
-import { graphJob } from "./graph-job.ts";
-import { mlWorkflow } from "./ml-workflow.ts";
+import { graphJob } from "./jobs/graph-job.ts";
+import { mlWorkflow } from "./jobs/ml-workflow.ts";
 
 const ownerId = "local";
 const SUBMIT_ID = "b7ad6b7169203331";

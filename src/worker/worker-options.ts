@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Database, Offer, RetryPolicy, Tx } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobHandler, Middleware } from "./define-job.ts";
-import type { PollBounds } from "./poll-delay.ts";
+import type { PollBounds } from "./claim/poll-delay.ts";
 import type { QuarantineOptions } from "./quarantine/quarantine.ts";
 
 /** What a worker is made of; times are in milliseconds. */

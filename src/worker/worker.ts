@@ -2,23 +2,23 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { claimKey, DatabaseUnavailableError, LeaseLostError, release } from "#queue";
 import type { ClaimedJob } from "#queue";
-import { Claimer } from "./claimer.ts";
+import { Claimer } from "./claim/claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
-import { describeError } from "./describe-error.ts";
+import { describeError } from "./run/describe-error.ts";
 import { CancelledError, ShutdownError } from "./errors.ts";
-import { enterRegistry } from "./enter-registry.ts";
-import { Finisher } from "./finisher.ts";
-import { Heart } from "./heart.ts";
-import { Keeper } from "./keeper.ts";
-import { LiveRun } from "./live-run.ts";
-import type { LiveRunMeans } from "./live-run.ts";
-import { pollDelayMs } from "./poll-delay.ts";
+import { enterRegistry } from "./maintain/enter-registry.ts";
+import { Finisher } from "./claim/finisher.ts";
+import { Heart } from "./lease/heart.ts";
+import { Keeper } from "./maintain/keeper.ts";
+import { LiveRun } from "./run/live-run.ts";
+import type { LiveRunMeans } from "./run/live-run.ts";
+import { pollDelayMs } from "./claim/poll-delay.ts";
 import { Quarantine, QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
-import { runJob, timeoutOf } from "./run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "./run-job.ts";
+import { runJob, timeoutOf } from "./run/run-job.ts";
+import type { AttemptEnd, RunEnvironment } from "./run/run-job.ts";
 import type { WorkerOptions } from "./worker-options.ts";
-import { followAttempt, openAttempt } from "./trace-attempt.ts";
-import { Waker } from "./waker.ts";
+import { followAttempt, openAttempt } from "./run/trace-attempt.ts";
+import { Waker } from "./claim/waker.ts";
 
 /** Claims and runs jobs until it is stopped. */
 export class Worker {

@@ -1,4 +1,4 @@
-// A graph that ends its process when it is told to; see src/worker/poison.db.test.ts.
+// A graph that ends its process when it is told to; see src/worker/quarantine/poison.db.test.ts.
 import { AIMessage } from "@langchain/core/messages";
 import { END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import postgres from "postgres";

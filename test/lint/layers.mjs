@@ -38,7 +38,7 @@ const LAYERS = {
   launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
 };
 /** Processes are put together here, so these may also read the settings and open the database. */
-const ROOTS = /^(server|worker)\/([a-z-]+\/)?(main|assemble)\.ts$/;
+const ROOTS = /^(server\/main|worker\/(main|assemble|quarantine\/main|lease\/heartbeat-thread))\.ts$/;
 const ROOT_FACES = ["#env", "#db"];
 const ROUTER = "#server/router";
 /** What fetches or routes: pieces in `ui/` get everything by props. */

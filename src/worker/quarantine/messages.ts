@@ -2,7 +2,7 @@
 import { LeaseLostError } from "#queue";
 import type { ClaimedJob } from "#queue";
 import { CancelledError, ShutdownError } from "../errors.ts";
-import type { AttemptEnd } from "../run-job.ts";
+import type { AttemptEnd } from "../run/run-job.ts";
 
 /** Why a run must stop, in a form from which the other process rebuilds the error. */
 type StopMessage =

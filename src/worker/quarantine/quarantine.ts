@@ -5,11 +5,11 @@ import type { Logger } from "pino";
 import type { ClaimedJob } from "#queue";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
-import { describeError } from "../describe-error.ts";
-import type { LiveRun } from "../live-run.ts";
-import { countUnrun, putBackDelayMs } from "../refuse.ts";
-import { endAttempt, timeoutOf } from "../run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "../run-job.ts";
+import { describeError } from "../run/describe-error.ts";
+import type { LiveRun } from "../run/live-run.ts";
+import { countUnrun, putBackDelayMs } from "../claim/refuse.ts";
+import { endAttempt, timeoutOf } from "../run/run-job.ts";
+import type { AttemptEnd, RunEnvironment } from "../run/run-job.ts";
 import { toStopMessage } from "./messages.ts";
 import type { FromQuarantine, ToQuarantine } from "./messages.ts";
 

@@ -4,11 +4,11 @@ import type { ClaimedJob, Database, RetryPolicy } from "#queue";
 import type { Tracer } from "#tracing";
 import { wrapHandlers } from "../define-job.ts";
 import type { JobHandler, Middleware } from "../define-job.ts";
-import { Finisher } from "../finisher.ts";
-import { LiveRun } from "../live-run.ts";
-import { runJob } from "../run-job.ts";
-import { RunStop } from "../run-stop.ts";
-import { followAttempt, openAttempt } from "../trace-attempt.ts";
+import { Finisher } from "../claim/finisher.ts";
+import { LiveRun } from "../run/live-run.ts";
+import { runJob } from "../run/run-job.ts";
+import { RunStop } from "../run/run-stop.ts";
+import { followAttempt, openAttempt } from "../run/trace-attempt.ts";
 import type { FromQuarantine, ToQuarantine } from "./messages.ts";
 import { toStopReason } from "./messages.ts";
 

@@ -5,10 +5,10 @@ import { Button } from "../../ui/button.tsx";
 import { Drawer } from "../../ui/drawer.tsx";
 import { EmptyNotice } from "../../ui/notice.tsx";
 import { Select } from "../../ui/select.tsx";
-import { Composer, ComposerBar, PLACEHOLDER } from "./composer.tsx";
-import { ThreadList } from "./thread-list.tsx";
-import { ThreadView } from "./thread-view.tsx";
-import { useSend } from "./use-send.ts";
+import { Composer, ComposerBar, PLACEHOLDER } from "./compose/composer.tsx";
+import { ThreadList } from "./threads/thread-list.tsx";
+import { ThreadView } from "./threads/thread-view.tsx";
+import { useSend } from "./compose/use-send.ts";
 
 const EXAMPLES = [
   "Detect card fraud at 2,000 transactions per second within 50 ms, under $5,000 a month",

@@ -1,0 +1,107 @@
+import { useEffect, useRef } from "react";
+import { Button } from "../../../ui/button.tsx";
+import { ErrorNotice } from "../../../ui/notice.tsx";
+import { JobState } from "./job-state.tsx";
+import type { Outgoing } from "../compose/outbox.ts";
+import { Reply } from "./reply.tsx";
+import type { Line } from "../threads/turns.ts";
+import { Bubble, UserMessage } from "./user-message.tsx";
+
+/** Within this distance of its end, the list follows what is added. */
+const NEAR_END_PX = 120;
+
+interface ConversationProps {
+  threadId: string;
+  lines: readonly Line[];
+  onResend: (message: Outgoing) => void;
+  /** Sends a message anew, as another version of one. */
+  onRewrite: (messageId: string, content: string) => void;
+  /** Shows another version of the message that follows a given one. */
+  onChooseVersion: (parentId: string | null, messageId: string) => void;
+}
+
+/** A conversation, scrolled to its end for as long as the reader stays there. */
+export function Conversation({ lines, ...rest }: ConversationProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLOListElement>(null);
+  const following = useRef(true);
+  useEffect(() => {
+    if (content.current === null) return undefined;
+    const observer = new ResizeObserver(() => {
+      if (following.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+    });
+    observer.observe(content.current);
+    return () => observer.disconnect();
+  }, []);
+  const last = lines.at(-1);
+  const sent = last?.kind === "outgoing" ? last.key : null;
+  useEffect(() => {
+    // One's own message is always brought into view.
+    if (sent === null || box.current === null) return;
+    following.current = true;
+    box.current.scrollTop = box.current.scrollHeight;
+  }, [sent]);
+
+  return (
+    <div
+      ref={box}
+      className="min-h-0 flex-1 overflow-y-auto"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        following.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+      }}
+    >
+      <ol ref={content} aria-label="Conversation" className="mx-auto flex max-w-3xl flex-col gap-6 px-4 py-6 sm:px-6">
+        {lines.map((line) => (
+          <li key={line.key}>
+            <ConversationLine line={line} {...rest} />
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function ConversationLine({
+  line,
+  threadId,
+  onResend,
+  onRewrite,
+  onChooseVersion,
+}: Omit<ConversationProps, "lines"> & { line: Line }) {
+  if (line.kind === "job") return <JobState jobId={line.jobId} threadId={threadId} first={line.job} />;
+  if (line.kind === "message" && line.role === "assistant") return <Reply content={line.content} usage={line.usage} />;
+  if (line.kind === "message") {
+    const { edit } = line;
+    if (!edit) return <Bubble content={line.content} muted />;
+    return (
+      <UserMessage
+        key={edit.messageId}
+        content={line.content}
+        edit={edit}
+        onRewrite={(content) => onRewrite(edit.messageId, content)}
+        onChoose={(messageId) => onChooseVersion(edit.parentId, messageId)}
+      />
+    );
+  }
+  const { message } = line;
+  return (
+    <div className="flex flex-col gap-3">
+      <Bubble content={message.content} muted={message.state !== "sent"} />
+      {message.state === "failed" ? (
+        <ErrorNotice
+          action={
+            <Button size="sm" onClick={() => onResend(message)}>
+              Retry
+            </Button>
+          }
+        >
+          Not sent: {message.error}
+        </ErrorNotice>
+      ) : (
+        <p role="status" className="text-right text-xs text-faint">
+          {message.state === "sending" ? "Sending…" : "Sent"}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,146 @@
+import { useEffect, useMemo, useState } from "react";
+import { MULTITASK_STRATEGIES } from "#shared/contracts";
+import type { MultitaskStrategy } from "#shared/contracts";
+import { describeError, isNotFound } from "../../../describe-error.ts";
+import type { Thread } from "../../../outputs.ts";
+import { Button } from "../../../ui/button.tsx";
+import { EmptyNotice, ErrorNotice, Skeleton } from "../../../ui/notice.tsx";
+import { Select } from "../../../ui/select.tsx";
+import { parentToName, readPath } from "./branches.ts";
+import type { Chosen } from "./branches.ts";
+import { Composer, ComposerBar, PLACEHOLDER } from "../compose/composer.tsx";
+import { Conversation } from "../conversation/conversation.tsx";
+import { removeOutgoing, useOutbox } from "../compose/outbox.ts";
+import type { Outgoing } from "../compose/outbox.ts";
+import { shownJobs, toLines } from "./turns.ts";
+import { useSend } from "../compose/use-send.ts";
+import { useThread } from "./use-thread.ts";
+
+/** A conversation, on the branch that was chosen, with the box for its next message. */
+export function ThreadView({ threadId }: { threadId: string }) {
+  const { send, resend } = useSend();
+  const everything = useOutbox();
+  const outbox = useMemo(() => everything.filter((message) => message.threadId === threadId), [everything, threadId]);
+  const [chosen, setChosen] = useState<Chosen>({});
+  // A thread whose first message is still on its way does not exist yet.
+  const unborn = outbox.some(({ startsThread }) => startsThread) && outbox.every(({ jobId }) => jobId === null);
+  const { query: thread, data } = useThread(threadId, !unborn);
+  useForget(outbox, data);
+  const lines = useMemo(() => toLines(data, outbox, chosen), [data, outbox, chosen]);
+  const busy = data?.jobs.some((job) => ["queued", "running", "waiting"].includes(job.status)) ?? false;
+
+  const write = (content: string, strategy: MultitaskStrategy) => {
+    const messages = data?.messages ?? [];
+    const parentId = parentToName(messages, readPath(messages, chosen));
+    send({ threadId, content, parentId, strategy: busy ? strategy : null });
+  };
+  const rewrite = (messageId: string, content: string) => {
+    // What is newest is shown again, and that is the message written now.
+    setChosen({});
+    send({ threadId, content, parentId: messageId, strategy: busy ? "interrupt" : null });
+  };
+  const choose = (parentId: string | null, messageId: string) =>
+    setChosen((before) => ({ ...before, [parentId ?? ""]: messageId }));
+
+  if (data === undefined && outbox.length === 0) {
+    if (thread.isPending) return <Skeleton label="Loading the conversation" rows={6} />;
+    if (isNotFound(thread.error)) {
+      return (
+        <div className="min-h-0 flex-1">
+          <EmptyNotice title="No such conversation">It may have been deleted, or the address is wrong.</EmptyNotice>
+        </div>
+      );
+    }
+  }
+  return (
+    <>
+      {thread.isError && !isNotFound(thread.error) && (
+        <div className="mx-auto w-full max-w-3xl px-4 pt-4">
+          <ErrorNotice
+            action={
+              <Button size="sm" onClick={() => void thread.refetch()}>
+                Try again
+              </Button>
+            }
+          >
+            {describeError(thread.error)}
+          </ErrorNotice>
+        </div>
+      )}
+      {thread.hasNextPage && (
+        <ShowOlder isLoading={thread.isFetchingNextPage} onShow={() => void thread.fetchNextPage()} />
+      )}
+      <Conversation threadId={threadId} lines={lines} onResend={resend} onRewrite={rewrite} onChooseVersion={choose} />
+      <ThreadComposer threadId={threadId} busy={busy} graph={data?.graph ?? null} onSend={write} />
+    </>
+  );
+}
+
+/** Loads the messages before those that are shown. */
+function ShowOlder({ isLoading, onShow }: { isLoading: boolean; onShow: () => void }) {
+  return (
+    <div className="flex justify-center border-b border-line py-1.5">
+      <Button variant="ghost" size="sm" disabled={isLoading} onClick={onShow}>
+        Show older messages
+      </Button>
+    </div>
+  );
+}
+
+interface ThreadComposerProps {
+  threadId: string;
+  /** Whether the thread has unfinished jobs. */
+  busy: boolean;
+  graph: string | null;
+  onSend: (content: string, strategy: MultitaskStrategy) => void;
+}
+
+function ThreadComposer({ threadId, busy, graph, onSend }: ThreadComposerProps) {
+  const [strategy, setStrategy] = useState<MultitaskStrategy>("enqueue");
+  return (
+    <ComposerBar>
+      <Composer
+        draftKey={threadId}
+        placeholder={graph === null ? PLACEHOLDER : "Write a message"}
+        onSend={(content) => {
+          onSend(content, strategy);
+          setStrategy("enqueue");
+        }}
+        options={busy && <WhileBusy value={strategy} onChange={setStrategy} />}
+      />
+    </ComposerBar>
+  );
+}
+
+/** Takes those messages out of the outbox that the thread itself has by now. */
+function useForget(outbox: readonly Outgoing[], data: Thread | undefined): void {
+  useEffect(() => {
+    const shown = shownJobs(data);
+    const done = outbox.filter((message) => message.jobId !== null && shown.has(message.jobId));
+    if (done.length > 0) removeOutgoing(new Set(done.map((message) => message.idempotencyKey)));
+  }, [data, outbox]);
+}
+
+const STRATEGY_LABELS: Record<MultitaskStrategy, string> = {
+  enqueue: "Send after the reply",
+  interrupt: "Stop the reply, go on from it",
+  rollback: "Stop the reply, forget it",
+  reject: "Send only if idle",
+};
+
+/** What becomes of the reply that is being written when another message is sent. */
+function WhileBusy({ value, onChange }: { value: MultitaskStrategy; onChange: (strategy: MultitaskStrategy) => void }) {
+  const choose = (text: string) => {
+    const strategy = MULTITASK_STRATEGIES.find((one) => one === text);
+    if (strategy) onChange(strategy);
+  };
+  return (
+    <Select label="While a reply is being written" value={value} onChange={choose}>
+      {(["enqueue", "interrupt", "rollback"] as const).map((strategy) => (
+        <option key={strategy} value={strategy}>
+          {STRATEGY_LABELS[strategy]}
+        </option>
+      ))}
+    </Select>
+  );
+}

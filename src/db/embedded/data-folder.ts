@@ -1,0 +1,167 @@
+import { spawn, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  accessSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { runAs } from "./account.ts";
+import type { Account, Binaries } from "./account.ts";
+import { DatabaseSetupError, errorCode } from "../errors.ts";
+
+const PASSWORD_FD = 3;
+
+export interface DataFolder {
+  data: string;
+  /**
+   * The generated password of the database in the folder.
+   * @throws DatabaseSetupError when the database there is not one that these binaries and this password open.
+   */
+  readPassword: (binaries: Binaries) => string;
+}
+
+/**
+ * Makes the folder, or checks that what is there can be used; `shownAs` is its name in messages.
+ * @throws DatabaseSetupError naming DATA_DIR and the remedy.
+ */
+export function openFolder(root: string, shownAs: string): DataFolder {
+  const data = join(root, "postgres");
+  try {
+    mkdirSync(root, { recursive: true });
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (existsSync(data)) accessSync(data, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new DatabaseSetupError(describeFault(error, shownAs), { cause: error });
+  }
+  return {
+    data,
+    readPassword: (binaries) => {
+      checkCluster({ root, data, binaries, shownAs });
+      return readPassword(root, shownAs);
+    },
+  };
+}
+
+function describeFault(error: unknown, shownAs: string): string {
+  const code = errorCode(error) ?? "unknown error";
+  if (code === "EEXIST" || code === "ENOTDIR")
+    return `DATA_DIR: ${shownAs} is not a folder: set DATA_DIR to a folder, or to a path where one can be made`;
+  return `DATA_DIR: ${shownAs} cannot be written by this user (${code}): set DATA_DIR to a folder that can, or start as the user who owns it`;
+}
+
+function checkCluster({
+  root,
+  data,
+  binaries,
+  shownAs,
+}: {
+  root: string;
+  data: string;
+  binaries: Binaries;
+  shownAs: string;
+}): void {
+  if (!existsSync(data)) return;
+  const remedy = "set DATA_DIR to another folder";
+  const versionFile = join(data, "PG_VERSION");
+  if (!existsSync(versionFile)) {
+    if (readdirSync(data).length === 0) return;
+    throw new DatabaseSetupError(`DATA_DIR: ${shownAs}/postgres holds files that are no PostgreSQL's: ${remedy}`);
+  }
+  const found = readFileSync(versionFile, "utf8").trim();
+  const own = /(\d+)[.\w]*\s*$/.exec(spawnSync(binaries.postgres, ["-V"], { cwd: "/", encoding: "utf8" }).stdout)?.[1];
+  if (own !== undefined && found !== own)
+    throw new DatabaseSetupError(
+      `DATA_DIR: ${shownAs} holds data of PostgreSQL ${found}, but the embedded one is ${own}: ${remedy}, or move the data with pg_dump`,
+    );
+  if (!existsSync(join(root, "postgres-password")))
+    throw new DatabaseSetupError(
+      `DATA_DIR: ${shownAs}/postgres is a database that Threadmill did not make, or its file postgres-password is gone: restore that file, or ${remedy}`,
+    );
+}
+
+function readPassword(root: string, shownAs: string): string {
+  const file = join(root, "postgres-password");
+  try {
+    // An empty one is left when a first start was killed at the wrong moment.
+    if (!existsSync(file) || readFileSync(file, "utf8").trim() === "")
+      writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600 });
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new DatabaseSetupError(describeFault(error, `${shownAs}/postgres-password`), { cause: error });
+  }
+}
+
+/**
+ * Makes the database where there is none; a run that is killed meanwhile leaves nothing that looks like one.
+ * @throws DatabaseSetupError when that fails, with the reason.
+ */
+export async function initialise({
+  root,
+  data,
+  binaries,
+  password,
+  account,
+}: {
+  root: string;
+  data: string;
+  binaries: Binaries;
+  password: string;
+  account: Account | undefined;
+}): Promise<void> {
+  if (existsSync(join(data, "PG_VERSION"))) return;
+  const fresh = join(root, "postgres.new");
+  const passwordFile = join(root, "postgres-init");
+  rmSync(fresh, { recursive: true, force: true });
+  rmSync(passwordFile, { force: true });
+  mkdirSync(fresh, { mode: 0o700 });
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (account) for (const path of [fresh, passwordFile]) chownSync(path, account.uid, account.gid);
+  // By number, for the account may be unable to enter the folder that holds the file.
+  const byNumber = `/proc/self/fd/${PASSWORD_FD}`;
+  const passwordFd = openSync(passwordFile, "r");
+  const { command, args, options } = runAs(account, {
+    command: binaries.initdb,
+    folder: fresh,
+    args: [
+      "--username=postgres",
+      "--auth=scram-sha-256",
+      `--pwfile=${existsSync("/proc/self/fd") ? byNumber : passwordFile}`,
+      "--encoding=UTF8",
+      "--locale=C",
+    ],
+  });
+  // A session of its own, as the server has: Ctrl-C reaches the launcher alone.
+  const run = spawn(command, args, { ...options, detached: true, stdio: ["ignore", "ignore", "pipe", passwordFd] });
+  closeSync(passwordFd);
+  const fault = await untilDone(run);
+  rmSync(passwordFile, { force: true });
+  if (fault !== undefined)
+    throw new DatabaseSetupError(`DATA_DIR: the embedded PostgreSQL could not be set up in ${root}: ${fault}`);
+  renameSync(fresh, data);
+}
+
+/** Undefined when it went well, else the last line it said. */
+async function untilDone(run: ChildProcess): Promise<string | undefined> {
+  const said = run.stderr ? text(run.stderr) : Promise.resolve("");
+  try {
+    const code = await new Promise<number | null>((done, failed) => {
+      run.once("error", failed);
+      run.once("close", done);
+    });
+    return code === 0 ? undefined : (await said).trim().split("\n").at(-1);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

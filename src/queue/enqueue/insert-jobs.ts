@@ -1,0 +1,205 @@
+import { mayNotifyWithin, send, UNFLUSHED } from "#db";
+import type { Executor } from "#db";
+import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
+import type { Entry } from "./enqueue-many.ts";
+import { NEXT_HOLD } from "../ready/ready.ts";
+import { READY_CHANNEL } from "../events/wake.ts";
+
+/** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
+interface Column {
+  name: string;
+  type: "uuid" | "text" | "int" | "float8" | "jsonb" | "timestamptz";
+  of: (entry: Entry, unfinished: ReadonlySet<string>) => string | number | null | undefined;
+}
+
+const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
+const COLUMNS: readonly Column[] = [
+  { name: "id", type: "uuid", of: (entry) => entry.jobId },
+  { name: "owner_id", type: "text", of: (entry) => entry.ownerId },
+  { name: "decision_set_id", type: "uuid", of: (entry) => entry.decisionSetId },
+  { name: "thread_id", type: "uuid", of: (entry) => entry.threadId },
+  { name: "job_type", type: "text", of: (entry) => entry.jobType },
+  { name: "queue", type: "text", of: (entry) => entry.queue },
+  { name: "priority", type: "int", of: (entry) => entry.priority ?? 0 },
+  { name: "payload", type: "jsonb", of: (entry) => entry.payloadJson },
+  { name: "max_retries", type: "int", of: (entry) => entry.maxRetries ?? DEFAULT_MAX_RETRIES },
+  { name: "max_crashes", type: "int", of: (entry) => entry.maxCrashes ?? DEFAULT_MAX_CRASHES },
+  { name: "idempotency_key", type: "text", of: (entry) => entry.idempotencyKey },
+  { name: "request_hash", type: "text", of: (entry) => entry.requestHash },
+  { name: "unique_key", type: "text", of: (entry) => entry.uniqueKey },
+  { name: "limit_key", type: "text", of: (entry) => entry.limitKey },
+  { name: "timeout_ms", type: "int", of: (entry) => entry.timeoutMs },
+  { name: "budget", type: "jsonb", of: (entry) => json(entry.budget) },
+  { name: "delay_ms", type: "float8", of: (entry) => entry.delayMs ?? 0 },
+  { name: "due_at", type: "timestamptz", of: (entry) => entry.runAt },
+  {
+    name: "pending_dependencies",
+    type: "int",
+    of: ({ after }, unfinished) => (after ? new Set(after.filter((id) => unfinished.has(id))).size : 0),
+  },
+  { name: "on_dependency_failure", type: "text", of: (entry) => entry.onDependencyFailure ?? "fail" },
+  { name: "trace_context", type: "jsonb", of: (entry) => json(entry.traceContext) },
+  { name: "schedule_id", type: "uuid", of: (entry) => entry.scheduleId },
+  { name: "scheduled_for", type: "timestamptz", of: (entry) => entry.scheduledFor },
+];
+
+export interface Inserted {
+  /** The ids of the jobs that were stored; null where all were. */
+  ids: ReadonlySet<string> | null;
+  /** The queues that have got jobs which a worker may have to look at, and whose workers are still to be woken. */
+  queues: string[];
+  /** Whether it committed without a flush, so that `flushStored` has to follow before anyone is told that they are stored. */
+  unflushed: boolean;
+}
+
+interface Insertion {
+  /** Of the jobs that theirs depend on, those that have not ended. */
+  unfinished: ReadonlySet<string>;
+  givenIds: boolean;
+  /** Whether the statement is all of its transaction. */
+  alone: boolean;
+}
+
+/** Stores the jobs, and the queues that are new with them, in one statement, in their order; those whose key or id is taken are left out. */
+export async function insertJobs(
+  sql: Executor,
+  entries: readonly Entry[],
+  { unfinished, givenIds, alone }: Insertion,
+): Promise<Inserted> {
+  const queues = [...new Set(entries.map((entry) => entry.queue))];
+  const { lists, values } = readColumns(entries, unfinished);
+  const ofThreads = entries.some((entry) => (entry.threadId ?? null) !== null);
+  if (givenIds || entries.some(isKeyed)) {
+    const tells = mayNotifyWithin(sql);
+    const text = textOf({ lists, ofThreads, ends: tells ? "returning and telling" : "returning" });
+    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values, ...(tells ? [READY_CHANNEL] : [])] });
+    const awaited = tells ? [] : added.filter((row) => row.is_awaited);
+    return {
+      ids: new Set(added.map((row) => row.id)),
+      queues: [...new Set(awaited.map((row) => row.queue))],
+      unflushed: false,
+    };
+  }
+  const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
+  if (awaited.length > 0 && mayNotifyWithin(sql)) {
+    const text = textOf({ lists, ofThreads, ends: alone ? "telling at once" : "telling" });
+    await send(sql, { text, values: [queues, ...values, READY_CHANNEL, awaited] });
+    return { ids: null, queues: [], unflushed: alone };
+  }
+  await send(sql, { text: textOf({ lists, ofThreads, ends: "silent" }), values: [queues, ...values] });
+  return { ids: null, queues: awaited, unflushed: false };
+}
+
+interface AddedRow {
+  id: string;
+  queue: string;
+  is_awaited: boolean;
+}
+
+/** Whether a worker has to look at a job that depends on nothing stored: now, or because it is held for a time. */
+function isAwaited({ after, limitKey, delayMs, runAt }: Entry, unfinished: ReadonlySet<string>): boolean {
+  if (after?.some((id) => unfinished.has(id))) return false;
+  return (limitKey ?? null) === null || (delayMs ?? runAt ?? null) !== null;
+}
+
+/** Whether a job's place depends on what is stored, so that it may not be stored. */
+export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
+  return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
+}
+
+/** What there is of each column: one value where all jobs have the same, which is sent once, or a list of theirs. */
+function readColumns(entries: readonly Entry[], unfinished: ReadonlySet<string>) {
+  const [first] = entries;
+  const lists: boolean[] = [];
+  const values: unknown[] = [];
+  for (const { name, of } of COLUMNS) {
+    const valueOf = (entry: Entry) => of(entry, unfinished) ?? null;
+    const same = first ? valueOf(first) : null;
+    const isList = name === "id" || entries.some((entry) => valueOf(entry) !== same);
+    lists.push(isList);
+    values.push(isList ? entries.map(valueOf) : same);
+  }
+  return { lists, values };
+}
+
+interface Shape {
+  /** By column, whether it is sent as a list. */
+  lists: readonly boolean[];
+  /** Whether one of the jobs is of a thread. */
+  ofThreads: boolean;
+  /**
+   * What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, does both, wakes
+   * them while the jobs are on their way to the disk, or nothing.
+   */
+  ends: "returning" | "returning and telling" | "telling" | "telling at once" | "silent";
+}
+
+/** The statements by their shapes: putting one together takes longer than sending it. */
+const texts = new Map<string, string>();
+/** As many shapes as any application has; more of them are rather made anew than kept. */
+const MOST_TEXTS = 200;
+
+function textOf(shape: Shape): string {
+  const key = JSON.stringify(shape);
+  let found = texts.get(key);
+  if (found === undefined) {
+    if (texts.size >= MOST_TEXTS) texts.clear();
+    texts.set(key, (found = writeText(shape)));
+  }
+  return found;
+}
+
+/** The columns of `jobs` that are taken from the rows as they are. */
+const NAMES = COLUMNS.map((column) => column.name)
+  .filter((name) => name !== "delay_ms" && name !== "due_at")
+  .join(", ");
+
+/** Whether a job stands behind another of its thread, stored or in the batch. */
+const BEHIND = `thread_id is not null and (
+    row_number() over (partition by thread_id order by ord) > 1
+    or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
+  )`;
+
+/** The statement that stores jobs: $1 are their queues, then come the columns, last the channel and the queues to tell of. */
+function writeText({ lists, ofThreads, ends }: Shape): string {
+  const columns = COLUMNS.map(({ name, type }, index) => {
+    const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
+    const value = `$${index + 2}`;
+    return lists[index]
+      ? { name, read: `${name}::${type}`, list: `${value}::${sent}[]` }
+      : { name, read: `${value}::${sent}::${type} as ${name}`, list: null };
+  });
+  const listed = columns.filter((column) => column.list !== null);
+  const tell = `pg_notify($${columns.length + 2}, queue)`;
+  const told = `from unnest($${columns.length + 3}::text[]) as queue`;
+  // Those held for a time wake the workers as well: one may be due before they would look again.
+  const added = "select id, queue, hold is null or hold = 'time' as is_awaited from added";
+  const endings = {
+    returning: added,
+    "returning and telling": `, told as materialized (
+      select ${tell} from (select distinct queue from (${added}) as added where is_awaited) as awaited
+    ) ${added} where (select count(*) from told) >= 0`,
+    telling: `select ${tell} ${told}`,
+    "telling at once": `select ${tell}, ${UNFLUSHED} ${told}`,
+    silent: "select 1",
+  };
+  return `
+    with named as (
+      insert into queues (name) select wanted.name from unnest($1::text[]) as wanted (name)
+      where not exists (select 1 from queues where queues.name = wanted.name) on conflict do nothing
+    ), added as (
+      insert into jobs (${NAMES}, run_at, hold)
+      select ${NAMES}, run_at, case when behind then 'thread'::job_hold else ${NEXT_HOLD} end
+      from (
+        select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at,
+          ${ofThreads ? BEHIND : "false"} as behind
+        from (
+          select ord, ${columns.map((column) => column.read).join(", ")}
+          from unnest(${listed.map((column) => column.list).join(", ")}) with ordinality
+            as list (${listed.map((column) => column.name).join(", ")}, ord)
+        ) as entry
+      ) as jobs
+      order by ord ${ends.startsWith("returning") ? "on conflict do nothing returning id, queue, hold" : ""}
+    )
+    ${endings[ends]}`;
+}

@@ -1,0 +1,69 @@
+import type { PendingQuery, Row } from "postgres";
+import type { Executor } from "#db";
+import type { Usage } from "#shared/usage";
+import type { Claim } from "../claim/claim.ts";
+import { LeaseLostError } from "../errors.ts";
+import { holdsLease } from "../fence.ts";
+import { notifyEvents } from "./wake.ts";
+
+export interface NewEvent {
+  /** What happened, such as `token` or `step`; not one of the closing types. */
+  type: string;
+  /** Any JSON value. */
+  data: unknown;
+}
+
+export interface Append {
+  events: readonly NewEvent[];
+  /** The number of the log's last event as the writer knows it: the claim's, raised by what was appended since. */
+  after: number;
+  /** Shown on the job from now on; left as it is when absent. */
+  progress?: { step: string; detail?: string } | undefined;
+  /** What the attempt has used of models so far; left as it is when absent. */
+  usage?: Usage | undefined;
+}
+
+/**
+ * Adds events to a running job's log, numbered on from `after`; returns the last one's number. Safe to send again: a
+ * batch whose answer was lost is not added twice.
+ * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
+ */
+export async function appendEvents(sql: Executor, claim: Claim, append: Append): Promise<number> {
+  const last = append.after + append.events.length;
+  const rows = await sql`with ${appendParts(sql, claim, append)} select 1 from owner`;
+  if (rows.length === 0) {
+    // Its own batch, sent before: then the log stands where this one would have brought it.
+    const added = await sql`select 1 from jobs where ${holdsLease(sql, claim)} and event_seq = ${last}`;
+    if (added.length === 0) throw new LeaseLostError(claim.jobId, claim.attempt);
+  }
+  await notifyEvents(sql, claim.jobId);
+  return last;
+}
+
+/**
+ * The parts of a `with` that add events to a running job's log, for a statement that writes more; the part named `owner`
+ * has a row if they were added. Then call `notifyEvents`.
+ */
+export function appendParts(sql: Executor, claim: Claim, append: Append): PendingQuery<Row[]> {
+  return sql`
+    owner as (
+      update jobs set ${movedOn(sql, append)} where ${holdsLease(sql, claim)} and event_seq = ${append.after}
+      returning id, attempt
+    ), noted as (${noteEvents(sql, append)})`;
+}
+
+/** What an update of the job sets when events are added; it counts only where `event_seq` is still `after`. */
+export function movedOn(sql: Executor, { events, after, progress, usage }: Append): PendingQuery<Row[]> {
+  const progressJson = progress === undefined ? null : JSON.stringify(progress);
+  const usageJson = usage === undefined ? null : JSON.stringify(usage);
+  return sql`event_seq = ${after + events.length}, progress = coalesce(${progressJson}::text::jsonb, progress),
+    usage = coalesce(${usageJson}::text::jsonb, usage)`;
+}
+
+/** Inserts the events for the job that the part named `owner` has. */
+export function noteEvents(sql: Executor, { events, after }: Append): PendingQuery<Row[]> {
+  return sql`
+    insert into job_events (job_id, seq, attempt, type, data)
+    select id, ${after}::int + event.ord::int, attempt, event.value ->> 'type', coalesce(event.value -> 'data', 'null'::jsonb)
+    from owner cross join jsonb_array_elements(${JSON.stringify(events)}::text::jsonb) with ordinality as event (value, ord)`;
+}

@@ -1,0 +1,49 @@
+import type { Executor } from "#db";
+import type { Claim } from "../claim/claim.ts";
+
+const NEVER_MS = 10 * 365 * 86_400_000;
+
+export interface Heartbeat {
+  /** The claims whose lease was extended. */
+  kept: Set<string>;
+  /** Those of them that are to be cancelled. */
+  cancelled: Set<string>;
+}
+
+/** A claim to extend; one held for longer than `maxAgeMs` is left to expire, for its run is stuck. */
+export type HeldClaim = Pick<Claim, "jobId" | "attempt" | "workerId"> & { maxAgeMs?: number };
+
+/**
+ * Extends the leases of all of a worker's claims in one statement; a claim that is not in `kept` is lost for good. A lease
+ * that has expired but was not reaped is extended as well: after an outage of the database its worker still runs the job.
+ */
+export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], leaseMs: number): Promise<Heartbeat> {
+  // Sent without claims as well: a lock on the table is a gap in every worker's contact, or idle ones would reap the others.
+  const rows = await sql<{ id: string; attempt: number; cancelled: boolean }[]>`
+    update jobs set lease_expires_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
+    from unnest(${claims.map((claim) => claim.jobId)}::uuid[], ${claims.map((claim) => claim.attempt)}::int[],
+      ${claims.map((claim) => claim.workerId)}::text[], ${claims.map((claim) => claim.maxAgeMs ?? NEVER_MS)}::float8[])
+      as mine (id, attempt, worker_id, max_age_ms)
+    -- any, as in claim-rows.ts, and coalesce: so that each job is looked up by its id, never all running ones for each of them.
+    where jobs.id = any(array[mine.id]) and jobs.attempt = mine.attempt and jobs.worker_id = mine.worker_id
+      and coalesce(jobs.status = 'running', false)
+      and jobs.claimed_at + make_interval(secs => mine.max_age_ms / 1000) > clock_timestamp()
+    returning jobs.id, jobs.attempt, jobs.cancel_requested_at is not null as cancelled`;
+  const keyOf = (row: { id: string; attempt: number }) => claimKey({ jobId: row.id, attempt: row.attempt });
+  return { kept: new Set(rows.map(keyOf)), cancelled: new Set(rows.filter((row) => row.cancelled).map(keyOf)) };
+}
+
+/** The fencing token as one string. */
+export function claimKey(claim: Pick<Claim, "jobId" | "attempt">): string {
+  return `${claim.jobId}:${claim.attempt}`;
+}
+
+/** The types of the jobs that some claims are of, for people. */
+export async function nameJobs(
+  sql: Executor,
+  claims: readonly HeldClaim[],
+): Promise<{ jobId: string; jobType: string }[]> {
+  const rows = await sql<{ id: string; job_type: string }[]>`
+    select id, job_type from jobs where id = any(${claims.map((claim) => claim.jobId)}::uuid[])`;
+  return rows.map((row) => ({ jobId: row.id, jobType: row.job_type }));
+}

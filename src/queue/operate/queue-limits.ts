@@ -1,0 +1,51 @@
+import type { Executor, Tx } from "#db";
+import { queueLimitsSchema } from "#shared/operations";
+import type { QueueLimits, QueueRow } from "#shared/operations";
+import { admitSoon } from "../ready/admit.ts";
+import { textFault } from "../enqueue/check-job.ts";
+import { InvalidQueueError, QueueNotFoundError } from "../errors.ts";
+import { notifyReady } from "../events/wake.ts";
+
+/**
+ * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the
+ * limits hold for the claims from now on, those per key for jobs that are let in from now on.
+ * @throws QueueNotFoundError when no job was ever in the queue and it was not created; InvalidQueueError when a limit is
+ * no whole number from 1.
+ */
+export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits): Promise<void> {
+  const parsed = queueLimitsSchema.safeParse(limits);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "limits"}: ${message}`);
+    throw new InvalidQueueError(faults.join("; "));
+  }
+  const rows =
+    await tx`update queues set limits = ${JSON.stringify(limits)}::text::jsonb where name = ${queue} returning name`;
+  if (rows.length === 0) throw new QueueNotFoundError(queue);
+  const keys = await tx<{ limit_key: string }[]>`
+    select distinct limit_key from jobs where queue = ${queue} and status = 'queued' and hold = 'limit'`;
+  await admitSoon(
+    tx,
+    keys.map((row) => ({ queue, limitKey: row.limit_key })),
+  );
+  await notifyReady(tx, queue);
+}
+
+/**
+ * Makes a queue before its first job, so that it can be paused or limited; does nothing to one that exists.
+ * @throws InvalidQueueError when the name is none that jobs could have.
+ */
+export async function createQueue(sql: Executor, queue: string): Promise<void> {
+  const fault = textFault("queue", queue);
+  if (fault !== undefined) throw new InvalidQueueError(fault);
+  await sql`insert into queues (name) values (${queue}) on conflict do nothing`;
+}
+
+/** Every queue, by name, with its limits and how many jobs are ready, held and running. */
+export async function listQueues(sql: Executor): Promise<QueueRow[]> {
+  return sql<QueueRow[]>`
+    select name as queue, paused, limits,
+      (select count(*)::int from jobs where queue = queues.name and status = 'queued' and hold is null) as ready,
+      (select count(*)::int from jobs where queue = queues.name and status = 'queued' and hold is not null) as held,
+      (select count(*)::int from jobs where queue = queues.name and status = 'running') as running
+    from queues order by name`;
+}

@@ -1,0 +1,147 @@
+import type { Executor } from "#db";
+import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
+import type { Usage } from "#shared/usage";
+import { isTerminal } from "#shared/job-states";
+import type { AttemptOutcome } from "#shared/job-states";
+import { JobNotFoundError } from "../errors.ts";
+import { detailColumns, iso, isoOrNull, jobColumns, toStatusView } from "./job-view.ts";
+import type { DetailColumns, JobColumns } from "./job-view.ts";
+import type { JobKey } from "../lock-job.ts";
+
+const NEWEST_EVENTS = 500;
+
+/**
+ * Where one of the owner's jobs stands, with its reply once it has completed.
+ * @throws JobNotFoundError when the owner has no such job.
+ */
+export async function getJobStatus(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobStatusView> {
+  return toStatusView(await readJob(sql, { ownerId, jobId }));
+}
+
+/**
+ * Where each of these jobs stands, in their order and in one statement; null for one that its owner has not.
+ */
+export async function getJobStatuses(sql: Executor, keys: readonly JobKey[]): Promise<(JobStatusView | null)[]> {
+  const rows = await sql<(StatusColumns & { place: number })[]>`
+    select asked.place::int as place, ${statusColumns(sql)}
+    from unnest(${keys.map((key) => key.ownerId)}::text[], ${keys.map((key) => key.jobId)}::uuid[])
+      with ordinality as asked (owner_id, job_id, place)
+    join jobs on jobs.id = asked.job_id and jobs.owner_id = asked.owner_id`;
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_key, index) => {
+    const row = found.get(index + 1);
+    return row ? toStatusView(row) : null;
+  });
+}
+
+/**
+ * One of the owner's jobs with its payload, attempts and newest 500 events, oldest first.
+ * @throws JobNotFoundError when the owner has no such job.
+ */
+export async function getJob(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobDetail> {
+  const job = await readJob(sql, { ownerId, jobId });
+  const attempts = await sql<AttemptColumns[]>`select * from job_attempts where job_id = ${jobId} order by attempt`;
+  const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
+    select seq, attempt, type, data, created_at from job_events where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
+  return {
+    ...toStatusView(job),
+    queue: job.queue,
+    hold: job.hold,
+    payload: job.payload,
+    result: job.result,
+    attempts: [...attempts.map(toAttempt), ...currentAttempt(job, attempts.at(-1)?.attempt ?? 0)],
+    events: [
+      ...events
+        .map((row): JobEvent => ({
+          seq: row.seq,
+          attempt: row.attempt,
+          type: row.type,
+          data: row.data,
+          createdAt: iso(row.created_at),
+        }))
+        .toReversed(),
+      ...closingEvent(job),
+    ],
+  };
+}
+
+/** The attempt that the job's own columns tell of: the one that runs, or that completed it. Others have a row. */
+function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
+  if (job.attempt <= recorded || job.claimed_at === null || job.last_worker_id === null) return [];
+  if (job.status !== "running" && job.status !== "completed") return [];
+  return [
+    {
+      attempt: job.attempt,
+      workerId: job.last_worker_id,
+      startedAt: iso(job.claimed_at),
+      endedAt: isoOrNull(job.completed_at),
+      outcome: job.status === "completed" ? "completed" : null,
+      errorName: null,
+      errorMessage: null,
+      errorStack: null,
+      usage: job.usage,
+    },
+  ];
+}
+
+/** An ended job's last event needs no row: its status says it, and it is numbered after all the others. */
+export function closingEvent(
+  job: Pick<JobDetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
+): JobEvent[] {
+  if (!isTerminal(job.status) || job.completed_at === null) return [];
+  const data = job.status !== "completed" && job.error_message !== null ? { error: job.error_message } : {};
+  return [{ seq: job.event_seq + 1, attempt: job.attempt, type: job.status, data, createdAt: iso(job.completed_at) }];
+}
+
+function toAttempt(row: AttemptColumns): Attempt {
+  return {
+    attempt: row.attempt,
+    workerId: row.worker_id,
+    startedAt: iso(row.started_at),
+    endedAt: isoOrNull(row.ended_at),
+    outcome: row.outcome,
+    errorName: row.error_name,
+    errorMessage: row.error_message,
+    errorStack: row.error_stack,
+    usage: row.usage,
+  };
+}
+
+interface StatusColumns extends JobColumns, DetailColumns {
+  reply: string | null;
+}
+
+interface JobDetailColumns extends StatusColumns {
+  payload: unknown;
+  result: unknown;
+  claimed_at: string | null;
+  last_worker_id: string | null;
+  event_seq: number;
+  usage: Usage | null;
+}
+
+interface AttemptColumns {
+  attempt: number;
+  worker_id: string;
+  started_at: string;
+  ended_at: string | null;
+  outcome: AttemptOutcome | null;
+  error_name: string | null;
+  error_message: string | null;
+  error_stack: string | null;
+  usage: Usage | null;
+}
+
+/** Selects what `jobs.status` shows. */
+function statusColumns(sql: Executor) {
+  return sql`${jobColumns(sql)}, ${detailColumns(sql)},
+    (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply`;
+}
+
+async function readJob(sql: Executor, { ownerId, jobId }: JobKey) {
+  const [row] = await sql<JobDetailColumns[]>`
+    select ${statusColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq, jobs.usage
+    from jobs where id = ${jobId} and owner_id = ${ownerId}`;
+  if (!row) throw new JobNotFoundError();
+  return row;
+}

@@ -1,0 +1,83 @@
+import type { Executor, Tx } from "#db";
+import type { LimitedKey } from "../locks.ts";
+import { lockLimit } from "../locks.ts";
+import { notifyReady } from "../events/wake.ts";
+
+interface Account {
+  places: number | null;
+  rate_limit: number | null;
+  per_ms: number | null;
+  taken: number;
+  /** How far the key's arrival time lies ahead of now, in milliseconds; 0 when it lies behind. */
+  ahead_ms: number;
+}
+
+/**
+ * Lets jobs of a limited key in, as many as its queue's limits per key have places for: higher priority first, then
+ * older first. Call it with the key's lock held; it does nothing for jobs of no key.
+ * @see https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm for the rate.
+ */
+export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<void> {
+  if (limitKey === null) return;
+  // Before the look: what `admitSoon` asks for after it must not be taken for done.
+  await tx`update limit_keys set admit_at = null where queue = ${queue} and key = ${limitKey} and admit_at is not null`;
+  const [account] = await tx<Account[]>`
+    select (limits #>> '{perKey,concurrency}')::int as places, (limits #>> '{perKey,rate,limit}')::int as rate_limit,
+      (limits #>> '{perKey,rate,perMs}')::float8 as per_ms,
+      (select count(*)::int from jobs where queue = ${queue} and limit_key = ${limitKey}
+        and (status = 'running' or (status = 'queued' and hold is null))) as taken,
+      coalesce((select greatest(extract(epoch from arrival_at - clock_timestamp()) * 1000, 0)::float8
+        from limit_keys where limit_keys.queue = ${queue} and key = ${limitKey}), 0) as ahead_ms
+    from queues where name = ${queue}`;
+  if (!account) return;
+  const { places, rate_limit: rateLimit, per_ms: perMs, taken, ahead_ms: aheadMs } = account;
+  const intervalMs = rateLimit !== null && perMs !== null ? perMs / rateLimit : null;
+  const free = places === null ? Number.MAX_SAFE_INTEGER : places - taken;
+  const allowed = intervalMs === null || perMs === null ? free : Math.floor((perMs - aheadMs) / intervalMs + 1e-6);
+  const limit = Math.max(0, Math.min(free, allowed, 10_000));
+  const admitted =
+    limit === 0
+      ? []
+      : await tx`
+    update jobs set hold = null where id in (
+      select id from jobs where queue = ${queue} and limit_key = ${limitKey} and status = 'queued' and hold = 'limit'
+      order by priority desc, seq limit ${limit}
+    ) returning id`;
+  if (admitted.length > 0) await notifyReady(tx, queue);
+  if (intervalMs === null || perMs === null) return;
+  // Where time, not places, keeps the rest waiting, the clock lets the next one in.
+  const newAheadMs = aheadMs + admitted.length * intervalMs;
+  const waitMs = allowed <= free ? Math.max(0, newAheadMs + intervalMs - perMs) : null;
+  await tx`
+    insert into limit_keys (queue, key, arrival_at, admit_at)
+    values (${queue}, ${limitKey}, clock_timestamp() + make_interval(secs => ${newAheadMs / 1000}::float8),
+      case when ${waitMs !== null} and exists (
+        select 1 from jobs where queue = ${queue} and limit_key = ${limitKey} and status = 'queued' and hold = 'limit'
+      ) then clock_timestamp() + make_interval(secs => ${(waitMs ?? 0) / 1000}::float8) end)
+    on conflict (queue, key) do update set arrival_at = excluded.arrival_at, admit_at = least(limit_keys.admit_at, excluded.admit_at)`;
+}
+
+/** Has the keys let in at the workers' next look, where their locks cannot be taken now; wakes a worker for it. */
+export async function admitSoon(sql: Executor, keys: readonly LimitedKey[]): Promise<void> {
+  const distinct = new Map(keys.map((key) => [`${key.queue}\n${key.limitKey}`, key]));
+  if (distinct.size === 0) return;
+  const rows = [...distinct.values()];
+  await sql`
+    insert into limit_keys (queue, key, admit_at)
+    select queue, key, clock_timestamp() from unnest(${rows.map((row) => row.queue)}::text[], ${rows.map((row) => row.limitKey)}::text[]) as due (queue, key)
+    order by queue, key
+    on conflict (queue, key) do update set admit_at = least(limit_keys.admit_at, excluded.admit_at)`;
+  for (const queue of new Set(rows.map((row) => row.queue))) await notifyReady(sql, queue);
+}
+
+/** The limited keys that may let more jobs in now, 100 at the most. */
+export async function findDueKeys(sql: Executor): Promise<LimitedKey[]> {
+  return sql<(LimitedKey & { limitKey: string })[]>`
+    select queue, key as "limitKey" from limit_keys where admit_at <= statement_timestamp() order by admit_at limit 100`;
+}
+
+/** Lets a due key's jobs in, in a transaction of its own. */
+export async function admitDueKey(tx: Tx, key: LimitedKey): Promise<void> {
+  await lockLimit(tx, key);
+  await admit(tx, key);
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { cancel, JobNotFoundError } from "#queue";
+import { deferred } from "../../../test/deferred.ts";
+import { openQueue } from "../../../test/queue.ts";
+import { JobReads } from "./job-reads.ts";
+
+let queue: Awaited<ReturnType<typeof openQueue>>;
+beforeAll(async () => {
+  queue = await openQueue();
+});
+beforeEach(async () => queue.clear());
+afterAll(async () => queue.close());
+
+/** Reads that count their statements, and whose answers wait for `release` once they are back from the database. */
+const openReads = () => {
+  const gates: { back: Promise<void>; release: () => void }[] = [];
+  const held = new Proxy(queue.db, {
+    get: (db, name) =>
+      name === "call" || name === "read"
+        ? async (work: Parameters<typeof db.call>[0]) => {
+            const [back, gate] = [deferred(), deferred()];
+            gates.push({ back: back.promise, release: () => gate.resolve() });
+            const value = await db.call(work);
+            back.resolve();
+            await gate.promise;
+            return value;
+          }
+        : (Reflect.get(db, name, db) as unknown),
+  });
+  return { reads: new JobReads({ db: held, slowReads: held }), gates };
+};
+const gateOf = async (gates: ReturnType<typeof openReads>["gates"], index: number) => {
+  await expect.poll(() => gates.length).toBeGreaterThan(index);
+  const gate = gates[index];
+  if (!gate) throw new Error("no such statement");
+  await gate.back;
+  return gate;
+};
+
+test("what many ask at once is one statement, and each owner is told of their own jobs only", async () => {
+  const [mine, theirs] = [await queue.add(), await queue.add({ ownerId: "somebody else" })];
+  const { reads, gates } = openReads();
+  const ask = async (ownerId: string, jobId: string) =>
+    reads.status({ ownerId, jobId }).then(
+      (status) => status.jobId,
+      (error: unknown) => error,
+    );
+  const asked = Promise.all([
+    ask(queue.ownerId, mine.jobId),
+    ask("somebody else", mine.jobId),
+    ask("somebody else", theirs.jobId),
+    ask(queue.ownerId, theirs.jobId),
+    ask(queue.ownerId, mine.jobId),
+    ask(queue.ownerId, randomUUID()),
+  ]);
+  (await gateOf(gates, 0)).release();
+  expect(await asked).toEqual([
+    mine.jobId,
+    expect.any(JobNotFoundError),
+    theirs.jobId,
+    expect.any(JobNotFoundError),
+    mine.jobId,
+    expect.any(JobNotFoundError),
+  ]);
+  expect(gates).toHaveLength(1);
+});
+
+test("a status that is asked for after a write sees it, though another of the same job is still under way", async () => {
+  const { jobId } = await queue.add();
+  const key = { ownerId: queue.ownerId, jobId };
+  const { reads, gates } = openReads();
+  const before = reads.status(key);
+  const first = await gateOf(gates, 0);
+  await queue.db.transaction(async (tx) => cancel(tx, key));
+  const after = reads.status(key);
+  first.release();
+  expect((await before).status).toBe("queued");
+  (await gateOf(gates, 1)).release();
+  expect((await after).status).toBe("cancelled");
+});
+
+test("so does a list; and lists are shared by those alone who ask for the same as the same owner", async () => {
+  const { jobId } = await queue.add();
+  await queue.add({ ownerId: "somebody else" });
+  const { reads, gates } = openReads();
+  const list = async (ownerId: string, filter: object = {}) =>
+    (await reads.list({ ...filter, ownerId })).jobs.map((job) => [job.jobId === jobId, job.status]);
+  const before = Promise.all([
+    list(queue.ownerId),
+    list(queue.ownerId),
+    list("somebody else"),
+    list(queue.ownerId, { status: "failed" }),
+  ]);
+  const first = [await gateOf(gates, 0), await gateOf(gates, 1), await gateOf(gates, 2)];
+  await queue.db.transaction(async (tx) => cancel(tx, { ownerId: queue.ownerId, jobId }));
+  const after = list(queue.ownerId);
+  for (const gate of first) gate.release();
+  expect(await before).toEqual([[[true, "queued"]], [[true, "queued"]], [[false, "queued"]], []]);
+  (await gateOf(gates, 3)).release();
+  expect(await after).toEqual([[true, "cancelled"]]);
+  expect(gates).toHaveLength(4);
+});

@@ -1,0 +1,197 @@
+import type { z } from "zod";
+import {
+  cancel,
+  changePriority,
+  createQueue,
+  deleteSchedule,
+  discard,
+  enqueue,
+  getJob,
+  InvalidJobError,
+  listDeadLetters,
+  listQueues,
+  listSchedules,
+  pauseJobType,
+  pauseQueue,
+  pauseSchedule,
+  redrive,
+  runScheduleNow,
+  saveSchedule,
+  setQueueLimits,
+} from "#queue";
+import { jobIdInputSchema } from "#shared/contracts";
+import { exportPayloadSchema, PAYLOAD_SCHEMAS } from "#shared/job-types";
+import { EXPORT_JOB_TYPE } from "#shared/limits";
+import {
+  deadLetterFilterSchema,
+  jobIdsInputSchema,
+  jobTypeInputSchema,
+  newScheduleSchema,
+  priorityInputSchema,
+  queueInputSchema,
+  queueLimitsInputSchema,
+  retryInputSchema,
+  scheduleIdInputSchema,
+} from "#shared/operations";
+import { mapError } from "../http/map-error.ts";
+import { traceChange } from "./trace-change.ts";
+import { traceSubmit } from "./trace-submit.ts";
+import { describeFaults, procedure, router } from "./trpc.ts";
+import type { Context } from "./trpc.ts";
+
+/** @throws InvalidJobError when an edited payload is not what the job's type takes. */
+function checkPayload(jobType: string, payload: unknown): void {
+  const parsed = PAYLOAD_SCHEMAS.get(jobType)?.safeParse(payload);
+  if (parsed && !parsed.success) throw new InvalidJobError(`payload: ${describeFaults(parsed.error)}`);
+}
+
+/** Does one thing to many jobs, each by itself; those it could not be done to are named with the reason. */
+async function forEach(ctx: Context, jobIds: readonly string[], act: (jobId: string) => Promise<void>) {
+  const refused: { jobId: string; reason: string }[] = [];
+  for (const jobId of jobIds) {
+    try {
+      await act(jobId);
+    } catch (error) {
+      const mapped = mapError(error);
+      if (mapped.httpStatus >= 500) throw error;
+      refused.push({ jobId, reason: mapped.message });
+    }
+  }
+  ctx.log.info({ asked: jobIds.length, refused: refused.length }, "many jobs changed");
+  return { done: jobIds.length - refused.length, refused };
+}
+
+async function retry(ctx: Context, entry: string, { jobId, payload }: { jobId: string; payload?: unknown }) {
+  const { db, ownerId } = ctx;
+  await traceChange(ctx, { name: "job retry", entry, jobId }, async () => {
+    if (payload !== undefined) {
+      const { jobType } = await db.call(async (sql) => getJob(sql, { ownerId, jobId }));
+      checkPayload(jobType, payload);
+    }
+    await db.transaction(async (tx) => redrive(tx, { ownerId, jobId }, { payload }));
+  });
+}
+
+async function stop(ctx: Context, entry: string, jobId: string) {
+  return traceChange(ctx, { name: "job cancel", entry, jobId }, async () =>
+    ctx.db.transaction(async (tx) => cancel(tx, { ownerId: ctx.ownerId, jobId })),
+  );
+}
+
+/** What operators do to jobs; merged into `jobs`. */
+export const jobActions = {
+  /** Queues a failed or cancelled job again, or a delayed one now; with a payload, that replaces the job's. */
+  retry: procedure.input(retryInputSchema).mutation(async ({ ctx, input: { jobId, payload } }) => {
+    await retry(ctx, "jobs.retry", { jobId, payload });
+    ctx.log.info({ jobId }, "job retried by hand");
+    return { jobId };
+  }),
+  retryMany: procedure
+    .input(jobIdsInputSchema)
+    .mutation(async ({ ctx, input }) =>
+      forEach(ctx, input.jobIds, async (jobId) => retry(ctx, "jobs.retryMany", { jobId })),
+    ),
+  /** Cancels at once what is queued or waiting; a running job is asked to stop. */
+  cancel: procedure.input(jobIdInputSchema).mutation(async ({ ctx, input: { jobId } }) => {
+    const status = await stop(ctx, "jobs.cancel", jobId);
+    ctx.log.info({ jobId, status }, "job cancelled by hand");
+    return { jobId, status };
+  }),
+  cancelMany: procedure.input(jobIdsInputSchema).mutation(async ({ ctx, input }) =>
+    forEach(ctx, input.jobIds, async (jobId) => {
+      await stop(ctx, "jobs.cancelMany", jobId);
+    }),
+  ),
+  changePriority: procedure
+    .input(priorityInputSchema)
+    .mutation(async ({ ctx: { db, ownerId }, input: { jobId, priority } }) => {
+      await db.transaction(async (tx) => changePriority(tx, { ownerId, jobId }, priority));
+      return { jobId, priority };
+    }),
+  deadLetters: procedure
+    .input(deadLetterFilterSchema.optional())
+    .query(async ({ ctx, input }) =>
+      ctx.slowReads.read(async (sql) => listDeadLetters(sql, { ...input, ownerId: ctx.ownerId })),
+    ),
+  /** Puts a dead letter aside; it stays in the history. */
+  discard: procedure
+    .input(jobIdsInputSchema)
+    .mutation(async ({ ctx, input }) =>
+      forEach(ctx, input.jobIds, async (jobId) =>
+        ctx.db.transaction(async (tx) => discard(tx, { ownerId: ctx.ownerId, jobId })),
+      ),
+    ),
+  /** Stops the claiming of a job type, or lets it go on. */
+  pauseType: procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input }) => {
+    await ctx.db.call(async (sql) => pauseJobType(sql, input.jobType, true));
+    return { jobType: input.jobType, paused: true };
+  }),
+  resumeType: procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input }) => {
+    await ctx.db.call(async (sql) => pauseJobType(sql, input.jobType, false));
+    return { jobType: input.jobType, paused: false };
+  }),
+};
+
+/** Makes a job that writes the thread as one document; the document is the job's result. */
+export const exportProcedure = procedure.input(exportPayloadSchema).mutation(async ({ ctx, input }) => {
+  const job = await traceSubmit({ ...ctx, entry: "threads.export" }, async (traceContext) =>
+    ctx.db.transaction(async (tx) =>
+      enqueue(tx, { ownerId: ctx.ownerId, jobType: EXPORT_JOB_TYPE, payload: input, traceContext }),
+    ),
+  );
+  return { jobId: job.jobId };
+});
+
+export const queues = router({
+  list: procedure.query(async ({ ctx }) => ({ queues: await ctx.db.call(listQueues) })),
+  create: procedure.input(queueInputSchema).mutation(async ({ ctx, input }) => {
+    await ctx.db.call(async (sql) => createQueue(sql, input.queue));
+    return input;
+  }),
+  pause: procedure.input(queueInputSchema).mutation(async ({ ctx, input: { queue } }) => {
+    await ctx.db.call(async (sql) => pauseQueue(sql, queue, true));
+    return { queue, paused: true };
+  }),
+  resume: procedure.input(queueInputSchema).mutation(async ({ ctx, input: { queue } }) => {
+    await ctx.db.call(async (sql) => pauseQueue(sql, queue, false));
+    return { queue, paused: false };
+  }),
+  setLimits: procedure.input(queueLimitsInputSchema).mutation(async ({ ctx, input: { queue, limits } }) => {
+    await ctx.db.transaction(async (tx) => setQueueLimits(tx, queue, limits));
+    return { queue, limits };
+  }),
+});
+
+const scheduleKey = (ctx: Context, { scheduleId }: z.infer<typeof scheduleIdInputSchema>) => ({
+  ownerId: ctx.ownerId,
+  scheduleId,
+});
+
+export const schedules = router({
+  list: procedure.query(async ({ ctx }) => ({
+    schedules: await ctx.db.call(async (sql) => listSchedules(sql, ctx.ownerId)),
+  })),
+  /** Makes a schedule, or replaces the one of the same name. */
+  save: procedure.input(newScheduleSchema).mutation(async ({ ctx, input }) => {
+    checkPayload(input.jobType, input.payload);
+    return ctx.db.transaction(async (tx) => saveSchedule(tx, { ...input, ownerId: ctx.ownerId }));
+  }),
+  pause: procedure
+    .input(scheduleIdInputSchema)
+    .mutation(async ({ ctx, input }) =>
+      ctx.db.transaction(async (tx) => pauseSchedule(tx, scheduleKey(ctx, input), true)),
+    ),
+  resume: procedure
+    .input(scheduleIdInputSchema)
+    .mutation(async ({ ctx, input }) =>
+      ctx.db.transaction(async (tx) => pauseSchedule(tx, scheduleKey(ctx, input), false)),
+    ),
+  runNow: procedure.input(scheduleIdInputSchema).mutation(async ({ ctx, input }) => {
+    const { jobId } = await ctx.db.transaction(async (tx) => runScheduleNow(tx, scheduleKey(ctx, input)));
+    return { jobId };
+  }),
+  delete: procedure.input(scheduleIdInputSchema).mutation(async ({ ctx, input }) => {
+    await ctx.db.call(async (sql) => deleteSchedule(sql, scheduleKey(ctx, input)));
+    return input;
+  }),
+});

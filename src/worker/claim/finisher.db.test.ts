@@ -1,0 +1,116 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { Database } from "#db";
+import { DatabaseUnavailableError, enqueue, getJob } from "#queue";
+import { createTestDatabase } from "../../../test/database.ts";
+import { startWorker } from "../../../test/start-worker.ts";
+import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
+import { defineJob } from "../define-job.ts";
+import type { JobDefinition } from "../define-job.ts";
+
+let db: Database;
+let url: string;
+let drop: () => Promise<void>;
+let worker: TestWorker | undefined;
+const ownerId = "local";
+
+beforeAll(async () => {
+  ({ url, drop } = await createTestDatabase());
+  db = new Database({ url });
+});
+beforeEach(async () => {
+  await db.sql`truncate jobs, queues, workers cascade`;
+});
+const stop = async () => {
+  await worker?.stop(0);
+  worker = undefined;
+};
+afterEach(stop);
+afterAll(async () => {
+  await db.close();
+  await drop();
+});
+
+const run = async (body: JobDefinition<object>["run"], options: Partial<TestWorkerOptions>) => {
+  const handlers = [defineJob({ type: "t", payload: z.looseObject({}), run: body })];
+  worker = await startWorker({ db, url, handlers, concurrency: 1, ...options });
+  return worker;
+};
+const addMany = async (count: number) => {
+  const ids: string[] = [];
+  for (let job = 0; job < count; job += 1)
+    ids.push((await db.call(async (sql) => enqueue(sql, { ownerId, jobType: "t", payload: {} }))).jobId);
+  return ids;
+};
+const completed = async (ids: readonly string[]) => {
+  await expect
+    .poll(async () => (await db.sql`select from jobs where status = 'completed'`).length, {
+      timeout: 15_000,
+      interval: 20,
+    })
+    .toBe(ids.length);
+};
+
+/** A database whose calls are counted, and lose the answers that `loses` says. */
+class LossyDatabase extends Database {
+  calls = 0;
+  loses: (answer: unknown) => boolean = () => false;
+  override apart(): Database {
+    return this;
+  }
+  override async call<T>(work: (sql: Database["sql"]) => Promise<T>): Promise<T> {
+    this.calls += 1;
+    const answer = await super.call(work);
+    if (this.loses(answer)) throw new DatabaseUnavailableError("the answer was lost");
+    return answer;
+  }
+}
+/** Whether it is the answer of a statement that completes and claims. */
+const isOfBoth = (answer: unknown) => typeof answer === "object" && answer !== null && "left" in answer;
+
+test("a worker of one place completes a job and claims the next in one statement", async () => {
+  const counted = new LossyDatabase({ url, avoidTableScans: true });
+  const ids = await addMany(20);
+  const done: string[] = [];
+  await run(async ({ job }) => ({ result: done.push(job.jobId) }), { db: counted });
+  await completed(ids);
+  expect(done).toHaveLength(20);
+  // One for each job, and what starting takes and looking for what is due.
+  expect(counted.calls).toBeLessThan(32);
+  await stop();
+  await counted.close();
+});
+
+test("behind a pooler, whose plans may be any, a worker claims in a statement of its own", async () => {
+  const planless = new LossyDatabase({ url, avoidTableScans: true, prepare: false });
+  let both = 0;
+  planless.loses = (answer) => isOfBoth(answer) && (both += 1) < 0;
+  const ids = await addMany(5);
+  await run(async () => Promise.resolve({}), { db: planless });
+  await completed(ids);
+  expect(both).toBe(0);
+  await stop();
+  await planless.close();
+});
+
+test("where the answer to a completion and claim is lost, the job stays completed and the next is run once", async () => {
+  const lossy = new LossyDatabase({ url, avoidTableScans: true });
+  let lost = 0;
+  lossy.loses = (answer) => isOfBoth(answer) && (lost += 1) === 1;
+  const ids = await addMany(8);
+  const runs: string[] = [];
+  const { lines } = await run(
+    async ({ job }) => {
+      runs.push(job.jobId);
+      return {};
+    },
+    { db: lossy, poll: { minMs: 20, maxMs: 50 } },
+  );
+  await completed(ids);
+  for (const jobId of ids) expect(await getJob(db.sql, { ownerId, jobId })).toMatchObject({ retryCount: 0 });
+  expect(lost).toBeGreaterThan(0);
+  expect(runs.toSorted()).toEqual(ids.toSorted());
+  expect(lines.filter((line) => line.includes("given back"))).toHaveLength(1);
+  await stop();
+  await lossy.close();
+});

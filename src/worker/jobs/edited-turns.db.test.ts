@@ -1,0 +1,138 @@
+import { AIMessage, HumanMessage } from "@langchain/core/messages";
+import type { BaseMessage } from "@langchain/core/messages";
+import { interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { wrapGraph } from "#graph";
+import { answer, cancel, enqueue, getJob, getThread, redrive, submitTurn } from "#queue";
+import { offerGraphs } from "../../../test/offer-graphs.ts";
+import { openTurns } from "../../../test/turns.ts";
+import { graphJob } from "./graph-job.ts";
+
+const ownerId = "local";
+let turns: Awaited<ReturnType<typeof openTurns>>;
+/** What the first node was asked, each time that it ran. */
+let begun: string[];
+let failures: number;
+
+beforeAll(async () => {
+  turns = await openTurns();
+});
+beforeEach(async () => {
+  begun = [];
+  failures = 0;
+  await turns.clear();
+  await offerGraphs(turns.db.sql, ["steps"]);
+});
+afterEach(async () => turns.stopWorkers());
+afterAll(async () => turns.close());
+
+const asked = (messages: BaseMessage[]) => messages.findLast((one) => HumanMessage.isInstance(one))?.text ?? "";
+const say = (text: string) => ({ messages: [new AIMessage(text)] });
+/** Begins; then fails, asks, or replies with all that it has heard, as the last message says. */
+const steps = () =>
+  new StateGraph(MessagesAnnotation)
+    .addNode("begin", ({ messages }) => {
+      begun.push(asked(messages));
+      return say(`begun ${asked(messages)}`);
+    })
+    .addNode("end", ({ messages }) => {
+      const heard = messages.map(({ text }) => text);
+      if (asked(messages) === "bad") throw new Error("refused");
+      if (asked(messages) === "flaky" && (failures += 1) === 1) throw new Error("once");
+      if (asked(messages).startsWith("ask")) heard.push(String(interrupt(asked(messages))));
+      return say(`heard ${heard.join(", ")}`);
+    })
+    .addEdge(START, "begin")
+    .addEdge("begin", "end");
+const start = async (retry?: { baseMs: number; capMs: number }) =>
+  turns.startWorker([graphJob(wrapGraph("steps", steps()), turns.options)], { ...(retry && { retry }) });
+const submit = async (content: string, more: Partial<Parameters<typeof submitTurn>[1]> = {}) =>
+  turns.db.transaction(async (tx) => submitTurn(tx, { ownerId, content, graph: "steps", maxRetries: 0, ...more }));
+const retryWith = async (jobId: string, change: object) => {
+  const { payload } = await getJob(turns.db.sql, { ownerId, jobId });
+  await turns.db.transaction(async (tx) =>
+    redrive(tx, { ownerId, jobId }, { payload: { ...(payload as object), ...change } }),
+  );
+};
+const saidBy = async (threadId: string) =>
+  (await getThread(turns.db.sql, { ownerId, threadId })).messages.map(({ content }) => content);
+
+test("an edited turn is run anew from where it began, and the conversation shows what was asked", async () => {
+  await start();
+  const first = await submit("one");
+  await turns.reaches(first.jobId, "completed");
+  const { threadId } = first;
+  const { jobId } = await submit("bad", { threadId });
+  await turns.reaches(jobId, "failed");
+  await retryWith(jobId, { content: "better", messageId: first.jobId });
+  const { reply } = await turns.reaches(jobId, "completed");
+  expect(reply).toBe("heard one, begun one, heard one, begun one, better, begun better");
+  expect(begun).toEqual(["one", "bad", "better"]);
+  expect(await saidBy(threadId)).toEqual(["one", "heard one, begun one", "better", reply]);
+  const { messages } = await getThread(turns.db.sql, { ownerId, threadId });
+  const question = messages.find((one) => one.jobId === jobId && one.role === "user");
+  expect((await getJob(turns.db.sql, { ownerId, jobId })).payload).toMatchObject({ messageId: question?.id });
+  const next = await submit("next", { threadId });
+  expect((await turns.reaches(next.jobId, "completed")).reply).not.toContain("bad");
+});
+
+test("the first turn of a thread is run anew without what it had begun with, and with what seeded it", async () => {
+  await start();
+  const { jobId } = await submit("bad", { history: [{ role: "assistant", content: "seed" }] });
+  await turns.reaches(jobId, "failed");
+  await retryWith(jobId, { content: "better" });
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("heard seed, better, begun better");
+});
+
+test("with the payload that it has, a turn goes on where it was", async () => {
+  await start();
+  const { jobId } = await submit("flaky");
+  await turns.reaches(jobId, "failed");
+  await retryWith(jobId, {});
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("heard flaky, begun flaky");
+  expect(begun).toEqual(["flaky"]);
+});
+
+test("an edited run that fails on its way goes on where it was, also when it is retried by hand", async () => {
+  await start();
+  const { jobId } = await submit("bad");
+  await turns.reaches(jobId, "failed");
+  await retryWith(jobId, { content: "flaky" });
+  await turns.reaches(jobId, "failed");
+  await turns.db.transaction(async (tx) => redrive(tx, { ownerId, jobId }));
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("heard flaky, begun flaky");
+  expect(begun).toEqual(["bad", "flaky"]);
+});
+
+test("a turn that waits for its retry runs at once with an edited payload", async () => {
+  await start({ baseMs: 600_000, capMs: 600_000 });
+  const { jobId } = await submit("bad", { maxRetries: 3 });
+  await expect
+    .poll(async () => (await getJob(turns.db.sql, { ownerId, jobId })).hold, { timeout: 15_000 })
+    .toBe("time");
+  await retryWith(jobId, { content: "better" });
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("heard better, begun better");
+});
+
+test("what the old run asked is asked no more, and its answer answers nothing in the new one", async () => {
+  await start();
+  const { jobId } = await submit("ask");
+  const [first] = (await turns.reaches(jobId, "waiting")).interrupts;
+  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId }));
+  await retryWith(jobId, { content: "ask again" });
+  const [second, ...more] = (await turns.reaches(jobId, "waiting")).interrupts;
+  expect([second?.value, more]).toEqual(["ask again", []]);
+  expect(second?.id).not.toBe(first?.id);
+  await turns.db.transaction(async (tx) => answer(tx, { ownerId, jobId, interruptId: second?.id, answers: "yes" }));
+  expect((await turns.reaches(jobId, "completed")).reply).toBe("heard ask again, begun ask again, yes");
+});
+
+test("a job that is no turn just gets its payload", async () => {
+  const jobId = await turns.db.transaction(async (tx) => {
+    const job = await enqueue(tx, { ownerId, jobType: "t", payload: { a: 1 } });
+    await cancel(tx, { ownerId, jobId: job.jobId });
+    await redrive(tx, { ownerId, jobId: job.jobId }, { payload: { b: 2 } });
+    return job.jobId;
+  });
+  expect((await getJob(turns.db.sql, { ownerId, jobId })).payload).toEqual({ b: 2 });
+});

@@ -1,0 +1,57 @@
+import { getThread, ThreadNotFoundError } from "#queue";
+import type { Database } from "#queue";
+import type { Thread } from "#shared/contracts";
+import { exportPayloadSchema } from "#shared/job-types";
+import type { ExportPayload, ExportResult } from "#shared/job-types";
+import { EXPORT_JOB_TYPE } from "#shared/limits";
+import { defineJob } from "../define-job.ts";
+import type { JobType } from "../define-job.ts";
+import { PermanentError } from "../errors.ts";
+
+/** The job type that writes one of its owner's conversations as a document; the document is the job's result. */
+export function exportThread(db: Database): JobType<ExportPayload> {
+  return defineJob<ExportPayload>({
+    type: EXPORT_JOB_TYPE,
+    payload: exportPayloadSchema,
+    retry: { maxRetries: 5 },
+    timeoutMs: 60_000,
+    async run({ job, payload, signal, progress, persist }) {
+      progress("reading");
+      const { ownerId } = job;
+      const thread = await persist(() =>
+        db.call((sql) => getThread(sql, { ownerId, threadId: payload.threadId })),
+      ).catch((error: unknown) => {
+        throw error instanceof ThreadNotFoundError
+          ? new PermanentError(`threadId ${payload.threadId}: ${error.message}`)
+          : error;
+      });
+      signal.throwIfAborted();
+      return { result: writeDocument(thread, payload.format) };
+    },
+  });
+}
+
+/** A conversation as one document, its messages in order. */
+export function writeDocument(thread: Thread, format: ExportPayload["format"]): ExportResult {
+  const name =
+    thread.title
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-|-$/g, "") || "thread";
+  if (format === "json") {
+    const content = JSON.stringify(
+      { threadId: thread.threadId, title: thread.title, messages: thread.messages },
+      null,
+      2,
+    );
+    return { filename: `${name}.json`, mediaType: "application/json", content };
+  }
+  const messages = thread.messages.map(
+    ({ role, content }) => `**${role[0]?.toUpperCase()}${role.slice(1)}**\n\n${content}`,
+  );
+  return {
+    filename: `${name}.md`,
+    mediaType: "text/markdown",
+    content: `${[`# ${thread.title}`, ...messages].join("\n\n")}\n`,
+  };
+}

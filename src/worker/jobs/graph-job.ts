@@ -1,0 +1,31 @@
+import type { LoadedGraph } from "#graph";
+import { graphJobType, recordTurn } from "#queue";
+import { chatPayloadSchema } from "#shared/contracts";
+import { defineJob } from "../define-job.ts";
+import type { JobHandler } from "../define-job.ts";
+import { WaitError } from "../errors.ts";
+import { storable } from "../run/storable.ts";
+import { checkReply, openTurn, toJobError } from "./turn-job.ts";
+import type { TurnJobOptions } from "./turn-job.ts";
+
+/** The job type of a graph of one's own: one turn of a conversation with it. */
+export function graphJob({ name, description, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
+  const handler = defineJob({
+    type: graphJobType(name),
+    payload: chatPayloadSchema,
+    async run(context) {
+      const { input, options: turnOptions, decisionSetId, fresh } = await openTurn(context, options);
+      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, persist: context.persist, fresh });
+      const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
+        throw toJobError(error);
+      });
+      if (ending.waits) throw new WaitError(storable(ending.questions));
+      const reply = checkReply(ending.output.reply);
+      return {
+        effects: async (tx, claim) =>
+          recordTurn(tx, claim, { decisionSetId, reply, version: null, checkpointId: saver.head }),
+      };
+    },
+  });
+  return description === null ? handler : { ...handler, description };
+}

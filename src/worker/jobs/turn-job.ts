@@ -1,0 +1,113 @@
+import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import type { z } from "zod";
+import type { FencedSaver } from "#checkpoint";
+import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
+import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
+import { readAnswers, readPast } from "#queue";
+import type { Claim, Database } from "#queue";
+import type { chatPayloadSchema } from "#shared/contracts";
+import { MAX_REPLY_BYTES } from "#shared/limits";
+import type { Tracer } from "#tracing";
+import type { RunContext } from "../define-job.ts";
+import type { OpenSaverOptions } from "./open-saver.ts";
+import { PermanentError, RetryAfterError, ShutdownError } from "../errors.ts";
+import { storable } from "../run/storable.ts";
+
+/** What one million tokens of a model cost, in US dollars. */
+export interface ModelPrice {
+  /** As `provider:name`; the price is this model's only. */
+  model: string;
+  input: number;
+  output: number;
+}
+
+export interface TurnJobOptions {
+  db: Database;
+  /**
+   * A checkpoint saver whose writes take effect only while the claim holds, and take along what the run tells; `head` is
+   * where the thread stands by it.
+   */
+  openSaver: (
+    claim: Claim,
+    options?: OpenSaverOptions,
+  ) => BaseCheckpointSaver & Pick<FencedSaver, "head" | "settle" | "rest">;
+  /** Null where it is not known, and costs are not counted. */
+  price: ModelPrice | null;
+  /** What runs are traced with; absent where nothing is traced. */
+  tracer?: Tracer | undefined;
+}
+
+export type TurnContext = RunContext<z.infer<typeof chatPayloadSchema>>;
+
+/** One turn of a thread, as a graph takes it. */
+export interface Turn {
+  input: TurnInput;
+  options: TurnOptions;
+  decisionSetId: string;
+  /** Whether nothing of its thread can be stored yet: it is the first attempt of the first turn. */
+  fresh: boolean;
+}
+
+/**
+ * What a graph is given to run a chat turn's job, with what it tells going to the job's log.
+ * @throws PermanentError when the job belongs to no thread.
+ */
+export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
+  const { job, payload, signal, drain, progress, emit, spend, persist } = context;
+  const { jobId, threadId, decisionSetId, attempt, jobType } = job;
+  if (threadId === null || decisionSetId === null)
+    throw new PermanentError(`${jobType} jobs belong to a thread: submit them with chat.submit`);
+  const { messageId, content, history = [], branch, runId = jobId } = payload;
+  return {
+    decisionSetId,
+    fresh: payload.freshThread === true && attempt === 1,
+    input: { threadId, messageId, content, history },
+    options: {
+      runId,
+      signal,
+      drain,
+      answers:
+        attempt === 1 ? new Map<string, unknown>() : await persist(() => db.call((sql) => readAnswers(sql, jobId))),
+      ...(branch && {
+        branch: { ...branch, readPast: () => persist(() => db.transaction((tx) => readPast(tx, messageId))) },
+      }),
+      onStep: (step) => progress(step),
+      onEvent: (event) => emitTurn(emit, event),
+      onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
+      tracer,
+    },
+  };
+}
+
+/** Dollars, to the precision of a double; null where the model's price is not known. */
+export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
+  return price === null || model !== price.model
+    ? null
+    : (inputTokens * price.input + outputTokens * price.output) / 1e6;
+}
+
+/** What a run tells, as events of its job; steps are told of as progress. */
+function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
+  if (event.type !== "step") emit(event.type, event.data);
+}
+
+/**
+ * A reply as it can be stored.
+ * @throws PermanentError when it is too long.
+ */
+export function checkReply(given: string): string {
+  const reply = storable(given);
+  const bytes = Buffer.byteLength(reply);
+  if (bytes > MAX_REPLY_BYTES)
+    throw new PermanentError(`The reply has ${bytes} bytes: at most ${MAX_REPLY_BYTES} are kept`);
+  return reply;
+}
+
+/** What a failure of a graph means for its job. */
+export function toJobError(error: unknown): unknown {
+  if (error instanceof DrainedError) return new ShutdownError(error.message, { cause: error });
+  if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });
+  if (error instanceof RateLimitedGraphError && error.retryAfterMs !== null)
+    return new RetryAfterError(error.message, error.retryAfterMs, { cause: error });
+  return error;
+}

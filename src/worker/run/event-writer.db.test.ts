@@ -1,0 +1,199 @@
+import { pino } from "pino";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { FencedSaver } from "#checkpoint";
+import { complete, EVENTS_CHANNEL, holdsLease, LeaseLostError } from "#queue";
+import type { ClaimedJob } from "#queue";
+import { listen } from "#db";
+import { MAX_EVENT_BYTES } from "#shared/limits";
+import { checkpoint, config, metadata } from "../../../test/savers.ts";
+import { deferred } from "../../../test/deferred.ts";
+import { openQueue } from "../../../test/queue.ts";
+import { EventWriter } from "./event-writer.ts";
+import { saverOpener } from "../jobs/open-saver.ts";
+
+let queue: Awaited<ReturnType<typeof openQueue>>;
+let job: ClaimedJob;
+let lost: LeaseLostError | undefined;
+let writer: EventWriter;
+
+beforeAll(async () => {
+  queue = await openQueue();
+});
+beforeEach(async () => {
+  await queue.clear();
+  await queue.db.sql`truncate langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes`;
+  await queue.add();
+  job = await queue.takeOne();
+  lost = undefined;
+  writer = open();
+});
+afterAll(async () => queue.close());
+
+const open = () =>
+  new EventWriter({
+    db: queue.db,
+    job,
+    log: pino({ level: "silent" }),
+    persist: (work) => work(),
+    onLost: (error) => void (lost = error),
+  });
+/** The log's events as `seq:text`, without the first, which says that the attempt has started. */
+const log = async () =>
+  (await queue.read(job.jobId)).events
+    .filter((event) => event.type === "note")
+    .map((event) => `${event.seq}:${(event.data as { text: string }).text}`);
+const note = (text: string) => writer.add("note", { text });
+/** Stores a checkpoint, with whatever `takeAlong` gives. */
+const store = async (takeAlong = () => writer.takeAlong()) =>
+  saverOpener(queue.db)(job, { takeAlong }).put(config(), checkpoint({}), metadata, {});
+const checkpoints = async () => (await queue.db.sql`select 1 from langgraph.checkpoints`).length;
+/** Sends the parts by themselves, as a saver's statement does. */
+const send = async (along: NonNullable<ReturnType<EventWriter["takeAlong"]>>) =>
+  (await queue.db.sql`with ${along.parts(queue.db.sql)} select 1 from owner`).length > 0;
+
+test("what a run tells goes into the statement of its checkpoint, in its order and without gaps, and is told of", async () => {
+  const heard = deferred();
+  const listening = deferred();
+  const listener = listen({
+    url: queue.url,
+    channels: { [EVENTS_CHANNEL]: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()) },
+  });
+  await listening.promise;
+  note("one");
+  writer.report({ step: "plan" });
+  await store();
+  expect(await checkpoints()).toBe(1);
+  expect(await log()).toEqual(["2:one"]);
+  expect(await queue.read(job.jobId)).toMatchObject({ progress: { step: "plan" } });
+  await heard.promise;
+  note("two");
+  await writer.close();
+  expect(await log()).toEqual(["2:one", "4:two"]);
+  expect(writer.takeAlong()).toBeUndefined();
+  await listener.stop();
+});
+
+test("events whose statement was made but not answered are not there twice, and none is lost", async () => {
+  note("one");
+  const along = writer.takeAlong()!;
+  expect(writer.takeAlong()).toBeUndefined();
+  expect(await send(along)).toBe(true);
+  note("two");
+  along.settle(false);
+  await writer.close();
+  expect(await log()).toEqual(["2:one", "3:two"]);
+});
+
+test("events that were written before keep no checkpoint from being stored", async () => {
+  note("one");
+  const first = writer.takeAlong()!;
+  await send(first);
+  first.settle(false);
+  // The same events once more, which the log has already.
+  await store();
+  expect(await checkpoints()).toBe(1);
+  await writer.close();
+  expect(await log()).toEqual(["2:one"]);
+});
+
+test("of a claim that no longer holds neither the checkpoint nor the events are written", async () => {
+  await queue.expire(job.jobId);
+  note("one");
+  await expect(store()).rejects.toThrow(LeaseLostError);
+  await writer.close();
+  expect(lost).toBeInstanceOf(LeaseLostError);
+  expect(await checkpoints()).toBe(0);
+  expect(await log()).toEqual([]);
+});
+
+test("a statement that fails leaves the events to be written by themselves", async () => {
+  note("one");
+  const along = writer.takeAlong();
+  const failing = new FencedSaver({
+    call: async (work) => work(queue.db.sql),
+    fence: {
+      holds: (sql) => holdsLease(sql, job),
+      lost: () => new LeaseLostError(job.jobId, job.attempt),
+      takeAlong: () => along && { ...along, parts: (sql) => sql`owner as (select 1 / 0)` },
+    },
+  });
+  await expect(failing.put(config(), checkpoint({}), metadata, {})).rejects.toThrow(/division by zero/);
+  await writer.close();
+  expect(await log()).toEqual(["2:one"]);
+});
+
+test("what is left at the end is written in the transaction that completes the job", async () => {
+  note("one");
+  writer.seal();
+  note("too late");
+  // A handler that goes on after its end may still store checkpoints.
+  expect(writer.takeAlong()).toBeUndefined();
+  const last = await writer.rest();
+  await queue.db.transaction(async (tx) => complete(tx, job, { last }));
+  writer.forget();
+  await writer.close();
+  expect(lost).toBeUndefined();
+  const { status, events } = await queue.read(job.jobId);
+  expect(status).toBe("completed");
+  expect(events.map((event) => `${event.seq}:${event.type}`)).toEqual(["1:started", "2:note", "3:completed"]);
+});
+
+test("a completion with last events whose answer was lost is known again, and one that was undone leaves them to be written", async () => {
+  note("one");
+  writer.seal();
+  const last = await writer.rest();
+  const undone = queue.db.transaction(async (tx) => {
+    await complete(tx, job, { last });
+    throw new Error("undone");
+  });
+  await expect(undone).rejects.toThrow("undone");
+  expect(await log()).toEqual([]);
+  expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(true);
+  expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(false);
+  expect(await log()).toEqual(["2:one"]);
+  // It cannot know whether that was its own: the log says so.
+  await writer.close();
+  expect(await log()).toEqual(["2:one"]);
+});
+
+test("what was on its way when the run ended comes before what is left", async () => {
+  note("one");
+  const first = writer.takeAlong()!;
+  first.settle(await send(first));
+  note("two");
+  // At once: a little later it would be written by itself.
+  const along = writer.takeAlong()!;
+  note("three");
+  writer.seal();
+  const rest = writer.rest();
+  await send(along);
+  along.settle(true);
+  const last = await rest;
+  await queue.db.transaction(async (tx) => complete(tx, job, { last }));
+  expect(await log()).toEqual(["2:one", "3:two", "4:three"]);
+});
+
+test("an event's data over the bound is written as a note of its size, and a step's as its name", async () => {
+  writer.add("note", "x".repeat(MAX_EVENT_BYTES - 2));
+  writer.add("note", "é".repeat(MAX_EVENT_BYTES / 2));
+  writer.report({ step: "s".repeat(500), detail: "x".repeat(MAX_EVENT_BYTES) });
+  await writer.close();
+  const { events, progress } = await queue.read(job.jobId);
+  const tooLarge = (bytes: number) => ({ note: `The data had ${bytes} bytes as JSON: the most is ${MAX_EVENT_BYTES}` });
+  const overhead = JSON.stringify({ step: "", detail: "" }).length;
+  expect(events.slice(1).map(({ data }) => data)).toEqual([
+    "x".repeat(MAX_EVENT_BYTES - 2),
+    tooLarge(MAX_EVENT_BYTES + 2),
+    tooLarge(MAX_EVENT_BYTES + 500 + overhead),
+  ]);
+  expect(progress).toEqual({ step: "s".repeat(200) });
+});
+
+test("pieces of text that come together are no event over the bound, and none is lost", async () => {
+  const piece = "x".repeat(20_000);
+  for (let count = 0; count < 30; count += 1) writer.add("token", { text: piece, step: "reply" });
+  await writer.close();
+  const texts = (await queue.read(job.jobId)).events.slice(1).map(({ data }) => (data as { text: string }).text);
+  expect(texts.join("")).toBe(piece.repeat(30));
+  expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(MAX_EVENT_BYTES);
+});
