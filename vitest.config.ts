@@ -7,8 +7,8 @@ const resolve = {
   alias: [
     { find: /^#env$/, replacement: `${src}/env.ts` },
     { find: /^#shared\/(.*)$/, replacement: `${src}/shared/$1.ts` },
-    { find: /^#queue\/leases$/, replacement: `${src}/queue/leases.ts` },
-    { find: /^#(db|queue|checkpoint|graph|tracing|worker|fault)$/, replacement: `${src}/$1/index.ts` },
+    { find: /^#queue\/(.*)$/, replacement: `${src}/queue/$1/index.ts` },
+    { find: /^#(db|queue|conversation|checkpoint|graph|tracing|worker|fault)$/, replacement: `${src}/$1/index.ts` },
   ],
 };
 

@@ -1,7 +1,8 @@
+import { getTurnStatus } from "#conversation";
+import { listJobs } from "#queue/read";
 import type { AddressInfo } from "node:net";
 import { fastify } from "fastify";
 import { Database } from "#db";
-import { getJobStatus, listJobs } from "#queue";
 import { givenSettings, serve } from "./serve.ts";
 
 /* Fastify and the same SQL as the API's, with nothing between them: no tRPC, no checks, no log. */
@@ -9,7 +10,7 @@ const { url } = givenSettings() as { url: string };
 const db = new Database({ url });
 const app = fastify();
 app.get<{ Querystring: { id: string } }>("/status", (request) =>
-  getJobStatus(db.sql, { ownerId: "local", jobId: request.query.id }),
+  getTurnStatus(db.sql, { ownerId: "local", jobId: request.query.id }),
 );
 app.get("/list", () => listJobs(db.sql, { ownerId: "local", limit: 50 }));
 await app.listen({ host: "127.0.0.1", port: 0 });

@@ -1,8 +1,9 @@
+import { submitTurn, getTurnStatus } from "#conversation";
+import { EVENTS_CHANNEL, readNotice } from "#queue/events";
 import { MemorySaver } from "@langchain/langgraph";
 import { v7 as uuidv7 } from "uuid";
 import { Database, listen } from "#db";
 import { buildMlWorkflow } from "#graph";
-import { EVENTS_CHANNEL, getJobStatus, readNotice, submitTurn } from "#queue";
 import { givenSettings, serve } from "./serve.ts";
 
 /*
@@ -38,7 +39,7 @@ async function submitAndWait(): Promise<void> {
     // What was told between the look and the wait must not be waited for.
     if (!heard.delete(jobId)) await new Promise<void>((resolve) => waiting.set(jobId, resolve));
     waiting.delete(jobId);
-    const { status, reply, error } = await db.call(async (sql) => getJobStatus(sql, { ownerId: OWNER_ID, jobId }));
+    const { status, reply, error } = await db.call(async (sql) => getTurnStatus(sql, { ownerId: OWNER_ID, jobId }));
     if (status === "completed" && reply !== null) return;
     if (status === "failed") throw new Error(error ?? "the turn failed");
   }

@@ -1,6 +1,9 @@
+import { claim } from "#queue/claim";
+import type { Line } from "#queue/claim";
+import { enqueueMany } from "#queue/enqueue";
+import { createQueue } from "#queue/operate";
+import { completeMany } from "#queue/settle";
 import { Database } from "#db";
-import { claim, completeMany, createQueue, enqueueMany } from "#queue";
-import type { Line } from "#queue";
 import { FILL_LIMIT_MS, vacuum } from "./contents.ts";
 import type { Stage } from "./benchmark.ts";
 

@@ -1,9 +1,10 @@
+import { enqueueMany } from "#queue/enqueue";
+import { createQueue } from "#queue/operate";
 import { setTimeout as wait } from "node:timers/promises";
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { z } from "zod";
 import { Database } from "#db";
-import { createQueue, enqueueMany } from "#queue";
 import { defineJob, Worker } from "#worker";
 import { givenSettings, serve } from "./serve.ts";
 

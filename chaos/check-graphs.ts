@@ -1,3 +1,4 @@
+import type { Database } from "#queue";
 import { isDeepStrictEqual } from "node:util";
 import type { BaseMessage } from "@langchain/core/messages";
 import { MemorySaver } from "@langchain/langgraph";
@@ -5,7 +6,6 @@ import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { FencedSaver } from "#checkpoint";
 import { wrapGraph } from "#graph";
 import type { TurnEvent } from "#graph";
-import type { Database } from "#queue";
 import type { Acknowledged } from "./acknowledged.ts";
 import { answerTo, GRAPHS } from "./graphs.ts";
 import type { GraphName } from "./graphs.ts";

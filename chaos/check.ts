@@ -1,6 +1,6 @@
+import type { Database } from "#queue";
 import { MemorySaver } from "@langchain/langgraph";
 import { buildMlWorkflow } from "#graph";
-import type { Database } from "#queue";
 import { insist } from "./insist.ts";
 import type { Acknowledged } from "./acknowledged.ts";
 import { CRASHES_OF_SUSPECTS, NEVER_MIND, PLACES } from "./load-facts.ts";

@@ -1,6 +1,6 @@
+import { DatabaseUnavailableError } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
 import { createTRPCClient, httpLink, TRPCClientError } from "@trpc/client";
-import { DatabaseUnavailableError } from "#queue";
 import type { AppRouter } from "#server/router";
 import type { GraphName } from "./graphs.ts";
 import { nowMs } from "./history.ts";

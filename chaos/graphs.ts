@@ -1,6 +1,6 @@
+import type { Database } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
 import { wrapGraph } from "#graph";
-import type { Database } from "#queue";
 import { graphJob } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
 import type { Client } from "./client.ts";

@@ -1,6 +1,6 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { DatabaseUnavailableError } from "#queue";
 import type { Database, Tx } from "#queue";
+import { setTimeout as wait } from "node:timers/promises";
 
 /** Whose jobs all of them are: the API's only owner. */
 export const OWNER_ID = "local";

@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import type { NewJob } from "#queue";
+import { randomUUID } from "node:crypto";
 import { OWNER_ID } from "./insist.ts";
 import { KINDS } from "./job-types.ts";
 import { NARROW_QUEUE } from "./load-facts.ts";

@@ -1,7 +1,7 @@
+import type { Database, NewJob } from "#queue";
+import { enqueue, enqueueMany } from "#queue/enqueue";
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { enqueue, enqueueMany } from "#queue";
-import type { Database, NewJob } from "#queue";
 import { Client } from "./client.ts";
 import { insist, OWNER_ID } from "./insist.ts";
 import { GRAPH_NAMES } from "./graphs.ts";

@@ -1,10 +1,11 @@
+import { createQueue, setQueueLimits } from "#queue/operate";
+import { pauseSchedule, saveSchedule } from "#queue/schedules";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { migrateCheckpoints } from "#checkpoint";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
-import { createQueue, pauseSchedule, saveSchedule, setQueueLimits } from "#queue";
 import { offerGraphs } from "../test/offer-graphs.ts";
 import { readAcknowledged } from "./acknowledged.ts";
 import { Api } from "./api.ts";

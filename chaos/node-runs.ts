@@ -1,5 +1,5 @@
-import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { Claim, Database } from "#queue";
+import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 
 /** What a chaos graph is built with. */
 export interface Stage {

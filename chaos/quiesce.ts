@@ -1,5 +1,5 @@
-import { setTimeout as wait } from "node:timers/promises";
 import type { Database } from "#queue";
+import { setTimeout as wait } from "node:timers/promises";
 import { insist } from "./insist.ts";
 
 export const STALL_LIMIT_MS = 30_000;

@@ -1,8 +1,8 @@
+import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue/events";
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { pruneCheckpoints } from "#checkpoint";
 import { listen } from "#db";
-import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
 import { CRASHES_OF_SUSPECTS } from "./load-facts.ts";

@@ -1,3 +1,4 @@
+import { getJob } from "#queue/read";
 import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,6 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database, startEmbeddedPostgres } from "#db";
 import type { EmbeddedPostgres } from "#db";
-import { getJob } from "#queue";
 import { drain, runInline } from "#worker";
 import type { JobHandler } from "#worker";
 import { readSnippets, ROOT } from "./snippets.ts";

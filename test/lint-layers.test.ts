@@ -13,7 +13,7 @@ const reportSchema = z.object({
   diagnostics: z.array(z.object({ filename: z.string(), code: z.string() })),
 });
 
-/** Runs the linter with the project's own configuration on the fixture; its findings as `file rule`, each once. */
+/** Runs the linter with the project's configuration on the fixture; what our own rules find, as `file rule`, each once. */
 async function lintFixture(): Promise<string[]> {
   const config = join(root, "test/lint-fixture/oxlint.json");
   const output = await new Promise<string>((resolve) => {
@@ -25,10 +25,12 @@ async function lintFixture(): Promise<string[]> {
     );
   });
   const { diagnostics } = reportSchema.parse(JSON.parse(output));
-  const found = diagnostics.map(
-    ({ filename, code }) => `${relative(fixture, join(root, filename))} ${code.replace(/^(.*)\((.*)\)$/, "$1/$2")}`,
-  );
-  return [...new Set(found)].toSorted();
+  const found = diagnostics.map(({ filename, code }) => ({
+    path: relative(fixture, join(root, filename)),
+    rule: code.replace(/^(.*)\((.*)\)$/, "$1/$2"),
+  }));
+  const ours = found.filter(({ rule }) => rule.startsWith("layers/") || rule === "node/no-process-env");
+  return [...new Set(ours.map(({ path, rule }) => `${path} ${rule}`))].toSorted();
 }
 
 /** What each file's first line says that it violates, as `file rule`. */
@@ -47,6 +49,15 @@ function readExpected(): string[] {
 
 test("every deliberate violation is found, and nothing else", async () => {
   const expected = readExpected();
-  expect(expected.length).toBeGreaterThan(60);
+  expect(expected.length).toBeGreaterThan(40);
   expect(await lintFixture()).toEqual(expected);
 }, 30_000);
+
+test("the queue's statements name no table of conversations", () => {
+  const folder = join(root, "src/queue");
+  const isOfConversation = /\b(?:from|join|into|update)\s+(?:messages|decision_sets|decision_versions)\b/;
+  const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
+    .filter((path) => isOfConversation.test(readFileSync(join(folder, path), "utf8")));
+  expect(found).toEqual([]);
+});

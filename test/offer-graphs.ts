@@ -1,5 +1,6 @@
+import { graphJobType } from "#conversation";
+import { reportWorker } from "#queue/fleet";
 import type { Executor } from "#db";
-import { graphJobType, reportWorker } from "#queue";
 
 /** Has graphs offered as by a worker that lives; another call replaces nothing, each name is its own worker's. */
 export async function offerGraphs(

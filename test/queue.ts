@@ -1,6 +1,9 @@
-import { Database } from "#db";
-import { claim, complete, enqueue, enqueueMany, fail, getJob } from "#queue";
 import type { ClaimedJob, EnqueuedJob, NewJob } from "#queue";
+import { claim } from "#queue/claim";
+import { enqueue, enqueueMany } from "#queue/enqueue";
+import { getJob } from "#queue/read";
+import { complete, fail } from "#queue/settle";
+import { Database } from "#db";
 import { createTestDatabase } from "./database.ts";
 
 const OWNER_ID = "local";

@@ -1,7 +1,7 @@
+import { READY_CHANNEL } from "#queue/events";
 import { randomBytes } from "node:crypto";
 import { listen } from "#db";
 import type { Database } from "#db";
-import { READY_CHANNEL } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "../src/worker/define-job.ts";
 import { openLog } from "../src/worker/open-log.ts";

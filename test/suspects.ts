@@ -1,5 +1,5 @@
-import { z } from "zod";
 import type { Database } from "#queue";
+import { z } from "zod";
 import { defineJob } from "../src/worker/define-job.ts";
 import type { JobHandler } from "../src/worker/define-job.ts";
 

@@ -1,5 +1,5 @@
-import { reap } from "#queue";
 import type { Database } from "#queue";
+import { reap } from "#queue/settle";
 
 /** Takes every running job back, as from a dead worker; the worker is alive, and its heartbeats would renew an expired lease. */
 export async function takeLeases(db: Database): Promise<void> {

@@ -1,6 +1,6 @@
+import { getTurn } from "#conversation";
 import { expect } from "vitest";
 import { Database } from "#db";
-import { getJob } from "#queue";
 import type { JobDetail } from "#shared/contracts";
 import { saverOpener } from "#worker";
 import type { JobHandler } from "#worker";
@@ -55,12 +55,12 @@ export async function openTurns() {
     takeLeases: async (): Promise<void> => takeLeases(db),
     async reaches(jobId: string, status: string): Promise<JobDetail> {
       await expect
-        .poll(async () => (await getJob(db.sql, { ownerId: OWNER_ID, jobId })).status, {
+        .poll(async () => (await getTurn(db.sql, { ownerId: OWNER_ID, jobId })).status, {
           timeout: 60_000,
           interval: 20,
         })
         .toBe(status);
-      return getJob(db.sql, { ownerId: OWNER_ID, jobId });
+      return getTurn(db.sql, { ownerId: OWNER_ID, jobId });
     },
     async clear(): Promise<void> {
       await db.sql`truncate jobs, decision_sets, queues, workers, langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes cascade`;

@@ -1,8 +1,10 @@
+import { enqueue, enqueueMany } from "#queue/enqueue";
+import { READY_CHANNEL } from "#queue/events";
+import { createQueue, pauseQueue } from "#queue/operate";
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { z } from "zod";
 import { Database, listen } from "#db";
-import { createQueue, enqueue, enqueueMany, pauseQueue, READY_CHANNEL } from "#queue";
 import { defineJob, Worker } from "#worker";
 import type { System, WorkOptions } from "./system.ts";
 

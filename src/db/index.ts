@@ -17,3 +17,5 @@ export { migrate } from "./migrate/migrate.ts";
 export { send, UNFLUSHED } from "./statement.ts";
 export type { Statement } from "./statement.ts";
 export { together } from "./together.ts";
+export { newId } from "./new-id.ts";
+export { checkWritable, proveWrites } from "./prove-writes.ts";

@@ -1,27 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { openQueue } from "../../test/queue.ts";
-import {
-  admitDueKey,
-  claimLimited,
-  expireInterrupts,
-  fail,
-  findDueKeys,
-  fireSchedules,
-  heartbeat,
-  listWorkers,
-  park,
-  promote,
-  prune,
-  pruneLimitKeys,
-  pruneWorkers,
-  reap,
-  release,
-  reportWorker,
-  saveSchedule,
-  setQueueLimits,
-  survey,
-} from "./index.ts";
+import { claimLimited } from "./claim/claim.ts";
+import { heartbeat } from "./fleet/heartbeat.ts";
+import { listWorkers } from "./fleet/list-workers.ts";
+import { reportWorker } from "./fleet/register-worker.ts";
 import type { Tx } from "./index.ts";
+import { prune, pruneLimitKeys, pruneWorkers } from "./operate/prune.ts";
+import { setQueueLimits } from "./operate/queue-limits.ts";
+import { survey } from "./read/survey.ts";
+import { admitDueKey, findDueKeys } from "./ready/admit.ts";
+import { promote } from "./ready/promote.ts";
+import { fireSchedules, saveSchedule } from "./schedules/schedules.ts";
+import { expireInterrupts } from "./settle/expire-interrupts.ts";
+import { fail } from "./settle/fail.ts";
+import { park } from "./settle/park.ts";
+import { reap } from "./settle/reap.ts";
+import { release } from "./settle/release.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

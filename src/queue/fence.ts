@@ -1,7 +1,7 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
+import type { Claim } from "./claimed-job.ts";
+import type { PendingQuery, Row } from "postgres";
 import type { JobStatus } from "#shared/job-states";
-import type { Claim } from "./claim/claim.ts";
 
 /** The condition under which a write on a job's behalf takes effect: this attempt still holds an unexpired lease. */
 export function holdsLease(sql: Executor, claim: Claim): PendingQuery<Row[]> {

@@ -1,13 +1,17 @@
+import { Database, DatabaseUnavailableError, migrate, newId, startEmbeddedPostgres } from "#db";
+import type { EmbeddedPostgres } from "#db";
+import { claim } from "./claim/claim.ts";
+import { completeAndClaim } from "./claim/complete-and-claim.ts";
+import { enqueueMany } from "./enqueue/enqueue-many.ts";
+import { enqueue } from "./enqueue/enqueue.ts";
+import { flushClaims, flushStored } from "./flush.ts";
+import { createQueue } from "./operate/queue-limits.ts";
+import { getJob } from "./read/get-job.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import postgres from "postgres";
-import { Database, DatabaseUnavailableError, migrate, startEmbeddedPostgres } from "#db";
-import type { EmbeddedPostgres } from "#db";
-import { flushStored } from "./flush.ts";
-import { claim, completeAndClaim, createQueue, enqueue, enqueueMany, flushClaims, getJob } from "./index.ts";
-import { newId } from "./new-id.ts";
 
 const ownerId = "local";
 const taking = { workerId: "w", limit: 1, leaseMs: 30_000 };

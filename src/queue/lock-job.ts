@@ -1,7 +1,7 @@
 import type { Tx } from "#db";
-import type { Hold, JobStatus } from "#shared/job-states";
 import { JobNotFoundError } from "./errors.ts";
 import { lockLimit, lockThread } from "./locks.ts";
+import type { Hold, JobStatus } from "#shared/job-states";
 
 /** One of an owner's jobs. */
 export interface JobKey {

@@ -1,36 +1,28 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { answer } from "#conversation";
 import { PLACES, RULES } from "../../test/queue-rules.ts";
 import { openQueue } from "../../test/queue.ts";
-import {
-  admitDueKey,
-  answer,
-  appendEvents,
-  cancel,
-  changePriority,
-  complete,
-  completeMany,
-  createQueue,
-  discard,
-  expireInterrupts,
-  fail,
-  findDueKeys,
-  heartbeat,
-  JobConflictError,
-  LeaseLostError,
-  park,
-  pauseJobType,
-  pauseQueue,
-  promote,
-  reap,
-  redrive,
-  release,
-  releaseOrphans,
-  setQueueLimits,
-  settleCancelled,
-  sweepPaused,
-} from "./index.ts";
-import type { ClaimedJob, Tx } from "./index.ts";
+import type { ClaimedJob } from "./claimed-job.ts";
+import { JobConflictError, LeaseLostError } from "./errors.ts";
+import { appendEvents } from "./events/append-events.ts";
+import { heartbeat } from "./fleet/heartbeat.ts";
+import type { Tx } from "./index.ts";
+import { changePriority } from "./operate/change-priority.ts";
+import { discard } from "./operate/discard.ts";
+import { pauseJobType, pauseQueue } from "./operate/pause.ts";
+import { createQueue, setQueueLimits } from "./operate/queue-limits.ts";
+import { redrive } from "./operate/redrive.ts";
+import { admitDueKey, findDueKeys } from "./ready/admit.ts";
+import { promote } from "./ready/promote.ts";
+import { sweepPaused } from "./ready/sweep-paused.ts";
+import { cancel, settleCancelled } from "./settle/cancel.ts";
+import { complete, completeMany } from "./settle/complete.ts";
+import { expireInterrupts } from "./settle/expire-interrupts.ts";
+import { fail } from "./settle/fail.ts";
+import { park } from "./settle/park.ts";
+import { reap } from "./settle/reap.ts";
+import { release, releaseOrphans } from "./settle/release.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 /*
  * The state machine under random interleavings of all verbs by several workers: after every step the tables keep the

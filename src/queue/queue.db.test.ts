@@ -1,22 +1,20 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { submitTurn } from "#conversation";
 import { Database } from "#db";
 import { createTestDatabase } from "../../test/database.ts";
-import {
-  claim,
-  complete,
-  enqueue,
-  fail,
-  getJob,
-  getJobStatus,
-  heartbeat,
-  LeaseLostError,
-  promote,
-  reap,
-  release,
-  submitTurn,
-  survey,
-} from "./index.ts";
-import type { ClaimedJob, NewJob } from "./index.ts";
+import { claim } from "./claim/claim.ts";
+import type { ClaimedJob } from "./claimed-job.ts";
+import { enqueue } from "./enqueue/enqueue.ts";
+import { LeaseLostError } from "./errors.ts";
+import { heartbeat } from "./fleet/heartbeat.ts";
+import type { NewJob } from "./new-job.ts";
+import { getJob, getJobStatus } from "./read/get-job.ts";
+import { survey } from "./read/survey.ts";
+import { promote } from "./ready/promote.ts";
+import { complete } from "./settle/complete.ts";
+import { fail } from "./settle/fail.ts";
+import { reap } from "./settle/reap.ts";
+import { release } from "./settle/release.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let db: Database;
 let drop: () => Promise<void>;

@@ -1,10 +1,10 @@
+import type { Database } from "#queue";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fastifyCompress from "@fastify/compress";
 import fastifyStatic from "@fastify/static";
 import fastify, { LogController } from "fastify";
 import type { FastifyError, FastifyInstance } from "fastify";
-import type { Database } from "#queue";
 import { MAX_BODY_BYTES, STALLED_READER_MS } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import { Callers } from "./http/callers.ts";

@@ -1,9 +1,9 @@
+import { EVENTS_CHANNEL } from "#queue/events";
 import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { Database, listen } from "#db";
 import { loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
-import { EVENTS_CHANNEL } from "#queue";
 import { openTracer } from "#tracing";
 import { buildApp } from "./app.ts";
 import { JobFeeds } from "./live/job-feeds.ts";

@@ -1,3 +1,6 @@
+import { graphJobType } from "#conversation";
+import type { Offer } from "#queue/fleet";
+import type { RetryPolicy } from "#queue/settle";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
@@ -6,8 +9,6 @@ import { fillEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { loadGraphs, openModel, readGraphEnv } from "#graph";
 import type { BrokenGraph, ChatModel, LoadedGraph } from "#graph";
-import { graphJobType } from "#queue";
-import type { Offer, RetryPolicy } from "#queue";
 import { openTracer } from "#tracing";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "./define-job.ts";

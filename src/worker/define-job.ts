@@ -1,8 +1,9 @@
+import { InvalidJobError, MAX_DELAY_MS } from "#queue";
+import type { Claim, ClaimedJob, NewJob, Tx } from "#queue";
+import type { RetryPolicy } from "#queue/settle";
 import type { z } from "zod";
 import type { Logger } from "pino";
 import type { Along } from "#checkpoint";
-import { InvalidJobError, MAX_DELAY_MS } from "#queue";
-import type { Claim, ClaimedJob, NewJob, RetryPolicy, Tx } from "#queue";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
 import type { Persist } from "./run/persist.ts";

@@ -1,7 +1,8 @@
+import { enqueue } from "#queue/enqueue";
+import { getJob } from "#queue/read";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { enqueue, getJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { startWorker } from "../../test/start-worker.ts";
 import { defineJob } from "./define-job.ts";

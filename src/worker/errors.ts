@@ -1,4 +1,4 @@
-import type { NewInterrupt } from "#queue";
+import type { NewInterrupt } from "#queue/settle";
 
 /** A failure that no retry can help; the job becomes a dead letter at once. */
 export class PermanentError extends Error {

@@ -1,3 +1,4 @@
+import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue/events";
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
@@ -5,7 +6,6 @@ import { listen } from "#db";
 import { loadEnv } from "#env";
 import type { Settings } from "#env";
 import { pruneCheckpoints } from "#checkpoint";
-import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue";
 import { assemble, orExit } from "./assemble.ts";
 import { Worker } from "./worker.ts";
 

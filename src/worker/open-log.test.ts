@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
 import type { ClaimedJob } from "#queue";
+import { expect, test } from "vitest";
 import { describeError } from "./run/describe-error.ts";
 import { LiveRun } from "./run/live-run.ts";
 import { openLog } from "./open-log.ts";

@@ -1,8 +1,12 @@
+import { submitTurn, cancelTurn, getTurn } from "#conversation";
+import type { NewJob } from "#queue";
+import { enqueueMany } from "#queue/enqueue";
+import { createQueue, setQueueLimits } from "#queue/operate";
+import { listJobs } from "#queue/read";
+import { saveSchedule } from "#queue/schedules";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { cancel, createQueue, enqueueMany, getJob, listJobs, saveSchedule, setQueueLimits, submitTurn } from "#queue";
-import type { NewJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { startWorker } from "../../test/start-worker.ts";
 import { startTransactionPooler } from "../../test/transaction-pooler.ts";
@@ -28,7 +32,7 @@ afterAll(async () => {
   await drop();
 });
 
-const read = async (jobId: string) => db.call(async (sql) => getJob(sql, { ownerId, jobId }));
+const read = async (jobId: string) => db.call(async (sql) => getTurn(sql, { ownerId, jobId }));
 
 test("through a pooler in transaction mode everything works but LISTEN, which looking makes up for", async () => {
   await db.call(async (sql) => createQueue(sql, "limited"));
@@ -96,7 +100,7 @@ test("through a pooler in transaction mode everything works but LISTEN, which lo
   await expect.poll(count, { timeout: 10_000 }).toBeGreaterThan(1);
   const endlessId = endless?.jobId ?? "";
   await expect.poll(async () => (await read(endlessId)).status).toBe("running");
-  await db.transaction(async (tx) => cancel(tx, { ownerId, jobId: endlessId }));
+  await db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: endlessId }));
   await expect.poll(async () => (await read(endlessId)).status, { timeout: 5_000 }).toBe("cancelled");
   await worker.stop();
   const unsettled = await db.call(async (sql) => sql`select 1 from jobs where status = 'running'`);

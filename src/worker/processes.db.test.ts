@@ -1,6 +1,6 @@
+import { getThread, submitTurn } from "#conversation";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { getThread, submitTurn } from "#queue";
 import { offerGraphs } from "../../test/offer-graphs.ts";
 import { startModelServer } from "../../test/model-server.ts";
 import { openTurns } from "../../test/turns.ts";

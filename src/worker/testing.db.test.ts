@@ -1,9 +1,11 @@
+import { getThread, submitTurn, getTurnStatus, getTurn } from "#conversation";
+import { InvalidJobError } from "#queue";
+import type { NewJob } from "#queue";
+import { enqueue } from "#queue/enqueue";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { pruneCheckpoints } from "#checkpoint";
 import { Database } from "#db";
-import { enqueue, getJob, getJobStatus, getThread, InvalidJobError, submitTurn } from "#queue";
-import type { NewJob } from "#queue";
 import { createTestDatabase } from "../../test/database.ts";
 import { pino } from "pino";
 import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInline, snooze } from "./index.ts";
@@ -30,7 +32,7 @@ afterAll(async () => {
 });
 
 const add = async (job: NewJob) => (await db.transaction(async (tx) => enqueue(tx, job))).jobId;
-const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
+const read = async (jobId: string) => getTurn(db.sql, { ownerId, jobId });
 const chat = (): JobHandler =>
   mlWorkflow({
     db,
@@ -150,7 +152,7 @@ test("export_thread writes a conversation as a document, and fails for good wher
     content: expect.stringContaining(messages[1]?.content ?? "?") as string,
   });
   expect((await read(json)).result).toMatchObject({ filename: "rank-search-results.json" });
-  expect(await getJobStatus(db.sql, { ownerId: "somebody else", jobId: foreign })).toMatchObject({
+  expect(await getTurnStatus(db.sql, { ownerId: "somebody else", jobId: foreign })).toMatchObject({
     status: "failed",
     attempt: 1,
     error: expect.stringContaining("Thread not found") as string,
@@ -196,7 +198,7 @@ test("the past of idle threads is pruned once, and the conversation goes on with
   expect(await checkpoints()).toBe(1);
   const { jobId } = await say("What will it cost?", threadId);
   await drain({ db, handlers: [chat()] });
-  expect((await getJobStatus(db.sql, { ownerId, jobId })).reply).toMatch(/\$/);
+  expect((await getTurnStatus(db.sql, { ownerId, jobId })).reply).toMatch(/\$/);
   const [state] = await db.sql<{ texts: string }[]>`
     select string_agg(value, ' ') as texts from langgraph.checkpoint_blobs where thread_id = ${threadId} and channel = 'messages'`;
   expect(state?.texts).toContain("card fraud");

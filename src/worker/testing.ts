@@ -1,7 +1,8 @@
+import type { ClaimedJob, Database } from "#queue";
+import { claim, claimLimited } from "#queue/claim";
+import { promote } from "#queue/ready";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import { claim, claimLimited, promote } from "#queue";
-import type { ClaimedJob, Database } from "#queue";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { Finisher } from "./claim/finisher.ts";

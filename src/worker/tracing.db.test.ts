@@ -1,3 +1,5 @@
+import { answer, submitTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
 import { tool } from "@langchain/core/tools";
 import { AIMessage } from "@langchain/core/messages";
 import { FakeListChatModel } from "@langchain/core/utils/testing";
@@ -6,7 +8,6 @@ import { trace } from "@opentelemetry/api";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { openModel, wrapGraph } from "#graph";
-import { answer, enqueue, submitTurn } from "#queue";
 import type { Tracer } from "#tracing";
 import { startCollector, toTree } from "../../test/collector.ts";
 import type { SentSpan } from "../../test/collector.ts";

@@ -1,5 +1,7 @@
+import type { Database, Tx } from "#queue";
+import type { Offer } from "#queue/fleet";
+import type { RetryPolicy } from "#queue/settle";
 import type { Logger } from "pino";
-import type { Database, Offer, RetryPolicy, Tx } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import type { PollBounds } from "./claim/poll-delay.ts";

@@ -1,8 +1,13 @@
+import { cancelTurn } from "#conversation";
+import type { NewJob } from "#queue";
+import { claim } from "#queue/claim";
+import { enqueue, enqueueMany } from "#queue/enqueue";
+import { listWorkers } from "#queue/fleet";
+import { createQueue, setQueueLimits } from "#queue/operate";
+import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { cancel, claim, createQueue, enqueue, enqueueMany, getJob, listWorkers, setQueueLimits } from "#queue";
-import type { NewJob } from "#queue";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
@@ -183,7 +188,7 @@ test("a running job is cancelled through its worker, and the run is told why", a
     { heartbeatMs: 200 },
   );
   await reaches(jobId, "running");
-  expect(await db.transaction(async (tx) => cancel(tx, { ownerId, jobId }))).toBe("running");
+  expect(await db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId }))).toBe("running");
   expect(await told.promise).toBeInstanceOf(CancelledError);
   expect(await reaches(jobId, "cancelled")).toMatchObject({ workerId: null, attempts: [{ outcome: "cancelled" }] });
 });

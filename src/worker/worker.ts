@@ -1,7 +1,8 @@
+import { claimKey, DatabaseUnavailableError, LeaseLostError } from "#queue";
+import type { ClaimedJob } from "#queue";
+import { release } from "#queue/settle";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
-import { claimKey, DatabaseUnavailableError, LeaseLostError, release } from "#queue";
-import type { ClaimedJob } from "#queue";
 import { Claimer } from "./claim/claimer.ts";
 import { wrapHandlers } from "./define-job.ts";
 import { describeError } from "./run/describe-error.ts";

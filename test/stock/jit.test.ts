@@ -1,21 +1,14 @@
 import postgres from "postgres";
+import { submitTurn } from "#conversation";
+import { claim, completeAndClaim } from "#queue/claim";
+import { enqueue } from "#queue/enqueue";
+import { appendEvents } from "#queue/events";
+import { heartbeat } from "#queue/fleet";
+import { countJobs, getJobStatus, measureQueues, survey } from "#queue/read";
+import { promote } from "#queue/ready";
+import { completeMany, reap } from "#queue/settle";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database, INDEXED_PLANS } from "#db";
-import {
-  appendEvents,
-  claim,
-  completeAndClaim,
-  completeMany,
-  countJobs,
-  enqueue,
-  getJobStatus,
-  heartbeat,
-  measureQueues,
-  promote,
-  reap,
-  submitTurn,
-  survey,
-} from "#queue";
 import { saverOpener } from "#worker";
 import { createTestDatabase } from "../database.ts";
 import { input, threeNodes } from "../savers.ts";

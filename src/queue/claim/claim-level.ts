@@ -1,9 +1,8 @@
 import { send } from "#db";
 import type { Executor, Statement } from "#db";
-import type { Claimed, ClaimOptions } from "./claim.ts";
 import {
-  claimValues,
   CLAIMED_COLUMNS,
+  claimValues,
   COMMITS_UNFLUSHED,
   OPEN,
   READY,
@@ -11,6 +10,7 @@ import {
   toClaimedJob,
 } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
+import type { Claimed, ClaimOptions } from "./claim.ts";
 
 /** How many times in a row a claim passes over owners whose jobs cannot be had. */
 const MOST_SKIPS = 10;

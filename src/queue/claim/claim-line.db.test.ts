@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
-import { claim, createQueue, pauseJobType, pauseQueue, setQueueLimits } from "../index.ts";
-import type { Line, NewJob } from "../index.ts";
+import type { NewJob } from "../new-job.ts";
+import { pauseJobType, pauseQueue } from "../operate/pause.ts";
+import { createQueue, setQueueLimits } from "../operate/queue-limits.ts";
+import type { Line } from "./claim-line.ts";
+import { claim } from "./claim.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,20 +1,21 @@
 import { send } from "#db";
 import type { Executor } from "#db";
+import type { ClaimedJob } from "../claimed-job.ts";
 import { aloneRows, findAlone, HELD, leftOver } from "../settle/complete.ts";
 import type { Completion } from "../settle/complete.ts";
-import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 import {
-  claimValues,
   CLAIMED_COLUMNS,
+  claimValues,
   COMMITS_UNFLUSHED,
   LEASE_END,
   OPEN,
   READY,
-  TAKEN_COLUMNS,
   TAKE_PICKED,
+  TAKEN_COLUMNS,
   toClaimedJob,
 } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
+import type { ClaimOptions } from "./claim.ts";
 
 /** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
 export interface Line {

@@ -1,8 +1,13 @@
 import postgres from "postgres";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { INDEXED_PLANS } from "#db";
 import { openQueue } from "../../../test/queue.ts";
-import { claim, completeAndClaim, completeMany, heartbeat, promote, prune } from "../index.ts";
+import { heartbeat } from "../fleet/heartbeat.ts";
+import { prune } from "../operate/prune.ts";
+import { promote } from "../ready/promote.ts";
+import { completeMany } from "../settle/complete.ts";
+import { claim } from "./claim.ts";
+import { completeAndClaim } from "./complete-and-claim.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 /*
  * The claim lives on one index, whatever the table holds and whether the planner knows it: a plan that reads the table

@@ -1,6 +1,7 @@
 import { UNFLUSHED } from "#db";
+import type { ClaimedJob } from "../claimed-job.ts";
+import type { ClaimOptions } from "./claim.ts";
 import type { Budget } from "#shared/usage";
-import type { ClaimedJob, ClaimOptions } from "./claim.ts";
 
 /*
  * The statements that claim are texts which are put together once: for each claim anew, that would take as long as to

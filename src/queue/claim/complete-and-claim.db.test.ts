@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
 import { openQueue } from "../../../test/queue.ts";
-import { claim, completeAndClaim } from "../index.ts";
+import { claim } from "./claim.ts";
+import { completeAndClaim } from "./complete-and-claim.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 let db: Database;

@@ -1,9 +1,9 @@
 import type { Executor } from "#db";
-import { claimOn } from "./claim.ts";
-import type { Claimed, ClaimOptions } from "./claim.ts";
+import type { Completion } from "../settle/complete.ts";
 import { endAndClaimLine } from "./claim-line.ts";
 import type { Line } from "./claim-line.ts";
-import type { Completion } from "../settle/complete.ts";
+import { claimOn } from "./claim.ts";
+import type { Claimed, ClaimOptions } from "./claim.ts";
 
 /**
  * What `completeMany` and `claim` do, in one statement and one commit: a worker with few places spends most of its time

@@ -1,18 +1,18 @@
-import type { Sql } from "postgres";
+import { newId } from "#db";
 import type { Executor, Tx } from "#db";
+import { checkBatch, checkJob } from "../check-job.ts";
+import { InvalidJobError } from "../errors.ts";
+import { notifyReady } from "../events/wake.ts";
+import { flushStored } from "../flush.ts";
+import { lockAll } from "../locks.ts";
+import type { EnqueuedJob, Entry, NewJob } from "../new-job.ts";
+import { admit } from "../ready/admit.ts";
+import { lockDependencies, recordDependencies } from "../ready/dependencies.ts";
+import { readyHeadless } from "../ready/ready.ts";
+import { insertJobs, isKeyed } from "./insert-jobs.ts";
+import type { Sql } from "postgres";
 import type { JobStatus } from "#shared/job-states";
 import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
-import { admit } from "../ready/admit.ts";
-import { checkBatch, checkJob } from "./check-job.ts";
-import { lockDependencies, recordDependencies } from "../ready/dependencies.ts";
-import type { EnqueuedJob, NewJob } from "./enqueue.ts";
-import { InvalidJobError } from "../errors.ts";
-import { flushStored } from "../flush.ts";
-import { insertJobs, isKeyed } from "./insert-jobs.ts";
-import { lockAll } from "../locks.ts";
-import { newId } from "../new-id.ts";
-import { readyHeadless } from "../ready/ready.ts";
-import { notifyReady } from "../events/wake.ts";
 
 /**
  * Stores many jobs in the caller's transaction, all or none, in the order given; at most 10,000. On a pool they are a
@@ -127,9 +127,6 @@ interface StoreOptions {
 function isUnique({ uniqueKey }: Entry): boolean {
   return (uniqueKey ?? null) !== null;
 }
-
-/** A job with what is made for it when its submitter gave none. */
-export type Entry = Required<NewJob> & { jobId: string; queue: string; payloadJson: string };
 
 function limitedKeys(entries: readonly Entry[]) {
   const keys = entries.filter((entry) => entry.limitKey !== undefined);

@@ -1,11 +1,15 @@
+import { submitTurn } from "#conversation";
+import { fromDrizzle } from "#db";
+import { openQueue } from "../../../test/queue.ts";
+import { InvalidJobError, JobConflictError } from "../errors.ts";
+import { READY_CHANNEL } from "../events/wake.ts";
+import type { NewJob } from "../new-job.ts";
+import { enqueueMany } from "./enqueue-many.ts";
+import { enqueue } from "./enqueue.ts";
 import { randomUUID } from "node:crypto";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { fromDrizzle } from "#db";
-import { openQueue } from "../../../test/queue.ts";
-import { enqueue, enqueueMany, InvalidJobError, JobConflictError, READY_CHANNEL, submitTurn } from "../index.ts";
-import type { NewJob } from "../index.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,8 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { listen } from "#db";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
-import { cancel, EVENTS_CHANNEL, InvalidJobError, JobConflictError, redrive, setQueueLimits } from "../index.ts";
+import { InvalidJobError, JobConflictError } from "../errors.ts";
+import { EVENTS_CHANNEL } from "../events/wake.ts";
+import { setQueueLimits } from "../operate/queue-limits.ts";
+import { redrive } from "../operate/redrive.ts";
+import { cancel } from "../settle/cancel.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { mayNotifyWithin, send, UNFLUSHED } from "#db";
 import type { Executor } from "#db";
-import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
-import type { Entry } from "./enqueue-many.ts";
-import { NEXT_HOLD } from "../ready/ready.ts";
 import { READY_CHANNEL } from "../events/wake.ts";
+import type { Entry } from "../new-job.ts";
+import { NEXT_HOLD } from "../ready/ready.ts";
+import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
 
 /** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
 interface Column {

@@ -1,6 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
-import { cancel, changePriority, claim, JobConflictError, promote, redrive, release } from "../index.ts";
+import { claim } from "../claim/claim.ts";
+import { JobConflictError } from "../errors.ts";
+import { changePriority } from "../operate/change-priority.ts";
+import { redrive } from "../operate/redrive.ts";
+import { promote } from "../ready/promote.ts";
+import { cancel } from "../settle/cancel.ts";
+import { release } from "../settle/release.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
-import type { Usage } from "#shared/usage";
-import type { Claim } from "../claim/claim.ts";
+import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
 import { holdsLease } from "../fence.ts";
 import { notifyEvents } from "./wake.ts";
+import type { PendingQuery, Row } from "postgres";
+import type { Usage } from "#shared/usage";
 
 export interface NewEvent {
   /** What happened, such as `token` or `step`; not one of the closing types. */

@@ -1,11 +1,11 @@
 import type { Executor } from "#db";
+import { iso } from "#shared/iso";
+import { JobNotFoundError } from "../errors.ts";
+import type { JobKey } from "../lock-job.ts";
+import { closingEvent } from "../read/get-job.ts";
 import type { JobEvent } from "#shared/contracts";
 import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
 import type { JobStatus } from "#shared/job-states";
-import { JobNotFoundError } from "../errors.ts";
-import { closingEvent } from "../read/get-job.ts";
-import { iso } from "../read/job-view.ts";
-import type { JobKey } from "../lock-job.ts";
 
 export interface EventPage {
   /** In order, without gaps, from the one after `after`. */

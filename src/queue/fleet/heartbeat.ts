@@ -1,5 +1,6 @@
 import type { Executor } from "#db";
-import type { Claim } from "../claim/claim.ts";
+import { claimKey } from "../claimed-job.ts";
+import type { Claim } from "../claimed-job.ts";
 
 const NEVER_MS = 10 * 365 * 86_400_000;
 
@@ -31,11 +32,6 @@ export async function heartbeat(sql: Executor, claims: readonly HeldClaim[], lea
     returning jobs.id, jobs.attempt, jobs.cancel_requested_at is not null as cancelled`;
   const keyOf = (row: { id: string; attempt: number }) => claimKey({ jobId: row.id, attempt: row.attempt });
   return { kept: new Set(rows.map(keyOf)), cancelled: new Set(rows.filter((row) => row.cancelled).map(keyOf)) };
-}
-
-/** The fencing token as one string. */
-export function claimKey(claim: Pick<Claim, "jobId" | "attempt">): string {
-  return `${claim.jobId}:${claim.attempt}`;
 }
 
 /** The types of the jobs that some claims are of, for people. */

@@ -1,9 +1,9 @@
 import type { Tx } from "#db";
-import { INT32_MAX, INT32_MIN } from "#shared/limits";
-import { whole } from "../enqueue/check-job.ts";
+import { whole } from "../check-job.ts";
 import { JobConflictError } from "../errors.ts";
 import { lockJob } from "../lock-job.ts";
 import type { JobKey } from "../lock-job.ts";
+import { INT32_MAX, INT32_MIN } from "#shared/limits";
 
 /**
  * Changes the priority of a queued job.

@@ -1,10 +1,10 @@
 import type { Executor, Tx } from "#db";
-import { queueLimitsSchema } from "#shared/operations";
-import type { QueueLimits, QueueRow } from "#shared/operations";
-import { admitSoon } from "../ready/admit.ts";
-import { textFault } from "../enqueue/check-job.ts";
+import { textFault } from "../check-job.ts";
 import { InvalidQueueError, QueueNotFoundError } from "../errors.ts";
 import { notifyReady } from "../events/wake.ts";
+import { admitSoon } from "../ready/admit.ts";
+import { queueLimitsSchema } from "#shared/operations";
+import type { QueueLimits, QueueRow } from "#shared/operations";
 
 /**
  * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the

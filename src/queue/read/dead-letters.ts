@@ -1,8 +1,8 @@
 import type { Executor } from "#db";
-import type { JobList } from "#shared/contracts";
-import type { DeadLetterFilter } from "#shared/operations";
 import { jobColumns, toJobRow } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
+import type { JobList } from "#shared/contracts";
+import type { DeadLetterFilter } from "#shared/operations";
 
 const DEFAULT_LIMIT = 50;
 

@@ -1,29 +1,40 @@
 import type { Executor } from "#db";
+import { iso, isoOrNull } from "#shared/iso";
+import { JobNotFoundError } from "../errors.ts";
+import type { JobKey } from "../lock-job.ts";
+import { detailColumns, jobColumns, toStatusView } from "./job-view.ts";
+import type { DetailColumns, JobColumns } from "./job-view.ts";
+import type { PendingQuery, Row } from "postgres";
 import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
 import { isTerminal } from "#shared/job-states";
 import type { AttemptOutcome } from "#shared/job-states";
-import { JobNotFoundError } from "../errors.ts";
-import { detailColumns, iso, isoOrNull, jobColumns, toStatusView } from "./job-view.ts";
-import type { DetailColumns, JobColumns } from "./job-view.ts";
-import type { JobKey } from "../lock-job.ts";
 
 const NEWEST_EVENTS = 500;
 
+/** Selects what the layer above shows as a job's reply, as text. */
+export type ReplyColumn = (sql: Executor) => PendingQuery<Row[]>;
+
+const noReply: ReplyColumn = (sql) => sql`null::text`;
+
 /**
- * Where one of the owner's jobs stands, with its reply once it has completed.
+ * Where one of the owner's jobs stands; its reply is null without a `reply` column.
  * @throws JobNotFoundError when the owner has no such job.
  */
-export async function getJobStatus(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobStatusView> {
-  return toStatusView(await readJob(sql, { ownerId, jobId }));
+export async function getJobStatus(sql: Executor, key: JobKey, reply = noReply): Promise<JobStatusView> {
+  return toStatusView(await readJob(sql, key, reply));
 }
 
 /**
  * Where each of these jobs stands, in their order and in one statement; null for one that its owner has not.
  */
-export async function getJobStatuses(sql: Executor, keys: readonly JobKey[]): Promise<(JobStatusView | null)[]> {
+export async function getJobStatuses(
+  sql: Executor,
+  keys: readonly JobKey[],
+  reply = noReply,
+): Promise<(JobStatusView | null)[]> {
   const rows = await sql<(StatusColumns & { place: number })[]>`
-    select asked.place::int as place, ${statusColumns(sql)}
+    select asked.place::int as place, ${statusColumns(sql, reply)}
     from unnest(${keys.map((key) => key.ownerId)}::text[], ${keys.map((key) => key.jobId)}::uuid[])
       with ordinality as asked (owner_id, job_id, place)
     join jobs on jobs.id = asked.job_id and jobs.owner_id = asked.owner_id`;
@@ -38,8 +49,9 @@ export async function getJobStatuses(sql: Executor, keys: readonly JobKey[]): Pr
  * One of the owner's jobs with its payload, attempts and newest 500 events, oldest first.
  * @throws JobNotFoundError when the owner has no such job.
  */
-export async function getJob(sql: Executor, { ownerId, jobId }: JobKey): Promise<JobDetail> {
-  const job = await readJob(sql, { ownerId, jobId });
+export async function getJob(sql: Executor, key: JobKey, reply = noReply): Promise<JobDetail> {
+  const { jobId } = key;
+  const job = await readJob(sql, key, reply);
   const attempts = await sql<AttemptColumns[]>`select * from job_attempts where job_id = ${jobId} order by attempt`;
   const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
     select seq, attempt, type, data, created_at from job_events where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
@@ -133,14 +145,13 @@ interface AttemptColumns {
 }
 
 /** Selects what `jobs.status` shows. */
-function statusColumns(sql: Executor) {
-  return sql`${jobColumns(sql)}, ${detailColumns(sql)},
-    (select content from messages where messages.job_id = jobs.id and role = 'assistant') as reply`;
+function statusColumns(sql: Executor, reply: ReplyColumn) {
+  return sql`${jobColumns(sql)}, ${detailColumns(sql)}, ${reply(sql)} as reply`;
 }
 
-async function readJob(sql: Executor, { ownerId, jobId }: JobKey) {
+async function readJob(sql: Executor, { ownerId, jobId }: JobKey, reply: ReplyColumn) {
   const [row] = await sql<JobDetailColumns[]>`
-    select ${statusColumns(sql)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq, jobs.usage
+    select ${statusColumns(sql, reply)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq, jobs.usage
     from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!row) throw new JobNotFoundError();
   return row;

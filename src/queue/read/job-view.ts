@@ -1,5 +1,6 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
+import { iso, isoOrNull } from "#shared/iso";
+import type { PendingQuery, Row } from "postgres";
 import type { Interrupt } from "#shared/interrupts";
 import type { JobRow, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
@@ -73,16 +74,6 @@ export function addUsage(usages: readonly Usage[] | null): Usage | null {
     outputTokens: sum.outputTokens + usage.outputTokens,
     costUsd: sum.costUsd === null || usage.costUsd === null ? null : sum.costUsd + usage.costUsd,
   }));
-}
-
-/** A timestamp of the database as ISO 8601 in UTC. */
-export function iso(value: string | Date): string {
-  return new Date(value).toISOString();
-}
-
-/** The same for a column that may be null. */
-export function isoOrNull(value: string | Date | null): string | null {
-  return value === null ? null : iso(value);
 }
 
 /** One row of `jobs.list`. */

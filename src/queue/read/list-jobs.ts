@@ -1,9 +1,9 @@
 import type { Executor } from "#db";
+import { jobColumns, toJobRow } from "./job-view.ts";
+import type { JobColumns } from "./job-view.ts";
 import type { JobCounts, JobList, JobListInput } from "#shared/contracts";
 import { JOB_STATUSES } from "#shared/job-states";
 import type { JobStatus } from "#shared/job-states";
-import { jobColumns, toJobRow } from "./job-view.ts";
-import type { JobColumns } from "./job-view.ts";
 
 const DEFAULT_LIMIT = 50;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

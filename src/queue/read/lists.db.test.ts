@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
-import { listDeadLetters, listJobs } from "../index.ts";
+import { listDeadLetters } from "./dead-letters.ts";
+import { listJobs } from "./list-jobs.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
+import { openQueue } from "../../../test/queue.ts";
+import { measureQueues, MOST_COUNTED } from "./measure-queues.ts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import postgres from "postgres";
-import { openQueue } from "../../../test/queue.ts";
-import { MOST_COUNTED, measureQueues } from "./measure-queues.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

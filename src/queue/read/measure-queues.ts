@@ -1,6 +1,6 @@
 import type { Tx } from "#db";
+import { isAlive } from "../fleet/liveness.ts";
 import type { JobStatus } from "#shared/job-states";
-import { isAlive } from "../fleet/register-worker.ts";
 
 /** Counting stops here: what operators must see is that a line is long, not how long to the job. */
 export const MOST_COUNTED = 10_000;

@@ -1,6 +1,6 @@
 import type { Executor } from "#db";
-import type { Usage } from "#shared/usage";
 import { addUsage } from "./job-view.ts";
+import type { Usage } from "#shared/usage";
 
 /** What a job's earlier attempts have used of models; null when nothing. */
 export async function readSpent(sql: Executor, jobId: string): Promise<Usage | null> {

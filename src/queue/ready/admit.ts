@@ -1,7 +1,7 @@
 import type { Executor, Tx } from "#db";
-import type { LimitedKey } from "../locks.ts";
-import { lockLimit } from "../locks.ts";
 import { notifyReady } from "../events/wake.ts";
+import { lockLimit } from "../locks.ts";
+import type { LimitedKey } from "../locks.ts";
 
 interface Account {
   places: number | null;

@@ -1,10 +1,10 @@
 import type { Tx } from "#db";
-import type { Entry } from "../enqueue/enqueue-many.ts";
 import { InvalidJobError } from "../errors.ts";
+import { notifyChanged } from "../events/wake.ts";
 import { lockAll } from "../locks.ts";
+import type { Entry } from "../new-job.ts";
 import { admitSoon } from "./admit.ts";
 import { announce, nextHold, readyNextInThread } from "./ready.ts";
-import { notifyChanged } from "../events/wake.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;

@@ -1,27 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
-import {
-  admitDueKey,
-  cancel,
-  claim,
-  claimLimited,
-  complete,
-  createQueue,
-  findDueKeys,
-  InvalidQueueError,
-  listQueues,
-  pauseJobType,
-  pauseQueue,
-  promote,
-  pruneLimitKeys,
-  QueueNotFoundError,
-  reap,
-  release,
-  setQueueLimits,
-  survey,
-  sweepPaused,
-} from "../index.ts";
+import { claim, claimLimited } from "../claim/claim.ts";
+import { InvalidQueueError, QueueNotFoundError } from "../errors.ts";
+import { pauseJobType, pauseQueue } from "../operate/pause.ts";
+import { pruneLimitKeys } from "../operate/prune.ts";
+import { createQueue, listQueues, setQueueLimits } from "../operate/queue-limits.ts";
+import { survey } from "../read/survey.ts";
+import { cancel } from "../settle/cancel.ts";
+import { complete } from "../settle/complete.ts";
+import { reap } from "../settle/reap.ts";
+import { release } from "../settle/release.ts";
+import { admitDueKey, findDueKeys } from "./admit.ts";
+import { promote } from "./promote.ts";
+import { sweepPaused } from "./sweep-paused.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

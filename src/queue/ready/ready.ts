@@ -1,7 +1,7 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
-import { admit, admitSoon } from "./admit.ts";
 import { notifyReady } from "../events/wake.ts";
+import { admit, admitSoon } from "./admit.ts";
+import type { PendingQuery, Row } from "postgres";
 
 /**
  * Why a queued job that is its thread's head is not ready yet; null when it is. A job of a limited key waits for a

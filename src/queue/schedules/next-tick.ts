@@ -1,5 +1,5 @@
-import { Cron } from "croner";
 import { InvalidScheduleError } from "../errors.ts";
+import { Cron } from "croner";
 
 /**
  * The first tick of a cron line after a time, both ISO 8601 in UTC; null when it never ticks again. Where a zone's

@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
-import {
-  fireSchedules,
-  InvalidScheduleError,
-  listSchedules,
-  pauseSchedule,
-  reportWorker,
-  runScheduleNow,
-  saveSchedule,
-  ScheduleNotFoundError,
-  survey,
-} from "../index.ts";
+import { InvalidScheduleError, ScheduleNotFoundError } from "../errors.ts";
+import { reportWorker } from "../fleet/register-worker.ts";
+import { survey } from "../read/survey.ts";
 import { nextTick } from "./next-tick.ts";
+import { fireSchedules, listSchedules, pauseSchedule, runScheduleNow, saveSchedule } from "./schedules.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

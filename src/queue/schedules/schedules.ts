@@ -1,14 +1,14 @@
+import { newId } from "#db";
 import type { Executor, Tx } from "#db";
+import { iso, isoOrNull } from "#shared/iso";
+import { checkPayload, textFault, whole } from "../check-job.ts";
+import { enqueue } from "../enqueue/enqueue.ts";
+import { InvalidScheduleError, QueueError, ScheduleNotFoundError } from "../errors.ts";
+import type { EnqueuedJob } from "../new-job.ts";
+import { checkJobType } from "./check-job-type.ts";
+import { nextTick } from "./next-tick.ts";
 import type { NewSchedule, ScheduleRow } from "#shared/operations";
 import { DEFAULT_QUEUE, INT32_MAX, INT32_MIN } from "#shared/limits";
-import { checkPayload, textFault, whole } from "../enqueue/check-job.ts";
-import { enqueue } from "../enqueue/enqueue.ts";
-import type { EnqueuedJob } from "../enqueue/enqueue.ts";
-import { InvalidScheduleError, QueueError, ScheduleNotFoundError } from "../errors.ts";
-import { iso, isoOrNull } from "../read/job-view.ts";
-import { checkJobType } from "./known-job-types.ts";
-import { nextTick } from "./next-tick.ts";
-import { newId } from "../new-id.ts";
 
 export interface ScheduleKey {
   ownerId: string;

@@ -1,8 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
-import { settleIfAsked } from "./cancel.ts";
-import { cancel, fail, LeaseLostError, park, reap, release, releaseOrphans } from "../index.ts";
-import type { ClaimedJob, Tx } from "../index.ts";
+import type { ClaimedJob } from "../claimed-job.ts";
+import { LeaseLostError } from "../errors.ts";
+import type { Tx } from "../index.ts";
+import { cancel, settleIfAsked } from "./cancel.ts";
+import { fail } from "./fail.ts";
+import { park } from "./park.ts";
+import { reap } from "./reap.ts";
+import { release, releaseOrphans } from "./release.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

@@ -1,15 +1,14 @@
 import type { Tx } from "#db";
-import type { JobStatus } from "#shared/job-states";
-import { passOnBranch } from "../branch.ts";
-import type { Claim } from "../claim/claim.ts";
-import { settleDependents } from "../ready/dependencies.ts";
+import type { Claim } from "../claimed-job.ts";
 import { JobConflictError, LeaseLostError } from "../errors.ts";
+import { notifyCancel, notifyChanged } from "../events/wake.ts";
 import { holdsLease, settledBefore } from "../fence.ts";
 import { lockJob } from "../lock-job.ts";
 import type { JobKey } from "../lock-job.ts";
 import { lockLimit, lockThread } from "../locks.ts";
+import { settleDependents } from "../ready/dependencies.ts";
 import { passOn } from "../ready/ready.ts";
-import { notifyCancel, notifyChanged } from "../events/wake.ts";
+import type { JobStatus } from "#shared/job-states";
 
 /**
  * Cancels a job: at once when it is queued or waiting; a running one is asked to stop, which its worker does within a
@@ -31,7 +30,6 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
     update jobs set status = 'cancelled', hold = null, cancel_requested_at = clock_timestamp(),
       completed_at = clock_timestamp()
     where id = ${job.jobId}`;
-  if (job.threadId !== null) await passOnBranch(tx, job.jobId);
   await notifyChanged(tx, job);
   await passOn(tx, { ...job, threadId: job.hold === "thread" ? null : job.threadId });
   if (job.hasDependents) await settleDependents(tx, job.jobId, "cancelled");

@@ -1,17 +1,17 @@
 import { mayNotifyWithin, send } from "#db";
 import type { Executor, Tx } from "#db";
+import { toStorableJson } from "../check-job.ts";
+import type { Claim } from "../claimed-job.ts";
+import { LeaseLostError } from "../errors.ts";
 import { movedOn, noteEvents } from "../events/append-events.ts";
 import type { Append } from "../events/append-events.ts";
-import { toStorableJson } from "../enqueue/check-job.ts";
-import type { Claim } from "../claim/claim.ts";
-import { settleDependents } from "../ready/dependencies.ts";
-import { LeaseLostError } from "../errors.ts";
+import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "../events/wake.ts";
 import { holdsLease, settledBefore } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
 import { admit } from "../ready/admit.ts";
+import { settleDependents } from "../ready/dependencies.ts";
 import { announce, readyNext } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
-import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "../events/wake.ts";
 
 export interface Ending {
   /** What the job returned; null unless given. */

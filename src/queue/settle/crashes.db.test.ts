@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
-import {
-  complete,
-  fail,
-  heartbeat,
-  InvalidJobError,
-  LeaseLostError,
-  reap,
-  redrive,
-  reportWorker,
-  survey,
-} from "../index.ts";
-import type { ClaimedJob, Reaper, Tx } from "../index.ts";
+import type { ClaimedJob } from "../claimed-job.ts";
+import { InvalidJobError, LeaseLostError } from "../errors.ts";
+import { heartbeat } from "../fleet/heartbeat.ts";
+import type { Reaper } from "../fleet/reaping-delay.ts";
+import { reportWorker } from "../fleet/register-worker.ts";
+import type { Tx } from "../index.ts";
+import { redrive } from "../operate/redrive.ts";
+import { survey } from "../read/survey.ts";
+import { complete } from "./complete.ts";
+import { fail } from "./fail.ts";
+import { reap } from "./reap.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {

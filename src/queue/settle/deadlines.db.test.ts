@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { answer, readAnswers } from "#conversation";
 import { openQueue } from "../../../test/queue.ts";
-import { answer } from "../answer.ts";
-import type { ClaimedJob } from "../claim/claim.ts";
+import type { ClaimedJob } from "../claimed-job.ts";
 import { JobConflictError } from "../errors.ts";
+import { survey } from "../read/survey.ts";
 import { expireInterrupts } from "./expire-interrupts.ts";
 import { park } from "./park.ts";
 import type { NewInterrupt } from "./park.ts";
-import { readAnswers } from "../read-answers.ts";
-import { survey } from "../fleet/survey.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 

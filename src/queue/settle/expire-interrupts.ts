@@ -1,10 +1,10 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Executor, Tx } from "#db";
-import { goOn } from "../answer.ts";
-import { settleDependents } from "../ready/dependencies.ts";
-import { lockJob } from "../lock-job.ts";
-import { passOn } from "../ready/ready.ts";
 import { notifyChanged } from "../events/wake.ts";
+import { lockJob } from "../lock-job.ts";
+import { settleDependents } from "../ready/dependencies.ts";
+import { passOn } from "../ready/ready.ts";
+import { resume } from "../ready/resume.ts";
+import type { PendingQuery, Row } from "postgres";
 
 /**
  * The condition on a question and its job that something is to be done once its deadline has passed. What fails a job is
@@ -40,7 +40,7 @@ async function expire(tx: Tx, key: { jobId: string; ownerId: string }): Promise<
   if (answered.length > 0) {
     if (job.status === "waiting") {
       const interruptIds = answered.map((one) => one.interrupt_id);
-      await goOn(tx, job, { interruptIds, byDefault: true });
+      await resume(tx, job, { interruptIds, byDefault: true });
     }
     return answered.length;
   }

@@ -1,14 +1,14 @@
-import type { PendingQuery, Row } from "postgres";
 import type { Tx } from "#db";
-import type { AttemptOutcome } from "#shared/job-states";
-import { MAX_DELAY_MS } from "../enqueue/check-job.ts";
-import type { Claim } from "../claim/claim.ts";
-import { settleDependents } from "../ready/dependencies.ts";
+import { MAX_DELAY_MS } from "../check-job.ts";
+import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
+import { notifyChanged } from "../events/wake.ts";
 import { holdsLease, settledBefore } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
+import { settleDependents } from "../ready/dependencies.ts";
 import { announce, passOn } from "../ready/ready.ts";
-import { notifyChanged } from "../events/wake.ts";
+import type { PendingQuery, Row } from "postgres";
+import type { AttemptOutcome } from "#shared/job-states";
 
 export interface RetryPolicy {
   /** The delay before the first retry, before jitter, in milliseconds; 0 retries at once. */

@@ -1,11 +1,11 @@
 import type { Tx } from "#db";
-import { admit } from "../ready/admit.ts";
-import type { Claim } from "../claim/claim.ts";
-import { settleIfAsked } from "./cancel.ts";
+import type { Claim } from "../claimed-job.ts";
+import { notifyChanged } from "../events/wake.ts";
 import { holdsLease, settledBefore } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
 import { passOn } from "../ready/ready.ts";
-import { notifyChanged, notifyReady } from "../events/wake.ts";
+import { readyAnswered } from "../ready/resume.ts";
+import { settleIfAsked } from "./cancel.ts";
 
 /** A question that a run puts to a person. */
 export interface NewInterrupt {
@@ -85,16 +85,4 @@ async function recordInterrupts(tx: Tx, jobId: string, interrupts: readonly NewI
       deadline_ms float8, on_deadline text, default_answer jsonb)
     -- Asked again by a later attempt: the first deadline and an answer that is there stay.
     on conflict (job_id, interrupt_id) do update set kind = excluded.kind, value = excluded.value, schema = excluded.schema`;
-}
-
-/** Queues a waiting job whose question has been answered; the locks of its thread and its key are held. */
-export async function readyAnswered(tx: Tx, jobId: string): Promise<void> {
-  const [job] = await tx<{ queue: string; limit_key: string | null; hold: string | null }[]>`
-    update jobs set status = 'queued', run_at = clock_timestamp(),
-      hold = case when limit_key is not null then 'limit'::job_hold end
-    where id = ${jobId} and status = 'waiting'
-    returning queue, limit_key, hold`;
-  if (!job) return;
-  if (job.hold === null) await notifyReady(tx, job.queue);
-  else await admit(tx, { queue: job.queue, limitKey: job.limit_key });
 }

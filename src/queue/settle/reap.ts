@@ -1,9 +1,9 @@
 import { DatabaseUnavailableError } from "#db";
 import type { Database } from "#db";
+import { reapingDelay } from "../fleet/reaping-delay.ts";
+import type { Reaper } from "../fleet/reaping-delay.ts";
 import { settleFailure } from "./fail.ts";
 import type { RetryPolicy, Settled } from "./fail.ts";
-import { reapingDelay } from "../fleet/register-worker.ts";
-import type { Reaper } from "../fleet/register-worker.ts";
 
 export interface Reaped {
   jobId: string;

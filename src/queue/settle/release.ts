@@ -1,10 +1,10 @@
 import type { Executor, Tx } from "#db";
-import type { Claim } from "../claim/claim.ts";
-import { settleIfAsked } from "./cancel.ts";
+import type { Claim } from "../claimed-job.ts";
+import { notifyChanged, notifyReady } from "../events/wake.ts";
 import { holdsLease, settledBefore } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
 import { passOn } from "../ready/ready.ts";
-import { notifyChanged, notifyReady } from "../events/wake.ts";
+import { settleIfAsked } from "./cancel.ts";
 
 /**
  * Gives a job back without using up a retry: ready at once, or after a delay (a snooze). One that somebody has asked to

@@ -1,34 +1,26 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { submitTurn } from "#conversation";
 import { listen } from "#db";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
-import {
-  appendEvents,
-  cancel,
-  CANCEL_CHANNEL,
-  complete,
-  completeMany,
-  discard,
-  fail,
-  heartbeat,
-  InvalidJobError,
-  JobConflictError,
-  JobNotFoundError,
-  LeaseLostError,
-  listDeadLetters,
-  MAX_DELAY_MS,
-  prune,
-  READY_CHANNEL,
-  readEvents,
-  reap,
-  redrive,
-  release,
-  releaseOrphans,
-  settleCancelled,
-  submitTurn,
-} from "../index.ts";
-import type { ClaimedJob, Tx } from "../index.ts";
+import { MAX_DELAY_MS } from "../check-job.ts";
+import type { ClaimedJob } from "../claimed-job.ts";
+import { InvalidJobError, JobConflictError, JobNotFoundError, LeaseLostError } from "../errors.ts";
+import { appendEvents } from "../events/append-events.ts";
+import { readEvents } from "../events/read-events.ts";
+import { CANCEL_CHANNEL, READY_CHANNEL } from "../events/wake.ts";
+import { heartbeat } from "../fleet/heartbeat.ts";
+import type { Tx } from "../index.ts";
+import { discard } from "../operate/discard.ts";
+import { prune } from "../operate/prune.ts";
+import { redrive } from "../operate/redrive.ts";
+import { listDeadLetters } from "../read/dead-letters.ts";
+import { cancel, settleCancelled } from "./cancel.ts";
+import { complete, completeMany } from "./complete.ts";
+import { fail } from "./fail.ts";
+import { reap } from "./reap.ts";
+import { release, releaseOrphans } from "./release.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 beforeAll(async () => {
@@ -249,7 +241,7 @@ test("a dead letter is queued again with all its retries, an edited payload, and
   await queue.failOne(job);
   await queue.failOne(await queue.takeOne());
   expect((await listDeadLetters(queue.db.sql, { ownerId: queue.ownerId })).jobs).toHaveLength(1);
-  await inTx(async (tx) => redrive(tx, key(jobId), { payload: { edited: true } }));
+  await inTx(async (tx) => redrive(tx, key(jobId), { revise: async () => `{"edited":true}` }));
   const again = await queue.takeOne();
   expect(again).toMatchObject({ attempt: 3, payload: { edited: true }, retryCount: 0 });
   await inTx(async (tx) => complete(tx, again));

@@ -1,6 +1,6 @@
-import type { TRPC_ERROR_CODE_KEY } from "@trpc/server";
 import { DatabaseUnavailableError, QueryTimeoutError, QueueError } from "#queue";
 import type { DatabaseFault, QueueErrorCode } from "#queue";
+import type { TRPC_ERROR_CODE_KEY } from "@trpc/server";
 
 interface MappedError {
   trpcCode: TRPC_ERROR_CODE_KEY;

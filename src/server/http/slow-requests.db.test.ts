@@ -1,8 +1,8 @@
+import { appendEvents } from "#queue/events";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { appendEvents } from "#queue";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 

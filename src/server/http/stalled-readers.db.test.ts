@@ -1,10 +1,10 @@
+import { appendEvents } from "#queue/events";
+import type { EventPage } from "#queue/events";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { appendEvents } from "#queue";
-import type { EventPage } from "#queue";
 import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";

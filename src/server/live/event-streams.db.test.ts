@@ -1,11 +1,13 @@
+import type { ClaimedJob } from "#queue";
+import { appendEvents, EVENTS_CHANNEL } from "#queue/events";
+import { prune } from "#queue/operate";
+import { complete } from "#queue/settle";
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { listen } from "#db";
-import { appendEvents, complete, EVENTS_CHANNEL, prune } from "#queue";
-import type { ClaimedJob } from "#queue";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "./job-feeds.ts";

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { appendEvents, DatabaseUnavailableError } from "#queue";
+import { DatabaseUnavailableError } from "#queue";
 import type { Database } from "#queue";
+import { appendEvents } from "#queue/events";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openQueue } from "../../../test/queue.ts";
 import { JobFeeds } from "./job-feeds.ts";
 

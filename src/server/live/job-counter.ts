@@ -1,5 +1,5 @@
-import { countJobs } from "#queue";
 import type { Database } from "#queue";
+import { countJobs } from "#queue/read";
 import type { JobCounts } from "#shared/contracts";
 
 /** A count may be as old as this many times what it took to make, so that counting never takes more than its share. */

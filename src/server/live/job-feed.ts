@@ -1,4 +1,4 @@
-import type { EventPage } from "#queue";
+import type { EventPage } from "#queue/events";
 import type { JobEvent } from "#shared/contracts";
 import { JobWatch } from "./job-watch.ts";
 

@@ -1,5 +1,6 @@
-import { readEvents, readLogHeads, readNotice } from "#queue";
-import type { Database, EventPage } from "#queue";
+import type { Database } from "#queue";
+import { readEvents, readLogHeads, readNotice } from "#queue/events";
+import type { EventPage } from "#queue/events";
 import type { JobEvent } from "#shared/contracts";
 import { JobFeed } from "./job-feed.ts";
 import { JobWatch } from "./job-watch.ts";

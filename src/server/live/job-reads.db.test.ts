@@ -1,6 +1,7 @@
+import { cancelTurn } from "#conversation";
+import { JobNotFoundError } from "#queue";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { cancel, JobNotFoundError } from "#queue";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { JobReads } from "./job-reads.ts";
@@ -72,7 +73,7 @@ test("a status that is asked for after a write sees it, though another of the sa
   const { reads, gates } = openReads();
   const before = reads.status(key);
   const first = await gateOf(gates, 0);
-  await queue.db.transaction(async (tx) => cancel(tx, key));
+  await queue.db.transaction(async (tx) => cancelTurn(tx, key));
   const after = reads.status(key);
   first.release();
   expect((await before).status).toBe("queued");
@@ -93,7 +94,7 @@ test("so does a list; and lists are shared by those alone who ask for the same a
     list(queue.ownerId, { status: "failed" }),
   ]);
   const first = [await gateOf(gates, 0), await gateOf(gates, 1), await gateOf(gates, 2)];
-  await queue.db.transaction(async (tx) => cancel(tx, { ownerId: queue.ownerId, jobId }));
+  await queue.db.transaction(async (tx) => cancelTurn(tx, { ownerId: queue.ownerId, jobId }));
   const after = list(queue.ownerId);
   for (const gate of first) gate.release();
   expect(await before).toEqual([[[true, "queued"]], [[true, "queued"]], [[false, "queued"]], []]);

@@ -1,5 +1,7 @@
-import { getJobStatuses, JobNotFoundError, listJobs, Places, QueryTimeoutError } from "#queue";
+import { getTurnStatuses } from "#conversation";
+import { JobNotFoundError, Places, QueryTimeoutError } from "#queue";
 import type { Database, JobKey } from "#queue";
+import { listJobs } from "#queue/read";
 import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
 import { gather } from "./gather.ts";
 import type { Gathered } from "./gather.ts";
@@ -30,7 +32,7 @@ export class JobReads {
     this.#statuses = gather<JobKey, JobStatusView>({
       keyOf: ({ ownerId, jobId }) => `${jobId} ${ownerId}`,
       read: async (keys) => {
-        const found = await db.call(async (sql) => getJobStatuses(sql, keys));
+        const found = await db.call(async (sql) => getTurnStatuses(sql, keys));
         return found.map((status) => status ?? new JobNotFoundError());
       },
     });

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Database } from "#queue";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { JobStatusView } from "#shared/contracts";
 import { JobFeeds } from "./job-feeds.ts";
 import type { JobReads } from "./job-reads.ts";

@@ -1,5 +1,5 @@
-import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import { DatabaseUnavailableError } from "#queue";
+import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import { redact } from "#shared/redact";
 import { mapError } from "../http/map-error.ts";
 

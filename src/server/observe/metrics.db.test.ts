@@ -1,7 +1,7 @@
+import { appendEvents } from "#queue/events";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "#db";
-import { appendEvents } from "#queue";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { openQueue } from "../../../test/queue.ts";

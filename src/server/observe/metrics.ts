@@ -1,7 +1,8 @@
+import type { Database } from "#queue";
+import { measureQueues } from "#queue/read";
+import type { FleetFigures } from "#queue/read";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { measureQueues } from "#queue";
-import type { Database, FleetFigures } from "#queue";
 import type { FaultLog } from "./fault-log.ts";
 import type { JobFeeds } from "../live/job-feeds.ts";
 import { renderFigures } from "./render-figures.ts";

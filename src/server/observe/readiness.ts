@@ -1,6 +1,6 @@
-import type { FastifyInstance } from "fastify";
 import { checkWritable, DatabaseUnavailableError, proveWrites } from "#queue";
 import type { Database } from "#queue";
+import type { FastifyInstance } from "fastify";
 import type { Health } from "#shared/rest";
 import type { FaultLog } from "./fault-log.ts";
 import { describeUnavailable, RETRY_AFTER_SECONDS } from "../http/map-error.ts";

@@ -1,5 +1,5 @@
+import type { FleetFigures } from "#queue/read";
 import { Gauge, Registry } from "prom-client";
-import type { FleetFigures } from "#queue";
 
 type Sample = [labels: Record<string, string>, value: number | null];
 

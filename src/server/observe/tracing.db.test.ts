@@ -1,7 +1,7 @@
+import type { ClaimedJob } from "#queue";
+import { park } from "#queue/settle";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { park } from "#queue";
-import type { ClaimedJob } from "#queue";
 import type { Tracer } from "#tracing";
 import { startCollector } from "../../../test/collector.ts";
 import { openQueue } from "../../../test/queue.ts";

@@ -1,8 +1,11 @@
+import { redriveTurn } from "#conversation";
+import { JobNotFoundError } from "#queue";
+import type { ClaimedJob } from "#queue";
+import { appendEvents, EVENTS_CHANNEL } from "#queue/events";
+import { complete } from "#queue/settle";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { listen } from "#db";
-import { appendEvents, complete, EVENTS_CHANNEL, JobNotFoundError, redrive } from "#queue";
-import type { ClaimedJob } from "#queue";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
@@ -112,7 +115,7 @@ test("a job that was queued again goes on after its closing event", async () => 
   const job = await start();
   await queue.failOne(job, true);
   expect(await readAll(job.jobId)).toEqual([1]);
-  await queue.db.transaction(async (tx) => redrive(tx, { ownerId: queue.ownerId, jobId: job.jobId }));
+  await queue.db.transaction(async (tx) => redriveTurn(tx, { ownerId: queue.ownerId, jobId: job.jobId }));
   const reader = readAll(job.jobId, 1);
   await finish(await queue.takeOne());
   expect(await reader).toEqual([2, 3]);

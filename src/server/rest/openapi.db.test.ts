@@ -1,3 +1,5 @@
+import { recordTurn } from "#conversation";
+import { complete } from "#queue/settle";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,7 +8,6 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { complete, recordTurn } from "#queue";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { deferred } from "../../../test/deferred.ts";

@@ -1,6 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { submitTurn } from "#queue";
+import { submitTurn } from "#conversation";
 import type { Database } from "#queue";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { chatRequestSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";

@@ -1,8 +1,9 @@
+import { claim } from "#queue/claim";
+import { park } from "#queue/settle";
+import type { NewInterrupt } from "#queue/settle";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, park } from "#queue";
-import type { NewInterrupt } from "#queue";
 import type { JobStatusView } from "#shared/contracts";
 import { createTestDatabase } from "../../../test/database.ts";
 import { offerGraphs } from "../../../test/offer-graphs.ts";

@@ -1,7 +1,7 @@
+import { enqueue } from "#queue/enqueue";
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { enqueue } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";

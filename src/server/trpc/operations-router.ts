@@ -1,24 +1,18 @@
-import type { z } from "zod";
+import { cancelTurn, redriveTurn } from "#conversation";
+import { InvalidJobError } from "#queue";
+import { enqueue } from "#queue/enqueue";
 import {
-  cancel,
   changePriority,
   createQueue,
-  deleteSchedule,
   discard,
-  enqueue,
-  getJob,
-  InvalidJobError,
-  listDeadLetters,
   listQueues,
-  listSchedules,
   pauseJobType,
   pauseQueue,
-  pauseSchedule,
-  redrive,
-  runScheduleNow,
-  saveSchedule,
   setQueueLimits,
-} from "#queue";
+} from "#queue/operate";
+import { getJob, listDeadLetters } from "#queue/read";
+import { deleteSchedule, listSchedules, pauseSchedule, runScheduleNow, saveSchedule } from "#queue/schedules";
+import type { z } from "zod";
 import { jobIdInputSchema } from "#shared/contracts";
 import { exportPayloadSchema, PAYLOAD_SCHEMAS } from "#shared/job-types";
 import { EXPORT_JOB_TYPE } from "#shared/limits";
@@ -68,13 +62,13 @@ async function retry(ctx: Context, entry: string, { jobId, payload }: { jobId: s
       const { jobType } = await db.call(async (sql) => getJob(sql, { ownerId, jobId }));
       checkPayload(jobType, payload);
     }
-    await db.transaction(async (tx) => redrive(tx, { ownerId, jobId }, { payload }));
+    await db.transaction(async (tx) => redriveTurn(tx, { ownerId, jobId }, { payload }));
   });
 }
 
 async function stop(ctx: Context, entry: string, jobId: string) {
   return traceChange(ctx, { name: "job cancel", entry, jobId }, async () =>
-    ctx.db.transaction(async (tx) => cancel(tx, { ownerId: ctx.ownerId, jobId })),
+    ctx.db.transaction(async (tx) => cancelTurn(tx, { ownerId: ctx.ownerId, jobId })),
   );
 }
 

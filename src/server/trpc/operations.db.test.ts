@@ -1,8 +1,10 @@
+import type { ClaimedJob } from "#queue";
+import { claim } from "#queue/claim";
+import { reportWorker } from "#queue/fleet";
+import { complete, fail } from "#queue/settle";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, complete, fail, reportWorker } from "#queue";
-import type { ClaimedJob } from "#queue";
 import { createTestDatabase } from "../../../test/database.ts";
 import { buildApp } from "../app.ts";
 

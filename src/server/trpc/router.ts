@@ -1,16 +1,16 @@
-import { tracked } from "@trpc/server";
-import { z } from "zod";
 import {
   answer,
   getDecisionSet,
   getDecisionVersion,
-  getJob,
   getThread,
   listGraphs,
   listThreads,
-  listWorkers,
   submitTurn,
-} from "#queue";
+  getTurn,
+} from "#conversation";
+import { listWorkers } from "#queue/fleet";
+import { tracked } from "@trpc/server";
+import { z } from "zod";
 import { answerInputSchema } from "#shared/interrupts";
 import {
   decisionSetInputSchema,
@@ -74,7 +74,7 @@ const jobs = router({
     .query(async ({ ctx, input }) => ctx.reads.status({ ...input, ownerId: ctx.ownerId })),
   get: procedure
     .input(jobIdInputSchema)
-    .query(async ({ ctx, input }) => ctx.db.call((sql) => getJob(sql, { ...input, ownerId: ctx.ownerId }))),
+    .query(async ({ ctx, input }) => ctx.db.call((sql) => getTurn(sql, { ...input, ownerId: ctx.ownerId }))),
   list: procedure
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.reads.list({ ...input, ownerId: ctx.ownerId })),

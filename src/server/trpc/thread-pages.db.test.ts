@@ -1,6 +1,6 @@
+import { getThread, submitTurn } from "#conversation";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { getThread, submitTurn } from "#queue";
 import type { Message, Thread } from "#shared/contracts";
 import { MAX_CONTENT_CHARS, MAX_THREAD_PAGE_BYTES } from "#shared/limits";
 import { openQueue } from "../../../test/queue.ts";

@@ -1,4 +1,4 @@
-import { readTrace } from "#queue";
+import { readTrace } from "#queue/read";
 import { readTraceContext } from "./trace-submit.ts";
 import type { Context } from "./trpc.ts";
 

@@ -1,10 +1,10 @@
+import { enqueue } from "#queue/enqueue";
 import { randomUUID } from "node:crypto";
 import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import type { FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import { fastify } from "fastify";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { enqueue } from "#queue";
 import { Database } from "#db";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";

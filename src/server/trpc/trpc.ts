@@ -1,8 +1,8 @@
+import type { Database } from "#queue";
 import type { IncomingHttpHeaders } from "node:http";
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { FastifyBaseLogger } from "fastify";
 import { ZodError } from "zod";
-import type { Database } from "#queue";
 import type { Tracer } from "#tracing";
 import type { JobCounter } from "../live/job-counter.ts";
 import type { JobFeeds } from "../live/job-feeds.ts";

@@ -1,7 +1,9 @@
+import type { Claim, ClaimedJob, Database } from "#queue";
+import { claim, claimLimited, flushClaims } from "#queue/claim";
+import type { Claimed, Line } from "#queue/claim";
+import { releaseOrphans } from "#queue/settle";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { claim, claimLimited, flushClaims, releaseOrphans } from "#queue";
-import type { Claim, Claimed, ClaimedJob, Database, Line } from "#queue";
 import type { ClaimAlong, Successor } from "./finisher.ts";
 
 export interface ClaimerOptions {

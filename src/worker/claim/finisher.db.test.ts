@@ -1,7 +1,9 @@
+import { DatabaseUnavailableError } from "#queue";
+import { enqueue } from "#queue/enqueue";
+import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
-import { DatabaseUnavailableError, enqueue, getJob } from "#queue";
 import { createTestDatabase } from "../../../test/database.ts";
 import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";

@@ -1,6 +1,9 @@
+import { DatabaseUnavailableError } from "#queue";
+import type { Claim, Database } from "#queue";
+import { completeAndClaim } from "#queue/claim";
+import type { Claimed } from "#queue/claim";
+import { complete, completeMany } from "#queue/settle";
 import { faultPoint } from "#fault";
-import { complete, completeAndClaim, completeMany, DatabaseUnavailableError } from "#queue";
-import type { Claim, Claimed, Database } from "#queue";
 
 /** What is claimed along with completions. */
 export type ClaimAlong = Parameters<typeof completeAndClaim>[2];

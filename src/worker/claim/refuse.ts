@@ -1,5 +1,5 @@
-import { isRunSomewhere } from "#queue";
 import type { ClaimedJob, Database } from "#queue";
+import { isRunSomewhere } from "#queue/fleet";
 import { PermanentError, SnoozeError } from "../errors.ts";
 import type { JobHandler } from "../define-job.ts";
 

@@ -1,6 +1,7 @@
+import { getThread, submitTurn, cancelTurn } from "#conversation";
+import { InvalidJobError, JobConflictError } from "#queue";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
-import { cancel, getThread, InvalidJobError, JobConflictError, submitTurn } from "#queue";
 import type { JobHandler } from "#worker";
 import { deferred } from "../../../test/deferred.ts";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
@@ -187,7 +188,7 @@ test("a rollback that is itself cancelled before it ran leaves the next message 
   await turns.stopWorkers();
   const two = await find(threadId, "two");
   const edited = await submit("zwei", { threadId, parentId: two.id });
-  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId: edited.jobId }));
+  await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: edited.jobId }));
   await turns.startWorker([echo]);
   expect((await chat("three", { threadId })).reply).toBe("heard: one | heard: one | three");
 });

@@ -1,6 +1,7 @@
+import { answer, getThread, submitTurn, cancelTurn, redriveTurn } from "#conversation";
+import { JobConflictError } from "#queue";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
-import { answer, cancel, getThread, JobConflictError, redrive, submitTurn } from "#queue";
 import type { JobHandler } from "#worker";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
@@ -96,7 +97,7 @@ test("a turn that failed and is retried after the thread has gone on begins wher
   await turns.startWorker([echo]);
   const last = await chat("three", { threadId });
   expect(last.reply).toContain("three");
-  await turns.db.transaction(async (tx) => redrive(tx, { ownerId, jobId: failed.jobId }));
+  await turns.db.transaction(async (tx) => redriveTurn(tx, { ownerId, jobId: failed.jobId }));
   // Its question is the last thing that it hears, and once.
   expect((await turns.reaches(failed.jobId, "completed")).reply).toBe("heard: one | heard: one | two");
   const { messages } = await getThread(turns.db.sql, { ownerId, threadId });
@@ -113,7 +114,7 @@ test("a message behind an edit that was cancelled before it ran follows the edit
   const asked = messages.find(({ jobId, role }) => jobId === two.jobId && role === "user");
   const edit = await submit("zwei", { threadId, parentId: asked?.id });
   const after = await submit("drei", { threadId });
-  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId: edit.jobId }));
+  await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: edit.jobId }));
   await turns.startWorker(echoOnly());
   expect((await turns.reaches(after.jobId, "completed")).reply).not.toContain("two");
 });
@@ -122,8 +123,8 @@ test("a thread's first turn that was cancelled before it ran and comes after ano
   const first = await submit("one", { graph: "echo" });
   const { threadId } = first;
   const second = await submit("two", { threadId });
-  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId: first.jobId }));
-  await turns.db.transaction(async (tx) => redrive(tx, { ownerId, jobId: first.jobId }));
+  await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: first.jobId }));
+  await turns.db.transaction(async (tx) => redriveTurn(tx, { ownerId, jobId: first.jobId }));
   await turns.startWorker(echoOnly());
   await turns.reaches(second.jobId, "completed");
   expect((await turns.reaches(first.jobId, "completed")).attempt).toBe(1);

@@ -1,9 +1,10 @@
+import { answer, getThread, submitTurn, cancelTurn, redriveTurn, getTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
 import { AIMessage, HumanMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import { interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { wrapGraph } from "#graph";
-import { answer, cancel, enqueue, getJob, getThread, redrive, submitTurn } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { graphJob } from "./graph-job.ts";
@@ -49,9 +50,9 @@ const start = async (retry?: { baseMs: number; capMs: number }) =>
 const submit = async (content: string, more: Partial<Parameters<typeof submitTurn>[1]> = {}) =>
   turns.db.transaction(async (tx) => submitTurn(tx, { ownerId, content, graph: "steps", maxRetries: 0, ...more }));
 const retryWith = async (jobId: string, change: object) => {
-  const { payload } = await getJob(turns.db.sql, { ownerId, jobId });
+  const { payload } = await getTurn(turns.db.sql, { ownerId, jobId });
   await turns.db.transaction(async (tx) =>
-    redrive(tx, { ownerId, jobId }, { payload: { ...(payload as object), ...change } }),
+    redriveTurn(tx, { ownerId, jobId }, { payload: { ...(payload as object), ...change } }),
   );
 };
 const saidBy = async (threadId: string) =>
@@ -71,7 +72,7 @@ test("an edited turn is run anew from where it began, and the conversation shows
   expect(await saidBy(threadId)).toEqual(["one", "heard one, begun one", "better", reply]);
   const { messages } = await getThread(turns.db.sql, { ownerId, threadId });
   const question = messages.find((one) => one.jobId === jobId && one.role === "user");
-  expect((await getJob(turns.db.sql, { ownerId, jobId })).payload).toMatchObject({ messageId: question?.id });
+  expect((await getTurn(turns.db.sql, { ownerId, jobId })).payload).toMatchObject({ messageId: question?.id });
   const next = await submit("next", { threadId });
   expect((await turns.reaches(next.jobId, "completed")).reply).not.toContain("bad");
 });
@@ -99,7 +100,7 @@ test("an edited run that fails on its way goes on where it was, also when it is 
   await turns.reaches(jobId, "failed");
   await retryWith(jobId, { content: "flaky" });
   await turns.reaches(jobId, "failed");
-  await turns.db.transaction(async (tx) => redrive(tx, { ownerId, jobId }));
+  await turns.db.transaction(async (tx) => redriveTurn(tx, { ownerId, jobId }));
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard flaky, begun flaky");
   expect(begun).toEqual(["bad", "flaky"]);
 });
@@ -108,7 +109,7 @@ test("a turn that waits for its retry runs at once with an edited payload", asyn
   await start({ baseMs: 600_000, capMs: 600_000 });
   const { jobId } = await submit("bad", { maxRetries: 3 });
   await expect
-    .poll(async () => (await getJob(turns.db.sql, { ownerId, jobId })).hold, { timeout: 15_000 })
+    .poll(async () => (await getTurn(turns.db.sql, { ownerId, jobId })).hold, { timeout: 15_000 })
     .toBe("time");
   await retryWith(jobId, { content: "better" });
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard better, begun better");
@@ -118,7 +119,7 @@ test("what the old run asked is asked no more, and its answer answers nothing in
   await start();
   const { jobId } = await submit("ask");
   const [first] = (await turns.reaches(jobId, "waiting")).interrupts;
-  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId }));
+  await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId }));
   await retryWith(jobId, { content: "ask again" });
   const [second, ...more] = (await turns.reaches(jobId, "waiting")).interrupts;
   expect([second?.value, more]).toEqual(["ask again", []]);
@@ -130,9 +131,9 @@ test("what the old run asked is asked no more, and its answer answers nothing in
 test("a job that is no turn just gets its payload", async () => {
   const jobId = await turns.db.transaction(async (tx) => {
     const job = await enqueue(tx, { ownerId, jobType: "t", payload: { a: 1 } });
-    await cancel(tx, { ownerId, jobId: job.jobId });
-    await redrive(tx, { ownerId, jobId: job.jobId }, { payload: { b: 2 } });
+    await cancelTurn(tx, { ownerId, jobId: job.jobId });
+    await redriveTurn(tx, { ownerId, jobId: job.jobId }, { payload: { b: 2 } });
     return job.jobId;
   });
-  expect((await getJob(turns.db.sql, { ownerId, jobId })).payload).toEqual({ b: 2 });
+  expect((await getTurn(turns.db.sql, { ownerId, jobId })).payload).toEqual({ b: 2 });
 });

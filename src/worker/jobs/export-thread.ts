@@ -1,4 +1,5 @@
-import { getThread, ThreadNotFoundError } from "#queue";
+import { getThread } from "#conversation";
+import { ThreadNotFoundError } from "#queue";
 import type { Database } from "#queue";
 import type { Thread } from "#shared/contracts";
 import { exportPayloadSchema } from "#shared/job-types";

@@ -1,5 +1,5 @@
+import { graphJobType, recordTurn } from "#conversation";
 import type { LoadedGraph } from "#graph";
-import { graphJobType, recordTurn } from "#queue";
 import { chatPayloadSchema } from "#shared/contracts";
 import { defineJob } from "../define-job.ts";
 import type { JobHandler } from "../define-job.ts";

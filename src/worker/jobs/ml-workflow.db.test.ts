@@ -1,7 +1,7 @@
+import { submitTurn } from "#conversation";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openModel } from "#graph";
 import type { ChatModel } from "#graph";
-import { submitTurn } from "#queue";
 import { startModelServer } from "../../../test/model-server.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { mlWorkflow } from "./ml-workflow.ts";

@@ -1,6 +1,6 @@
+import { recordTurn } from "#conversation";
 import { buildMlWorkflow } from "#graph";
 import type { ChatModel } from "#graph";
-import { recordTurn } from "#queue";
 import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "../define-job.ts";

@@ -1,7 +1,7 @@
-import { FencedSaver } from "#checkpoint";
-import type { Along } from "#checkpoint";
 import { holdsLease, LeaseLostError } from "#queue";
 import type { Claim, Database } from "#queue";
+import { FencedSaver } from "#checkpoint";
+import type { Along } from "#checkpoint";
 import type { Persist } from "../run/persist.ts";
 
 export interface OpenSaverOptions {

@@ -1,7 +1,8 @@
+import { answer, getThread, submitTurn, cancelTurn, getTurn } from "#conversation";
+import { InvalidAnswerError, JobConflictError } from "#queue";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { loadGraphs } from "#graph";
 import type { LoadedGraph } from "#graph";
-import { answer, cancel, getJob, getThread, InvalidAnswerError, JobConflictError, submitTurn } from "#queue";
 import type { Interrupt } from "#shared/interrupts";
 import { notes } from "../../../test/graphs/questions.ts";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
@@ -37,13 +38,13 @@ const asks = async (jobId: string, count: number): Promise<Interrupt[]> => {
   await expect
     .poll(
       async () => {
-        const job = await getJob(turns.db.sql, { ownerId, jobId });
+        const job = await getTurn(turns.db.sql, { ownerId, jobId });
         return [job.status, job.interrupts.length];
       },
       { timeout: 15_000, interval: 20 },
     )
     .toEqual(["waiting", count]);
-  return (await getJob(turns.db.sql, { ownerId, jobId })).interrupts;
+  return (await getTurn(turns.db.sql, { ownerId, jobId })).interrupts;
 };
 
 test("a question parks its job without a worker or a lease; an answer that fits lets it go on, to the next question", async () => {
@@ -52,7 +53,7 @@ test("a question parks its job without a worker or a lease; an answer that fits 
   const [colour] = await asks(jobId, 1);
   expect(colour).toMatchObject({ kind: "choice", value: { message: "Which colour?" }, deadlineAt: null });
   expect(colour?.schema).toMatchObject({ enum: ["red", "blue"] });
-  expect(await getJob(turns.db.sql, { ownerId, jobId })).toMatchObject({
+  expect(await getTurn(turns.db.sql, { ownerId, jobId })).toMatchObject({
     workerId: null,
     leaseExpiresAt: null,
     retryCount: 0,
@@ -145,11 +146,11 @@ test("a waiting job can be cancelled, and keeps the next of its thread waiting u
     submitTurn(tx, { ownerId, content: "next", graph: "echo", threadId: first.threadId }),
   );
   const [colour] = await asks(first.jobId, 1);
-  expect(await getJob(turns.db.sql, { ownerId, jobId: second.jobId })).toMatchObject({
+  expect(await getTurn(turns.db.sql, { ownerId, jobId: second.jobId })).toMatchObject({
     status: "queued",
     hold: "thread",
   });
-  await turns.db.transaction(async (tx) => cancel(tx, { ownerId, jobId: first.jobId }));
+  await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: first.jobId }));
   await turns.reaches(second.jobId, "completed");
   await expect(reply(first.jobId, colour?.id, "red")).rejects.toThrow(/has cancelled already/);
 });

@@ -1,10 +1,10 @@
+import { readAnswers, readPast } from "#conversation";
+import type { Claim, Database } from "#queue";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import type { z } from "zod";
 import type { FencedSaver } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
-import { readAnswers, readPast } from "#queue";
-import type { Claim, Database } from "#queue";
 import type { chatPayloadSchema } from "#shared/contracts";
 import { MAX_REPLY_BYTES } from "#shared/limits";
 import type { Tracer } from "#tracing";

@@ -1,9 +1,9 @@
+import { submitTurn } from "#conversation";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { submitTurn } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { startWorkerProcess } from "../../../test/worker-process.ts";

@@ -1,4 +1,4 @@
-import type { HeldClaim } from "#queue";
+import type { HeldClaim } from "#queue/fleet";
 
 /*
  * A claim's place in the shared memory, in bytes: a version, odd while the place is being written; the attempt, 0 where

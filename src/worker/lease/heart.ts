@@ -1,6 +1,6 @@
+import type { HeldClaim, Offer } from "#queue/fleet";
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
-import type { HeldClaim, Offer } from "#queue";
 import { describeError } from "../run/describe-error.ts";
 import { ClaimLedger } from "./claim-ledger.ts";
 import { openThread } from "./open-thread.ts";

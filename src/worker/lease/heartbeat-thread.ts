@@ -1,9 +1,10 @@
 /** The heartbeat's thread: extends the leases of the claims in the ledger, and renews the worker's registry entry. */
+import { claimKey } from "#queue";
+import { heartbeat, nameJobs, reportWorker } from "#queue/fleet";
+import type { HeldClaim } from "#queue/fleet";
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { Database } from "#db";
-import type { HeldClaim } from "#queue";
-import { claimKey, heartbeat, nameJobs, reportWorker } from "#queue/leases";
 import type { FromHeart, HeartSettings, ToHeart, WorkerState } from "./heart.ts";
 import { Waker } from "../claim/waker.ts";
 import { ClaimLedger } from "./claim-ledger.ts";

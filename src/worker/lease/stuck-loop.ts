@@ -1,5 +1,5 @@
-import type { HeldClaim } from "#queue";
-import { claimKey } from "#queue/leases";
+import { claimKey } from "#queue";
+import type { HeldClaim } from "#queue/fleet";
 
 /** How long a process must have been deaf, and a run overdue, in milliseconds. */
 const PATIENCE_MS = 5_000;

@@ -1,4 +1,5 @@
-import { DatabaseUnavailableError, reportWorker } from "#queue";
+import { DatabaseUnavailableError } from "#queue";
+import { reportWorker } from "#queue/fleet";
 import { describeError } from "../run/describe-error.ts";
 import type { HeartSettings } from "../lease/heart.ts";
 import type { WorkerOptions } from "../worker-options.ts";

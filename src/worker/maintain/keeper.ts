@@ -1,21 +1,16 @@
+import { takeIdleThreads } from "#conversation";
+import { DatabaseUnavailableError } from "#queue";
+import type { Database, Tx } from "#queue";
+import type { Reaper } from "#queue/fleet";
+import { prune, pruneLimitKeys, pruneWorkers } from "#queue/operate";
+import { survey } from "#queue/read";
+import type { Survey } from "#queue/read";
+import { admitDueKey, findDueKeys, promote, sweepPaused } from "#queue/ready";
+import { fireSchedules } from "#queue/schedules";
+import { expireInterrupts, reap } from "#queue/settle";
+import type { RetryPolicy } from "#queue/settle";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import {
-  admitDueKey,
-  DatabaseUnavailableError,
-  expireInterrupts,
-  findDueKeys,
-  fireSchedules,
-  promote,
-  prune,
-  pruneLimitKeys,
-  pruneWorkers,
-  reap,
-  survey,
-  sweepPaused,
-  takeIdleThreads,
-} from "#queue";
-import type { Database, Reaper, RetryPolicy, Survey, Tx } from "#queue";
 import { describeError } from "../run/describe-error.ts";
 
 export interface KeeperOptions {

@@ -1,7 +1,11 @@
+import { graphJobType, listGraphs, submitTurn } from "#conversation";
+import { InvalidJobError } from "#queue";
+import type { ClaimedJob, Database } from "#queue";
+import { enqueue } from "#queue/enqueue";
+import { listWorkers } from "#queue/fleet";
+import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { enqueue, getJob, graphJobType, InvalidJobError, listGraphs, listWorkers, submitTurn } from "#queue";
-import type { ClaimedJob, Database } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { defineJob } from "../define-job.ts";

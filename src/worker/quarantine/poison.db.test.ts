@@ -1,6 +1,6 @@
+import { submitTurn } from "#conversation";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { submitTurn } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { startWorkerProcess } from "../../../test/worker-process.ts";

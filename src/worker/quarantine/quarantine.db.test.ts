@@ -1,6 +1,8 @@
+import { cancelTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
+import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { Database } from "#db";
-import { cancel, enqueue, getJob } from "#queue";
 import { createTestDatabase } from "../../../test/database.ts";
 import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
@@ -111,7 +113,7 @@ test("a job that runs alone is cancelled as any other, also where its process no
   const worker = await start();
   for (const jobId of [willing, deaf]) {
     const pid = await begun(jobId);
-    await db.transaction(async (tx) => cancel(tx, { ownerId, jobId }));
+    await db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId }));
     expect(await reaches(jobId, "cancelled")).toMatchObject({ crashCount: 2, attempts: [{ outcome: "cancelled" }] });
     await expect.poll(() => isAlive(pid)).toBe(false);
   }

@@ -1,8 +1,8 @@
+import type { ClaimedJob } from "#queue";
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Logger } from "pino";
-import type { ClaimedJob } from "#queue";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
 import { describeError } from "../run/describe-error.ts";

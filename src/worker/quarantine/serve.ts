@@ -1,6 +1,7 @@
+import type { ClaimedJob, Database } from "#queue";
+import type { RetryPolicy } from "#queue/settle";
 import { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
-import type { ClaimedJob, Database, RetryPolicy } from "#queue";
 import type { Tracer } from "#tracing";
 import { wrapHandlers } from "../define-job.ts";
 import type { JobHandler, Middleware } from "../define-job.ts";

@@ -1,8 +1,9 @@
+import { submitTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
 import { MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { openModel, wrapGraph } from "#graph";
-import { enqueue, submitTurn } from "#queue";
 import type { Budget } from "#shared/usage";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { startModelServer } from "../../../test/model-server.ts";

@@ -1,8 +1,10 @@
+import { holdsLease, LeaseLostError } from "#queue";
+import type { ClaimedJob } from "#queue";
+import { EVENTS_CHANNEL } from "#queue/events";
+import { complete } from "#queue/settle";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { FencedSaver } from "#checkpoint";
-import { complete, EVENTS_CHANNEL, holdsLease, LeaseLostError } from "#queue";
-import type { ClaimedJob } from "#queue";
 import { listen } from "#db";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import { checkpoint, config, metadata } from "../../../test/savers.ts";

@@ -1,8 +1,10 @@
+import { LeaseLostError } from "#queue";
+import type { ClaimedJob, Database } from "#queue";
+import { appendEvents, appendParts, notifyEvents } from "#queue/events";
+import type { Append, NewEvent } from "#queue/events";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import type { Along } from "#checkpoint";
-import { appendEvents, appendParts, LeaseLostError, notifyEvents } from "#queue";
-import type { Append, ClaimedJob, Database, NewEvent } from "#queue";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";

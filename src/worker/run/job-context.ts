@@ -1,6 +1,6 @@
+import type { ClaimedJob } from "#queue";
 import type { Logger } from "pino";
 import type { Along } from "#checkpoint";
-import type { ClaimedJob } from "#queue";
 import type { Usage } from "#shared/usage";
 import type { RunContext } from "../define-job.ts";
 import { persistUntilStopped } from "./persist.ts";

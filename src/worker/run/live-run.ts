@@ -1,5 +1,5 @@
-import type { Logger } from "pino";
 import type { ClaimedJob } from "#queue";
+import type { Logger } from "pino";
 import type { Span } from "#tracing";
 import type { Run } from "./run-job.ts";
 import { RunStop } from "./run-stop.ts";

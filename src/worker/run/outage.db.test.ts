@@ -1,10 +1,11 @@
+import { submitTurn, getTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
 import { AIMessage } from "@langchain/core/messages";
 import { END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database, DatabaseUnavailableError } from "#db";
 import { wrapGraph } from "#graph";
-import { enqueue, getJob, submitTurn } from "#queue";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../../test/database.ts";
@@ -52,7 +53,7 @@ const start = async (handlers: TestWorkerOptions["handlers"], options: Partial<T
   running.push(worker);
   return worker;
 };
-const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
+const read = async (jobId: string) => getTurn(db.sql, { ownerId, jobId });
 const reaches = async (jobId: string, status: string) => {
   await expect.poll(async () => (await read(jobId)).status, { timeout: 25_000, interval: 20 }).toBe(status);
   return read(jobId);

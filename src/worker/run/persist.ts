@@ -1,5 +1,6 @@
+import { DatabaseUnavailableError, LeaseLostError } from "#queue";
+import { heartbeat } from "#queue/fleet";
 import { setTimeout as wait } from "node:timers/promises";
-import { DatabaseUnavailableError, heartbeat, LeaseLostError } from "#queue";
 import type { LiveRun } from "./live-run.ts";
 import type { Run, RunEnvironment } from "./run-job.ts";
 

@@ -1,5 +1,5 @@
-import { readSpent } from "#queue";
 import type { ClaimedJob, Database } from "#queue";
+import { readSpent } from "#queue/read";
 import type { Budget, Usage } from "#shared/usage";
 import { BudgetExceededError } from "../errors.ts";
 import type { EventWriter } from "./event-writer.ts";

@@ -1,9 +1,11 @@
+import { getThread, submitTurn, getTurn } from "#conversation";
+import { LeaseLostError } from "#queue";
+import type { NewJob, Tx } from "#queue";
+import { enqueue } from "#queue/enqueue";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database, DatabaseUnavailableError } from "#db";
-import { enqueue, getJob, getThread, LeaseLostError, submitTurn } from "#queue";
-import type { NewJob, Tx } from "#queue";
 import { createTestDatabase } from "../../../test/database.ts";
 import { deferred } from "../../../test/deferred.ts";
 import { startWorker } from "../../../test/start-worker.ts";
@@ -45,7 +47,7 @@ const run = async (handlers: TestWorkerOptions["handlers"], options: Partial<Tes
 };
 const add = async (job: Partial<NewJob> = {}) =>
   (await db.transaction(async (tx) => enqueue(tx, { ownerId, jobType: "t", payload: {}, ...job }))).jobId;
-const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
+const read = async (jobId: string) => getTurn(db.sql, { ownerId, jobId });
 const reaches = async (jobId: string, status: string) => {
   await expect.poll(async () => (await read(jobId)).status, { timeout: 15_000, interval: 20 }).toBe(status);
   return read(jobId);

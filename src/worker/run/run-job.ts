@@ -1,7 +1,9 @@
+import { DatabaseUnavailableError, LeaseLostError } from "#queue";
+import type { ClaimedJob, Database, Tx } from "#queue";
+import { fail, park, release, settleCancelled } from "#queue/settle";
+import type { RetryPolicy } from "#queue/settle";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import { DatabaseUnavailableError, fail, LeaseLostError, park, release, settleCancelled } from "#queue";
-import type { ClaimedJob, Database, RetryPolicy, Tx } from "#queue";
 import { MAX_RESULT_BYTES } from "#shared/limits";
 import type { JobHandler, RunResult } from "../define-job.ts";
 import { describeError } from "./describe-error.ts";

@@ -1,9 +1,10 @@
+import { answer, submitTurn } from "#conversation";
+import { enqueue } from "#queue/enqueue";
 import { AIMessage } from "@langchain/core/messages";
 import { interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { wrapGraph } from "#graph";
-import { answer, enqueue, submitTurn } from "#queue";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { defineJob } from "../define-job.ts";

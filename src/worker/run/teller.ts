@@ -1,5 +1,5 @@
+import type { Append } from "#queue/events";
 import type { Along } from "#checkpoint";
-import type { Append } from "#queue";
 import { EventWriter } from "./event-writer.ts";
 import { persistFor } from "./persist.ts";
 import { Purse } from "./purse.ts";

@@ -1,7 +1,9 @@
+import { LeaseLostError } from "#queue";
+import type { Claim, Executor, Tx } from "#queue";
+import { claim } from "#queue/claim";
+import { enqueue, enqueueMany } from "#queue/enqueue";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
-import { claim, enqueue, enqueueMany, LeaseLostError } from "#queue";
-import type { Claim, Executor, Tx } from "#queue";
 import { createTestDatabase } from "../../../test/database.ts";
 import { writeEffects } from "./write-effects.ts";
 

@@ -1,6 +1,8 @@
+import { DatabaseUnavailableError, together } from "#queue";
+import type { Claim, Database } from "#queue";
+import { complete } from "#queue/settle";
+import type { Ending } from "#queue/settle";
 import { faultPoint } from "#fault";
-import { complete, DatabaseUnavailableError, together } from "#queue";
-import type { Claim, Database, Ending } from "#queue";
 import type { RunResult } from "../define-job.ts";
 
 interface Effects {

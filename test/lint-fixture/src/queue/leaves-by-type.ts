@@ -1,2 +1,2 @@
-// violates: layers/cross-layer, typescript/consistent-type-imports
+// violates: layers/cross-layer
 export type Saver = import("../checkpoint/index.ts").FencedSaver;

@@ -1,0 +1,77 @@
+import type { Tx } from "#db";
+import { checkPayload, InterruptNotFoundError, InvalidAnswerError, JobConflictError, lockJob } from "#queue";
+import type { JobKey } from "#queue";
+import { resume } from "#queue/ready";
+import { checkAnswers } from "./check-answers.ts";
+
+export interface Answer extends JobKey {
+  /** The interrupt that is answered; absent where `answers` holds the answers of several by their ids. */
+  interruptId?: string | undefined;
+  answers: unknown;
+}
+
+interface Asked {
+  interrupt_id: string;
+  schema: unknown;
+  answered: boolean;
+}
+
+/**
+ * Answers what a job asks, one interrupt or several, all or none; a waiting job goes on from there. An interrupt may
+ * also be answered while the job runs on with another's answer, and after its deadline until that was acted on.
+ * @throws JobNotFoundError; InterruptNotFoundError when the job never asked it; InvalidAnswerError when an answer does
+ * not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
+ */
+export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
+  const given = readAnswers(interruptId, answers);
+  // Checked before anything is locked, for it may take a while.
+  const checked = await readAsked(tx, key);
+  await checkAnswers(
+    checked.flatMap(({ interrupt_id: id, schema, answered }) =>
+      given.has(id) && !answered ? [{ interruptId: id, schema, value: given.get(id) }] : [],
+    ),
+  );
+  const job = await lockJob(tx, key);
+  if (job.status === "completed" || job.status === "failed" || job.status === "cancelled") {
+    throw new JobConflictError(`The job has ${job.status} already: its questions can no longer be answered`);
+  }
+  const asked = await readAsked(tx, key);
+  for (const id of given.keys()) checkAsked(id, asked, checked);
+  await tx`
+    update job_interrupts set answer = given.value, answered_at = clock_timestamp()
+    from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
+    where job_id = ${job.jobId} and interrupt_id = given.id`;
+  // A running job's log is its worker's to write.
+  if (job.status !== "waiting") return job.status;
+  await resume(tx, job, { interruptIds: [...given.keys()] });
+  return "queued";
+}
+
+function readAnswers(interruptId: string | undefined, answers: unknown): Map<string, unknown> {
+  if (interruptId !== undefined) {
+    checkPayload(answers);
+    return new Map([[interruptId, answers]]);
+  }
+  if (typeof answers !== "object" || answers === null || Array.isArray(answers) || Object.keys(answers).length === 0) {
+    throw new InvalidAnswerError("answers must be an object of answers by interrupt id where interruptId is absent");
+  }
+  checkPayload(answers);
+  return new Map(Object.entries(answers));
+}
+
+/** What the owner's job has asked so far. */
+async function readAsked(tx: Tx, { jobId, ownerId }: JobKey): Promise<Asked[]> {
+  return tx<Asked[]>`
+    select interrupt_id, job_interrupts.schema, answered_at is not null as answered
+    from job_interrupts join jobs on jobs.id = job_id where job_id = ${jobId} and owner_id = ${ownerId}`;
+}
+
+/** Checks that a question is open, and still the one that its answer was checked against. */
+function checkAsked(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
+  const now = asked.find((one) => one.interrupt_id === id);
+  if (!now) throw new InterruptNotFoundError(id);
+  if (now.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
+  const before = checked.find((one) => one.interrupt_id === id);
+  if (JSON.stringify(before?.schema) !== JSON.stringify(now.schema))
+    throw new JobConflictError(`Interrupt ${id} was asked anew meanwhile: answer again`);
+}

@@ -1,0 +1,21 @@
+import type { NewTurn } from "./new-turn.ts";
+import { createHash } from "node:crypto";
+
+/**
+ * A hash of what a turn asks for, as it was sent: equal for two requests that mean the same, on tRPC and on REST. It is
+ * kept beside the payload, which operators may edit.
+ */
+export function hashTurn(turn: NewTurn): string {
+  const { content, threadId, graph, parentId, jobType, budget, history = [] } = turn;
+  const canonical = [
+    content,
+    threadId?.toLowerCase() ?? null,
+    graph ?? null,
+    parentId?.toLowerCase() ?? null,
+    jobType ?? null,
+    budget?.tokens ?? null,
+    budget?.costUsd ?? null,
+    history.map((message) => [message.role, message.content]),
+  ];
+  return createHash("sha256").update(JSON.stringify(canonical)).digest("base64url");
+}

@@ -1,0 +1,27 @@
+import type { Tx } from "#db";
+import { lockAll } from "#queue";
+
+/**
+ * The threads in which nothing has happened for a time and nothing is under way, at most `limit`, each told of once
+ * for each time that it was used. Their order stays locked until the transaction ends, so that no turn can begin meanwhile.
+ */
+export async function takeIdleThreads(tx: Tx, idleMs: number, limit: number): Promise<string[]> {
+  const found = await tx<{ thread_id: string }[]>`
+    select thread_id from decision_sets
+    where updated_at < statement_timestamp() - make_interval(secs => ${idleMs / 1000}::float8)
+      and (pruned_at is null or pruned_at < updated_at)
+    order by updated_at limit ${limit} for update skip locked`;
+  const threadIds = found.map((row) => row.thread_id);
+  if (threadIds.length === 0) return [];
+  await lockAll(
+    tx,
+    threadIds.map((id) => `thread:${id}`),
+  );
+  const idle = await tx<{ thread_id: string }[]>`
+    update decision_sets set pruned_at = clock_timestamp()
+    where thread_id = any(${threadIds}::uuid[]) and not exists (
+      select 1 from jobs where jobs.thread_id = decision_sets.thread_id and status in ('queued', 'running', 'waiting')
+    )
+    returning thread_id`;
+  return idle.map((row) => row.thread_id);
+}

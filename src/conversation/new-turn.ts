@@ -1,0 +1,23 @@
+import type { Budget } from "#shared/usage";
+import type { MessageRole, MultitaskStrategy } from "#shared/contracts";
+
+export interface NewTurn {
+  ownerId: string;
+  content: string;
+  /** An id that does not exist yet starts a thread with it; absent starts one with a new id. */
+  threadId?: string | undefined;
+  idempotencyKey?: string | undefined;
+  priority?: number | undefined;
+  jobType?: string | undefined;
+  maxRetries?: number | undefined;
+  /** Messages that seed a new thread, oldest first; ignored on a thread that exists. */
+  history?: readonly { role: MessageRole; content: string }[];
+  /** The registered graph to run, instead of a job type; the thread's own unless given. */
+  graph?: string | undefined;
+  /** What becomes of the thread's unfinished jobs; `enqueue` unless given. */
+  multitaskStrategy?: MultitaskStrategy | undefined;
+  /** The reply to branch after, or the user's message to branch in place of. */
+  parentId?: string | undefined;
+  budget?: Budget | undefined;
+  traceContext?: Readonly<Record<string, string>> | undefined;
+}

@@ -1,0 +1,166 @@
+import type { Executor } from "#db";
+import { DecisionSetNotFoundError, ThreadNotFoundError } from "#queue";
+import { addUsage, detailColumns, jobColumns, toStatusView, usagesOf } from "#queue/read";
+import type { DetailColumns, JobColumns } from "#queue/read";
+import { iso } from "#shared/iso";
+import type { DecisionSet, DecisionVersion, Message, MessageRole, Thread, ThreadRow } from "#shared/contracts";
+import type { Usage } from "#shared/usage";
+
+interface SetColumns {
+  id: string;
+  thread_id: string;
+  title: string;
+  graph: string | null;
+  status: string;
+  current_version: number;
+  created_at: string;
+  updated_at: string;
+}
+
+const toThreadRow = (row: SetColumns): ThreadRow => ({
+  threadId: row.thread_id,
+  decisionSetId: row.id,
+  title: row.title,
+  graph: row.graph,
+  createdAt: iso(row.created_at),
+  updatedAt: iso(row.updated_at),
+});
+
+/** The owner's threads, most lately used first. */
+export async function listThreads(
+  sql: Executor,
+  { ownerId, limit }: { ownerId: string; limit: number },
+): Promise<ThreadRow[]> {
+  const rows = await sql<SetColumns[]>`
+    select * from decision_sets where owner_id = ${ownerId} order by updated_at desc limit ${limit}`;
+  return rows.map(toThreadRow);
+}
+
+/** What a message takes besides its content, in bytes of JSON: ids, times and usage. */
+const MESSAGE_BYTES = 300;
+
+/** Which of a conversation's messages are read. */
+export interface MessagePage {
+  /** The `olderCursor` of the page after it; the newest messages unless given. */
+  before?: string | null | undefined;
+  /** About how many bytes of messages there are, but one at least; all unless given. */
+  maxBytes?: number;
+}
+
+/**
+ * One conversation: its messages, and the jobs that have not completed, oldest first.
+ * @throws ThreadNotFoundError when the owner has no such thread.
+ */
+export async function getThread(
+  sql: Executor,
+  { ownerId, threadId }: { ownerId: string; threadId: string },
+  page: MessagePage = {},
+): Promise<Thread> {
+  const [set] = await sql<
+    SetColumns[]
+  >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
+  if (!set) throw new ThreadNotFoundError();
+  // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
+  const jobs = await sql<(JobColumns & DetailColumns)[]>`
+    select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
+  const messages = await readMessages(sql, set.id, page);
+  return {
+    ...toThreadRow(set),
+    currentVersion: set.current_version,
+    jobs: jobs.map((row) => toStatusView({ ...row, reply: null })),
+    messages: messages.map(toMessage),
+    olderCursor: messages[0]?.has_older ? messages[0].seq : null,
+  };
+}
+
+interface MessageColumns {
+  id: string;
+  seq: string;
+  parent_id: string | null;
+  role: MessageRole;
+  content: string;
+  job_id: string | null;
+  usages: Usage[] | null;
+  created_at: string;
+  has_older: boolean;
+}
+
+async function readMessages(sql: Executor, setId: string, page: MessagePage): Promise<MessageColumns[]> {
+  const { before = null, maxBytes = null } = page;
+  return sql<MessageColumns[]>`
+    select messages.id, messages.seq::text as seq, parent_id, role, content, job_id, messages.created_at, place < total as has_older,
+      case when role = 'assistant' then ${usagesOf(sql)} end as usages
+    from (
+      select *, row_number() over newest as place, count(*) over () as total,
+        sum(octet_length(content) + ${MESSAGE_BYTES}::int) over newest as bytes
+      from messages
+      where decision_set_id = ${setId} and (${before}::bigint is null or seq < ${before}::bigint)
+      window newest as (order by seq desc)
+    ) as messages left join jobs on jobs.id = messages.job_id
+    where place = 1 or ${maxBytes}::bigint is null or bytes <= ${maxBytes}::bigint
+    order by messages.seq`;
+}
+
+function toMessage(row: MessageColumns): Message {
+  return {
+    id: row.id,
+    parentId: row.parent_id,
+    role: row.role,
+    content: row.content,
+    jobId: row.job_id,
+    usage: addUsage(row.usages),
+    createdAt: iso(row.created_at),
+  };
+}
+
+interface SetKey {
+  ownerId: string;
+  decisionSetId: string;
+}
+
+/**
+ * What a thread is designing, with its newest version (null before the first).
+ * @throws DecisionSetNotFoundError when the owner has no such decision set.
+ */
+export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
+  const [set] = await sql<
+    SetColumns[]
+  >`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
+  if (!set) throw new DecisionSetNotFoundError();
+  return {
+    ...toThreadRow(set),
+    status: set.status,
+    currentVersion: set.current_version,
+    latest:
+      set.current_version > 0
+        ? await getDecisionVersion(sql, { ownerId, decisionSetId, version: set.current_version })
+        : null,
+  };
+}
+
+/**
+ * One numbered result of a decision set.
+ * @throws DecisionSetNotFoundError when the owner has no such decision set or it no such version.
+ */
+export async function getDecisionVersion(sql: Executor, key: SetKey & { version: number }): Promise<DecisionVersion> {
+  const [row] = await sql<
+    (Omit<DecisionVersion, "jobId" | "createdAt"> & { job_id: string | null; created_at: string })[]
+  >`
+    select decision_versions.* from decision_versions join decision_sets on decision_sets.id = decision_set_id
+    where decision_set_id = ${key.decisionSetId} and owner_id = ${key.ownerId} and version = ${key.version}`;
+  if (!row) throw new DecisionSetNotFoundError();
+  const { version, requirements, plan, alternatives, costs, risks, policy, rationale, diff } = row;
+  return {
+    version,
+    requirements,
+    plan,
+    alternatives,
+    costs,
+    risks,
+    policy,
+    rationale,
+    diff,
+    jobId: row.job_id,
+    createdAt: iso(row.created_at),
+  };
+}

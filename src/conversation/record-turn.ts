@@ -1,0 +1,54 @@
+import { newId } from "#db";
+import type { Tx } from "#db";
+import type { Claim } from "#queue";
+
+export interface TurnResult {
+  decisionSetId: string;
+  /** The reply as Markdown. */
+  reply: string;
+  /** The checkpoint at which the turn ended; null where it is not known. */
+  checkpointId: string | null;
+  /** Null where the turn designed nothing new. */
+  version: {
+    requirements: unknown;
+    plan: unknown;
+    alternatives: unknown;
+    costs: unknown;
+    risks: unknown;
+    policy: unknown;
+    rationale: string;
+    diff: unknown;
+  } | null;
+}
+
+/**
+ * Writes a turn's effects, the reply and the next decision version, in the transaction that completes its job: call it
+ * after `complete`, which holds the fence.
+ */
+export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promise<void> {
+  const { decisionSetId, reply, checkpointId, version } = turn;
+  const id = newId();
+  const json = (value: unknown) => JSON.stringify(value ?? null);
+  await tx`
+    with asked as materialized (
+      select id from messages where job_id = ${claim.jobId} and role = 'user'
+    ), replied as (
+      insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
+      select ${id}, ${decisionSetId}, ${claim.jobId}, (select id from asked), ${checkpointId}, 'assistant', ${reply}
+    ), moved as (
+      -- A message that was sent before this reply was there followed the question; now it follows the reply.
+      update messages set parent_id = ${id} from asked where messages.parent_id = asked.id and messages.role = 'user'
+    ), owner as (
+      update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}
+      where id = ${decisionSetId} returning current_version
+    )
+    ${
+      version
+        ? tx`
+    insert into decision_versions (decision_set_id, version, job_id, requirements, plan, alternatives, costs, risks, policy, rationale, diff)
+    select ${decisionSetId}, current_version, ${claim.jobId}, ${json(version.requirements)}::text::jsonb, ${json(version.plan)}::text::jsonb,
+      ${json(version.alternatives)}::text::jsonb, ${json(version.costs)}::text::jsonb, ${json(version.risks)}::text::jsonb,
+      ${json(version.policy)}::text::jsonb, ${version.rationale}, ${json(version.diff)}::text::jsonb from owner`
+        : tx`select 1`
+    }`;
+}

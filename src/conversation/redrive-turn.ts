@@ -1,0 +1,72 @@
+import { newId } from "#db";
+import type { Tx } from "#db";
+import { checkPayload, InvalidJobError } from "#queue";
+import type { JobKey, LockedJob } from "#queue";
+import { redrive } from "#queue/operate";
+import { placeAgain, placeAt } from "./branch.ts";
+import { z } from "zod";
+import { contentSchema } from "#shared/fields";
+
+/**
+ * Queues a job again like `redrive`. With a payload, that replaces the job's: a turn then starts over with it instead of
+ * resuming from its last checkpoint. The caller has checked that the payload fits the job type.
+ * @throws InvalidJobError when the payload cannot be stored, or has no content that a turn could have been submitted
+ * with; whatever `redrive` throws.
+ */
+export async function redriveTurn(tx: Tx, key: JobKey, { payload }: { payload?: unknown } = {}): Promise<void> {
+  if (payload !== undefined) checkPayload(payload);
+  await redrive(tx, key, { revise: async (job) => revise(tx, job, payload) });
+}
+
+interface StoredTurn {
+  payload: string;
+  is_same: boolean;
+  message_id: string | null;
+  decision_set_id: string | null;
+}
+
+/** The payload to run again with, as JSON; undefined where the job keeps its own. */
+async function revise(tx: Tx, { jobId, status }: LockedJob, edited: unknown): Promise<string | undefined> {
+  const editedJson = edited === undefined ? null : JSON.stringify(edited);
+  const [job] = await tx<StoredTurn[]>`
+    select jobs.payload::text as payload, coalesce(jobs.payload = ${editedJson}::text::jsonb, true) as is_same,
+      messages.id as message_id, messages.decision_set_id
+    from jobs left join messages on messages.job_id = jobs.id and messages.role = 'user' where jobs.id = ${jobId}`;
+  if (!job) return undefined;
+  const { message_id: messageId, decision_set_id: decisionSetId } = job;
+  if (messageId === null || decisionSetId === null) return job.is_same ? undefined : (editedJson ?? undefined);
+  if (!job.is_same) return JSON.stringify(await startOver(tx, { jobId, messageId, decisionSetId }, edited));
+  return status === "queued" ? undefined : JSON.stringify(await goOn(tx, jobId, job.payload));
+}
+
+/**
+ * An edited turn begins where its message stands: its old run, what that asked and what was answered belong to another
+ * message, and the conversation shows the new one.
+ */
+async function startOver(
+  tx: Tx,
+  turn: { jobId: string; messageId: string; decisionSetId: string },
+  edited: unknown,
+): Promise<object> {
+  const payload = checkTurn(edited);
+  const { branch } = await placeAt(tx, turn.decisionSetId, turn.messageId);
+  await tx`delete from job_interrupts where job_id = ${turn.jobId}`;
+  await tx`update messages set content = ${payload.content} where id = ${turn.messageId}`;
+  return { ...payload, messageId: turn.messageId, branch, runId: newId() };
+}
+
+/** An ended turn may find that its thread has gone on: then it is not the thread's first any more and branches off. */
+async function goOn(tx: Tx, jobId: string, stored: string): Promise<object> {
+  const { freshThread: _freshThread, ...payload } = JSON.parse(stored) as Record<string, unknown>;
+  const branch = await placeAgain(tx, jobId);
+  return { ...payload, ...(branch && { branch }) };
+}
+
+const turnSchema = z.looseObject({ content: contentSchema }, "must be an object with content");
+
+/** A turn's message is held to the same rules as when it was submitted, whatever the job's type. */
+function checkTurn(payload: unknown): z.infer<typeof turnSchema> {
+  const parsed = turnSchema.safeParse(payload);
+  if (parsed.success) return parsed.data;
+  throw new InvalidJobError(`payload: ${parsed.error.issues.map((issue) => issue.message).join("; ")}`);
+}

@@ -1,0 +1,130 @@
+import { newId, together } from "#db";
+import type { Tx } from "#db";
+import { JobConflictError, lockThread, ThreadNotFoundError } from "#queue";
+import type { EnqueuedJob } from "#queue";
+import { enqueue, findByKey } from "#queue/enqueue";
+import { addMessage } from "./add-message.ts";
+import { placeAt, placeAtEnd } from "./branch.ts";
+import type { Place } from "./branch.ts";
+import { checkGraph, graphJobType } from "./graphs.ts";
+import { hashTurn } from "./hash-turn.ts";
+import { makeWay } from "./make-way.ts";
+import type { NewTurn } from "./new-turn.ts";
+import type { Submitted } from "#shared/contracts";
+import { CHAT_JOB_TYPE } from "#shared/limits";
+
+const TITLE_CHARS = 80;
+
+/**
+ * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
+ * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
+ * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen, or the
+ * idempotency key is that of a job which is no chat turn or has other content.
+ */
+export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
+  const first = await findByKey(tx, turn);
+  const requestHash = turn.idempotencyKey === undefined ? undefined : hashTurn(turn);
+  if (first) {
+    // Jobs that were stored before hashes were have none.
+    if (first.requestHash !== null && first.requestHash !== requestHash) throw keyReused(first.jobId);
+    return toSubmitted(first);
+  }
+  const threadId = turn.threadId?.toLowerCase() ?? newId();
+  if (turn.graph !== undefined) await checkGraph(tx, turn.graph);
+  const decisionSet = await openThread(tx, turn, threadId);
+  const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
+  const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
+  const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
+  const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: newId(), ...message })) : [];
+  const { parentId, branch } = await placeOf(tx, decisionSet, turn.parentId ?? forgotten);
+  const [jobId, messageId] = [newId(), newId()];
+  const ofSet = { decisionSetId: decisionSet.id };
+  const seeds = history.map((message, index) => {
+    const before = history[index - 1]?.id ?? parentId;
+    return addMessage(tx, { ...message, ...ofSet, jobId: null, parentId: before });
+  });
+  const enqueued = enqueue(tx, {
+    jobId,
+    ownerId: turn.ownerId,
+    jobType,
+    payload: {
+      content: turn.content,
+      messageId,
+      ...(branch && { branch }),
+      ...(history.length > 0 && { history }),
+      ...(decisionSet.created && { freshThread: true }),
+    },
+    threadId,
+    decisionSetId: decisionSet.id,
+    priority: turn.priority,
+    maxRetries: turn.maxRetries,
+    idempotencyKey: turn.idempotencyKey,
+    requestHash,
+    budget: turn.budget,
+    traceContext: turn.traceContext,
+  });
+  const message = { id: messageId, role: "user", content: turn.content, ...ofSet, jobId } as const;
+  const asked = addMessage(tx, { ...message, parentId: history.at(-1)?.id ?? parentId });
+  const [, , job] = await together([decisionSet.stored, together(seeds), enqueued, asked]);
+  // Whoever enqueues without a message does not wait for the key's lock.
+  if (!job.created) throw keyTaken(job.jobId);
+  return { jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+}
+
+/** @throws JobConflictError when the key's job is no chat turn, so that nothing would answer the message. */
+function toSubmitted({ jobId, threadId, decisionSetId, status }: EnqueuedJob): Submitted {
+  if (threadId === null || decisionSetId === null) throw keyTaken(jobId);
+  return { jobId, threadId, decisionSetId, status };
+}
+
+function keyReused(jobId: string): JobConflictError {
+  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which has other content: use another`);
+}
+
+function keyTaken(jobId: string): JobConflictError {
+  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which is no chat turn: use another`);
+}
+
+async function placeOf(tx: Tx, { id, created }: OpenThread, messageId: string | null): Promise<Place> {
+  if (messageId !== null) return placeAt(tx, id, messageId);
+  return created ? { parentId: null } : placeAtEnd(tx, id);
+}
+
+interface OpenThread {
+  id: string;
+  graph: string | null;
+  created: boolean;
+  /** Resolves when it is stored, which what is sent after it need not wait for. */
+  stored: Promise<unknown>;
+}
+
+/** Locks a thread and stores it, if it is new. */
+async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<OpenThread> {
+  const isUnheardOf = turn.threadId === undefined;
+  const id = newId();
+  const graph = turn.graph ?? null;
+  // Sent together: what follows the lock waits for it in the server.
+  const locked = isUnheardOf ? undefined : lockThread(tx, threadId);
+  const storing = tx<Omit<OpenThread, "stored">[]>`
+    insert into decision_sets (id, thread_id, owner_id, title, graph)
+    values (${id}, ${threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${graph})
+    on conflict (thread_id) do update set updated_at = clock_timestamp(), graph = coalesce(excluded.graph, decision_sets.graph)
+      where decision_sets.owner_id = excluded.owner_id
+    returning id, graph, xmax = 0 as created`.execute();
+  const stored = together([locked, storing]);
+  stored.catch(() => undefined);
+  // Nobody else can have named it yet: there is nothing to wait for.
+  if (isUnheardOf) return { id, graph, created: true, stored };
+  const [, [row]] = await stored;
+  if (!row) throw new ThreadNotFoundError();
+  return { ...row, stored };
+}
+
+function titleOf(content: string): string {
+  const line = content.trim().replaceAll(/\s+/g, " ");
+  return line.length <= TITLE_CHARS
+    ? line
+    : `${Array.from(line)
+        .slice(0, TITLE_CHARS - 1)
+        .join("")}…`;
+}

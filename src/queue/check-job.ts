@@ -1,0 +1,128 @@
+import { InvalidJobError } from "./errors.ts";
+import type { Entry } from "./new-job.ts";
+import { z } from "zod";
+import { INT32_MAX, INT32_MIN, MAX_BODY_BYTES } from "#shared/limits";
+
+/** As `z.guid()` has it, for what is checked by the ten thousand. */
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const isoTime = z.iso.datetime({ offset: true });
+const MAX_KEY_CHARS = 200;
+const MAX_DEPENDENCIES = 1_000;
+/** The longest that a job can be put off: ten years. */
+export const MAX_DELAY_MS = 10 * 365 * 86_400_000;
+
+/** @throws InvalidJobError when jobs of a batch cannot be stored together. */
+export function checkBatch(entries: readonly Entry[]): void {
+  if (new Set(entries.map((entry) => entry.jobId)).size < entries.length)
+    throw new InvalidJobError("jobId must differ between the jobs of a batch");
+  if (entries.some((entry) => entry.after !== undefined)) checkCycles(entries);
+}
+
+/**
+ * A job's payload as JSON text, when all its fields can be stored.
+ * @throws InvalidJobError naming the first field that cannot be.
+ */
+export function checkJob(job: Entry): string {
+  whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
+  whole("maxRetries", job.maxRetries, [0, 100]);
+  whole("maxCrashes", job.maxCrashes, [0, 100]);
+  whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
+  whole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
+  for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)
+    checkText(name, job[name]);
+  for (const name of ["jobId", "threadId", "decisionSetId"] as const) {
+    const id = job[name];
+    if (id !== undefined && id !== null && !UUID.test(id)) throw new InvalidJobError(`${name} must be a UUID`);
+  }
+  if (job.runAt !== undefined && !(isoTime.safeParse(job.runAt).success && Date.parse(job.runAt) > 0)) {
+    throw new InvalidJobError("runAt must be an ISO 8601 time with its offset, such as 2030-01-31T08:00:00Z");
+  }
+  if ((job.after?.length ?? 0) > MAX_DEPENDENCIES)
+    throw new InvalidJobError(`after must have at most ${MAX_DEPENDENCIES} ids`);
+  for (const id of job.after ?? []) if (!UUID.test(id)) throw new InvalidJobError("after must hold UUIDs of jobs");
+  return checkPayload(job.payload);
+}
+
+/**
+ * A payload as JSON text.
+ * @throws InvalidJobError when it is no JSON, over 1 MiB or holds what PostgreSQL cannot store.
+ */
+export function checkPayload(payload: unknown): string {
+  const json = toStorableJson("payload", payload);
+  if (Buffer.byteLength(json) > MAX_BODY_BYTES) throw new InvalidJobError("payload must have at most 1 MiB as JSON");
+  return json;
+}
+
+/** JSON.stringify escapes NUL and halves of surrogate pairs, which jsonb refuses; after an escaped backslash it is text. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(0000|d[89a-f][0-9a-f]{2})/;
+
+/**
+ * A value as the JSON text that a jsonb column takes.
+ * @throws InvalidJobError naming the value when it is no JSON, or holds NUL characters, half of a surrogate pair or too many levels.
+ */
+export function toStorableJson(name: string, value: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (error) {
+    throw new InvalidJobError(`${name} must be a JSON value`, { cause: error });
+  }
+  if (json === undefined) throw new InvalidJobError(`${name} must be a JSON value`);
+  const escape = json.includes("\\u") ? UNSTORABLE.exec(json)?.[1] : undefined;
+  if (escape === "0000") throw new InvalidJobError(`${name} must not contain NUL characters`);
+  if (escape !== undefined) throw new InvalidJobError(`${name} must be well-formed Unicode`);
+  return json;
+}
+
+/** @throws InvalidJobError unless the value is absent or a whole number within the bounds. */
+export function whole(name: string, value: number | undefined, [min, max]: readonly [min: number, max: number]): void {
+  if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
+    throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
+  }
+}
+
+/** @throws InvalidJobError unless the text is absent or has 1 to 200 characters that PostgreSQL can store. */
+function checkText(name: string, value: string | undefined): void {
+  const fault = value === undefined ? undefined : textFault(name, value);
+  if (fault !== undefined) throw new InvalidJobError(fault);
+}
+
+/** What keeps a name or a key from being stored, as a sentence; undefined when nothing does. */
+export function textFault(name: string, value: string): string | undefined {
+  if (value === "" || value.length > MAX_KEY_CHARS) return `${name} must have 1 to ${MAX_KEY_CHARS} characters`;
+  if (value.includes("\u0000")) return `${name} must not contain NUL characters`;
+  return /\p{Surrogate}/u.test(value) ? `${name} must be well-formed Unicode` : undefined;
+}
+
+/**
+ * Jobs that exist cannot depend on new ones, so that a cycle can only lie within the batch. A job waits for the one before
+ * it in its thread as well.
+ */
+function checkCycles(entries: readonly Entry[]): void {
+  const last = new Map<string, string>();
+  const after = new Map(
+    entries.map(({ jobId, threadId, after: named = [] }) => {
+      const before = threadId ? last.get(threadId) : undefined;
+      if (threadId) last.set(threadId, jobId);
+      return [jobId, before === undefined ? named : [...named, before]];
+    }),
+  );
+  const visited = new Map<string, "open" | "done">();
+  for (const start of after.keys()) {
+    const path = [{ id: start, rest: [...(after.get(start) ?? [])] }];
+    if (visited.has(start)) continue;
+    visited.set(start, "open");
+    for (let step = path.at(-1); step; step = path.at(-1)) {
+      const next = step.rest.pop();
+      if (next === undefined) {
+        visited.set(step.id, "done");
+        path.pop();
+      } else if (visited.get(next) === "open") {
+        throw new InvalidJobError(`after must not form a cycle: job ${next} would wait for itself`);
+      } else if (after.has(next) && !visited.has(next)) {
+        visited.set(next, "open");
+        path.push({ id: next, rest: [...(after.get(next) ?? [])] });
+      }
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/** Takes ready jobs for a worker. Invariant: a claim raises the attempt, so that no two runs share a fencing token. */
+export { claim, claimLimited } from "./claim.ts";
+export type { Claimed } from "./claim.ts";
+export type { Line } from "./claim-line.ts";
+export { completeAndClaim } from "./complete-and-claim.ts";
+export { flushClaims } from "../flush.ts";

@@ -1,0 +1,39 @@
+import type { Executor } from "#db";
+import { isOffering } from "./liveness.ts";
+import { iso } from "#shared/iso";
+
+/** How long after its last worker's end a job type is still expected to be run again. */
+const REPLACED_WITHIN_MS = 600_000;
+
+/** A job type of the fleet. */
+export interface OfferedType {
+  jobType: string;
+  description: string | null;
+  /** Why no worker can run it; null when one can. */
+  error: string | null;
+  /** When the worker that offers it started, ISO 8601. */
+  startedAt: string;
+}
+
+/**
+ * The job types that workers offer, by name. When workers disagree about a type, one that can run it counts, and of
+ * those the newest.
+ */
+export async function listOffers(sql: Executor): Promise<OfferedType[]> {
+  const rows = await sql<(Omit<OfferedType, "startedAt"> & { started_at: string })[]>`
+    select distinct on (offer."jobType") offer.*, started_at
+    from workers cross join lateral
+      jsonb_to_recordset(workers.offers) as offer ("jobType" text, description text, error text)
+    where ${isOffering(sql)}
+    order by offer."jobType", error is not null, started_at desc`;
+  return rows.map(({ started_at, ...offer }) => ({ ...offer, startedAt: iso(started_at) }));
+}
+
+/** Whether a worker runs the job type that lives, or did until lately: one that is being replaced may come back. */
+export async function isRunSomewhere(sql: Executor, jobType: string): Promise<boolean> {
+  const runs = JSON.stringify([{ jobType, error: null }]);
+  const rows = await sql`
+    select 1 from workers where heartbeat_at > clock_timestamp() - make_interval(secs => ${REPLACED_WITHIN_MS / 1000}::float8)
+      and offers @> ${runs}::text::jsonb limit 1`;
+  return rows.length > 0;
+}

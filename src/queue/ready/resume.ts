@@ -1,0 +1,30 @@
+import type { Tx } from "#db";
+import { notifyChanged, notifyReady } from "../events/wake.ts";
+import type { LockedJob } from "../lock-job.ts";
+import { admit } from "./admit.ts";
+
+/** Lets a waiting job go on with what was answered, and says so in its log; the job is locked. */
+export async function resume(
+  tx: Tx,
+  job: LockedJob,
+  answered: { interruptIds: readonly string[]; byDefault?: true },
+): Promise<void> {
+  await tx`
+    with job as (update jobs set event_seq = event_seq + 1 where id = ${job.jobId} returning id, event_seq, attempt)
+    insert into job_events (job_id, seq, attempt, type, data)
+    select id, event_seq, attempt, 'answered', ${JSON.stringify(answered)}::text::jsonb from job`;
+  await readyAnswered(tx, job.jobId);
+  await notifyChanged(tx, { ...job, eventSeq: 1 });
+}
+
+/** Queues a waiting job whose question has been answered; the locks of its thread and its key are held. */
+export async function readyAnswered(tx: Tx, jobId: string): Promise<void> {
+  const [job] = await tx<{ queue: string; limit_key: string | null; hold: string | null }[]>`
+    update jobs set status = 'queued', run_at = clock_timestamp(),
+      hold = case when limit_key is not null then 'limit'::job_hold end
+    where id = ${jobId} and status = 'waiting'
+    returning queue, limit_key, hold`;
+  if (!job) return;
+  if (job.hold === null) await notifyReady(tx, job.queue);
+  else await admit(tx, { queue: job.queue, limitKey: job.limit_key });
+}

@@ -1,0 +1,25 @@
+import type { Executor } from "#db";
+import { announce, nextHold } from "./ready.ts";
+import type { Readied } from "./ready.ts";
+
+const BATCH = 5_000;
+
+/** Takes the ready jobs of paused types out of the claim index, and puts those of types that go on back; 5,000 at the most. */
+export async function sweepPaused(sql: Executor): Promise<number> {
+  const held = await sql<Readied[]>`
+    update jobs set hold = 'paused' where id in (
+      select id from jobs where status = 'queued' and hold is null and job_type = any (array(select name from job_types where paused))
+      limit ${BATCH} for update skip locked
+    ) returning queue, limit_key, hold`;
+  // What is held gives up its place under a limit, and waits for one like the others when it is freed.
+  const freed = await sql<Readied[]>`
+    update jobs set hold = ${nextHold(sql)} where id in (
+      select id from jobs where status = 'queued' and hold = 'paused' and job_type <> all (array(select name from job_types where paused))
+      limit ${BATCH} for update skip locked
+    ) returning queue, limit_key, hold`;
+  await announce(sql, [
+    ...held.filter((job) => job.limit_key !== null).map((job) => ({ ...job, hold: "limit" })),
+    ...freed,
+  ]);
+  return held.length + freed.length;
+}

@@ -1,2 +1,0 @@
-// violates: jsx-a11y/alt-text
-export const Picture = () => <img src="x.png" />;

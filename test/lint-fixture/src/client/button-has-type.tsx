@@ -1,2 +1,0 @@
-// violates: react/button-has-type
-export const Press = () => <button>Press</button>;

@@ -1,8 +1,0 @@
-// violates: react-hooks/exhaustive-deps, react/exhaustive-effect-dependencies
-import { useEffect } from "react";
-export function Title({ text }: { text: string }) {
-  useEffect(() => {
-    document.title = text;
-  }, []);
-  return null;
-}

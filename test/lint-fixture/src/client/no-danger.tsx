@@ -1,2 +1,0 @@
-// violates: react/no-danger
-export const Html = ({ html }: { html: string }) => <p dangerouslySetInnerHTML={{ __html: html }} />;

@@ -1,0 +1,2 @@
+// violates: layers/cross-layer
+export { FencedSaver } from "#checkpoint";

@@ -1,0 +1,2 @@
+// violates: layers/cross-layer
+export { TRPCError } from "@trpc/server";

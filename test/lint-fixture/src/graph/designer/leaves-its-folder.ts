@@ -1,0 +1,2 @@
+// violates: layers/cross-layer
+export { claim } from "../../queue/claim/claim.ts";

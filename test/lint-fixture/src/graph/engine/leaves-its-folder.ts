@@ -1,2 +1,0 @@
-// violates: layers/cross-layer
-export { claim } from "../../queue/claim.ts";

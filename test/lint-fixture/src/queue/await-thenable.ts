@@ -1,4 +1,0 @@
-// violates: typescript/await-thenable
-export async function read(value: number) {
-  await value;
-}

@@ -1,2 +1,0 @@
-// violates: unicorn/filename-case
-export const value = 1;

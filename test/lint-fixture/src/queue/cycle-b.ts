@@ -1,3 +1,0 @@
-// violates: import/no-cycle
-import { a } from "./cycle-a.ts";
-export const b = () => a;

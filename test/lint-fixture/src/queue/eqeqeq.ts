@@ -1,2 +1,0 @@
-// violates: eslint/eqeqeq
-export const same = (a: number, b: number) => a == b;

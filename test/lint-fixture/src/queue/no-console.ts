@@ -1,2 +1,0 @@
-// violates: eslint/no-console
-export const say = () => console.log("x");

@@ -1,5 +1,0 @@
-// violates: eslint/no-param-reassign
-export function add(a: number) {
-  a += 1;
-  return a;
-}

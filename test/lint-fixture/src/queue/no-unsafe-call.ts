@@ -1,4 +1,0 @@
-// violates: typescript/no-unsafe-call
-export function run(text: string) {
-  JSON.parse(text)();
-}

@@ -1,3 +1,0 @@
-// violates: eslint/no-unused-vars
-const unused = 1;
-export const used = 2;

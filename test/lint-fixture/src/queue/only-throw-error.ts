@@ -1,4 +1,0 @@
-// violates: typescript/only-throw-error
-export function stop() {
-  throw "stop";
-}

@@ -1,2 +1,0 @@
-// violates: typescript/prefer-nullish-coalescing
-export const read = (value: string | undefined) => value || "x";

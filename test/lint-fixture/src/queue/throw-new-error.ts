@@ -1,4 +1,0 @@
-// violates: unicorn/throw-new-error
-export function stop() {
-  throw Error("stop");
-}
