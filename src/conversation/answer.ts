@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { checkPayload, InterruptNotFoundError, InvalidAnswerError, JobConflictError, lockJob } from "#queue";
+import { checkPayload, NotFoundError, InvalidAnswerError, JobConflictError, lockJob } from "#queue";
 import type { JobKey } from "#queue";
 import { resume } from "#queue/ready";
 import { checkAnswers } from "./check-answers.ts";
@@ -19,7 +19,7 @@ interface Asked {
 /**
  * Answers what a job asks, one interrupt or several, all or none; a waiting job goes on from there. An interrupt may
  * also be answered while the job runs on with another's answer, and after its deadline until that was acted on.
- * @throws JobNotFoundError; InterruptNotFoundError when the job never asked it; InvalidAnswerError when an answer does
+ * @throws NotFoundError when the owner has no such job or the job never asked this; InvalidAnswerError when an answer does
  * not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
  */
 export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
@@ -69,7 +69,7 @@ async function readAsked(tx: Tx, { jobId, ownerId }: JobKey): Promise<Asked[]> {
 /** Checks that a question is open, and still the one that its answer was checked against. */
 function checkAsked(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
   const now = asked.find((one) => one.interrupt_id === id);
-  if (!now) throw new InterruptNotFoundError(id);
+  if (!now) throw new NotFoundError("Interrupt", id);
   if (now.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);
   const before = checked.find((one) => one.interrupt_id === id);
   if (JSON.stringify(before?.schema) !== JSON.stringify(now.schema))

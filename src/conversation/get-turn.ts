@@ -10,7 +10,7 @@ const reply: ReplyColumn = (sql) =>
 
 /**
  * Where one of the owner's jobs stands, with its reply.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export function getTurnStatus(sql: Executor, key: JobKey): Promise<JobStatusView> {
   return getJobStatus(sql, key, reply);
@@ -23,7 +23,7 @@ export function getTurnStatuses(sql: Executor, keys: readonly JobKey[]): Promise
 
 /**
  * One of the owner's jobs with its reply, payload, attempts and newest events.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export function getTurn(sql: Executor, key: JobKey): Promise<JobDetail> {
   return getJob(sql, key, reply);

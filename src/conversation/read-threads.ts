@@ -1,5 +1,5 @@
 import type { Executor } from "#db";
-import { DecisionSetNotFoundError, ThreadNotFoundError } from "#queue";
+import { NotFoundError } from "#queue";
 import { addUsage, detailColumns, jobColumns, toStatusView, usagesOf } from "#queue/read";
 import type { DetailColumns, JobColumns } from "#queue/read";
 import { iso } from "#shared/iso";
@@ -49,7 +49,7 @@ export interface MessagePage {
 
 /**
  * One conversation: its messages, and the jobs that have not completed, oldest first.
- * @throws ThreadNotFoundError when the owner has no such thread.
+ * @throws NotFoundError when the owner has no such thread.
  */
 export async function getThread(
   sql: Executor,
@@ -59,7 +59,7 @@ export async function getThread(
   const [set] = await sql<
     SetColumns[]
   >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
-  if (!set) throw new ThreadNotFoundError();
+  if (!set) throw new NotFoundError("Thread", threadId);
   // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
   const jobs = await sql<(JobColumns & DetailColumns)[]>`
     select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
@@ -120,13 +120,13 @@ interface SetKey {
 
 /**
  * What a thread is designing, with its newest version (null before the first).
- * @throws DecisionSetNotFoundError when the owner has no such decision set.
+ * @throws NotFoundError when the owner has no such decision set.
  */
 export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
   const [set] = await sql<
     SetColumns[]
   >`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
-  if (!set) throw new DecisionSetNotFoundError();
+  if (!set) throw new NotFoundError("Decision set", decisionSetId);
   return {
     ...toThreadRow(set),
     status: set.status,
@@ -140,7 +140,7 @@ export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: 
 
 /**
  * One numbered result of a decision set.
- * @throws DecisionSetNotFoundError when the owner has no such decision set or it no such version.
+ * @throws NotFoundError when the owner has no such decision set or it no such version.
  */
 export async function getDecisionVersion(sql: Executor, key: SetKey & { version: number }): Promise<DecisionVersion> {
   const [row] = await sql<
@@ -148,7 +148,7 @@ export async function getDecisionVersion(sql: Executor, key: SetKey & { version:
   >`
     select decision_versions.* from decision_versions join decision_sets on decision_sets.id = decision_set_id
     where decision_set_id = ${key.decisionSetId} and owner_id = ${key.ownerId} and version = ${key.version}`;
-  if (!row) throw new DecisionSetNotFoundError();
+  if (!row) throw new NotFoundError("Decision set", key.decisionSetId);
   const { version, requirements, plan, alternatives, costs, risks, policy, rationale, diff } = row;
   return {
     version,

@@ -1,6 +1,6 @@
 import { newId, together } from "#db";
 import type { Tx } from "#db";
-import { JobConflictError, lockThread, ThreadNotFoundError } from "#queue";
+import { JobConflictError, lockThread, NotFoundError } from "#queue";
 import type { EnqueuedJob } from "#queue";
 import { enqueue, findByKey } from "#queue/enqueue";
 import { addMessage } from "./add-message.ts";
@@ -17,7 +17,7 @@ const TITLE_CHARS = 80;
 
 /**
  * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
- * @throws ThreadNotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
+ * @throws NotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
  * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen, or the
  * idempotency key is that of a job which is no chat turn or has other content.
  */
@@ -116,7 +116,7 @@ async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<Open
   // Nobody else can have named it yet: there is nothing to wait for.
   if (isUnheardOf) return { id, graph, created: true, stored };
   const [, [row]] = await stored;
-  if (!row) throw new ThreadNotFoundError();
+  if (!row) throw new NotFoundError("Thread", threadId);
   return { ...row, stored };
 }
 

@@ -1,13 +1,8 @@
 /** What can be wrong with a call to the queue; mapped to tRPC and HTTP codes in one place of the server. */
 export type QueueErrorCode =
   | "LEASE_LOST"
-  | "JOB_NOT_FOUND"
-  | "THREAD_NOT_FOUND"
-  | "DECISION_SET_NOT_FOUND"
-  | "QUEUE_NOT_FOUND"
-  | "SCHEDULE_NOT_FOUND"
+  | "NOT_FOUND"
   | "JOB_CONFLICT"
-  | "INTERRUPT_NOT_FOUND"
   | "INVALID_ANSWER"
   | "INVALID_JOB"
   | "INVALID_QUEUE"
@@ -30,30 +25,19 @@ export class LeaseLostError extends QueueError {
   }
 }
 
-/** No job of this owner has the id. */
-export class JobNotFoundError extends QueueError {
-  override readonly name = "JobNotFoundError";
-  readonly code = "JOB_NOT_FOUND";
-  constructor() {
-    super("Job not found");
-  }
-}
+export type Entity = "Job" | "Thread" | "Decision set" | "Queue" | "Schedule" | "Interrupt";
 
-/** No thread of this owner has the id. */
-export class ThreadNotFoundError extends QueueError {
-  override readonly name = "ThreadNotFoundError";
-  readonly code = "THREAD_NOT_FOUND";
-  constructor() {
-    super("Thread not found");
-  }
-}
-
-/** No decision set, or no such version of it, for this owner. */
-export class DecisionSetNotFoundError extends QueueError {
-  override readonly name = "DecisionSetNotFoundError";
-  readonly code = "DECISION_SET_NOT_FOUND";
-  constructor() {
-    super("Decision set not found");
+/** No such thing belongs to this owner. Its id is not in the message where callers may show that to others. */
+export class NotFoundError extends QueueError {
+  override readonly name = "NotFoundError";
+  readonly code = "NOT_FOUND";
+  readonly entity: Entity;
+  readonly id: string;
+  constructor(entity: Entity, id: string) {
+    const named = entity === "Queue" || entity === "Interrupt" ? `${entity} ${JSON.stringify(id)}` : entity;
+    super(`${named} not found`);
+    this.entity = entity;
+    this.id = id;
   }
 }
 
@@ -63,43 +47,16 @@ export class InvalidJobError extends QueueError {
   readonly code = "INVALID_JOB";
 }
 
-/** No queue has the name: it is made by its first job, or by `createQueue`. */
-export class QueueNotFoundError extends QueueError {
-  override readonly name = "QueueNotFoundError";
-  readonly code = "QUEUE_NOT_FOUND";
-  constructor(queue: string) {
-    super(`Queue ${JSON.stringify(queue)} not found`);
-  }
-}
-
 /** The queue's name or limits cannot be stored as asked; the message names the field. */
 export class InvalidQueueError extends QueueError {
   override readonly name = "InvalidQueueError";
   readonly code = "INVALID_QUEUE";
 }
 
-/** No schedule of this owner has the id. */
-export class ScheduleNotFoundError extends QueueError {
-  override readonly name = "ScheduleNotFoundError";
-  readonly code = "SCHEDULE_NOT_FOUND";
-  constructor() {
-    super("Schedule not found");
-  }
-}
-
 /** The job's state does not allow what was asked; the message says which would. Nothing was changed. */
 export class JobConflictError extends QueueError {
   override readonly name = "JobConflictError";
   readonly code = "JOB_CONFLICT";
-}
-
-/** The job never asked this; the ids of what it asks are in `jobs.status`. */
-export class InterruptNotFoundError extends QueueError {
-  override readonly name = "InterruptNotFoundError";
-  readonly code = "INTERRUPT_NOT_FOUND";
-  constructor(id: string) {
-    super(`Interrupt ${JSON.stringify(id)} not found`);
-  }
 }
 
 /** The answer does not fit what was asked; the message names the field. Nothing was changed. */

@@ -11,19 +11,14 @@ export type { Claim, ClaimedJob } from "./claimed-job.ts";
 export type { NewJob, EnqueuedJob } from "./new-job.ts";
 export { checkPayload, MAX_DELAY_MS } from "./check-job.ts";
 export {
-  InterruptNotFoundError,
+  NotFoundError,
   InvalidAnswerError,
   InvalidJobError,
   InvalidQueueError,
   InvalidScheduleError,
   JobConflictError,
-  JobNotFoundError,
   LeaseLostError,
   QueueError,
-  QueueNotFoundError,
-  ScheduleNotFoundError,
-  ThreadNotFoundError,
-  DecisionSetNotFoundError,
 } from "./errors.ts";
 export type { QueueErrorCode } from "./errors.ts";
 export { holdsLease } from "./fence.ts";

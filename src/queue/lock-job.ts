@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { JobNotFoundError } from "./errors.ts";
+import { NotFoundError } from "./errors.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import type { Hold, JobStatus } from "#shared/job-states";
 
@@ -23,20 +23,20 @@ export interface LockedJob {
 
 /**
  * Locks one job, with its thread and its limited key, until the transaction ends, and says where it stands.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
   // What a job belongs to never changes, so it may be read before the locks; its state may not.
   const [place] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
     select id, thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
-  if (!place) throw new JobNotFoundError();
+  if (!place) throw new NotFoundError("Job", jobId);
   await lockThread(tx, place.thread_id);
   await lockLimit(tx, { queue: place.queue, limitKey: place.limit_key });
   const [row] = await tx<
     { status: JobStatus; hold: Hold | null; job_type: string; has_dependents: boolean; event_seq: number }[]
   >`
     select status, hold, job_type, has_dependents, event_seq from jobs where id = ${jobId} for update`;
-  if (!row) throw new JobNotFoundError();
+  if (!row) throw new NotFoundError("Job", jobId);
   return {
     jobId: place.id,
     threadId: place.thread_id,

@@ -1,6 +1,6 @@
 import type { Executor } from "#db";
 import { iso } from "#shared/iso";
-import { JobNotFoundError } from "../errors.ts";
+import { NotFoundError } from "../errors.ts";
 import type { JobKey } from "../lock-job.ts";
 import { closingEvent } from "../read/get-job.ts";
 import type { JobEvent } from "#shared/contracts";
@@ -16,7 +16,7 @@ export interface EventPage {
 
 /**
  * A job's events after a number, at most `limit` and about `MAX_EVENT_PAGE_BYTES`, but one at least; as of one moment.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export async function readEvents(
   sql: Executor,
@@ -37,7 +37,7 @@ export async function readEvents(
     where jobs.id = ${jobId} and jobs.owner_id = ${ownerId}
     order by event.seq`;
   const [job] = rows;
-  if (!job) throw new JobNotFoundError();
+  if (!job) throw new NotFoundError("Job", jobId);
   const events = rows.flatMap((row): JobEvent[] =>
     row.seq === null
       ? []

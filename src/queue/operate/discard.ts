@@ -5,7 +5,7 @@ import type { JobKey } from "../lock-job.ts";
 
 /**
  * Puts a dead letter aside: it stays in the history, but is no longer among the dead letters.
- * @throws JobNotFoundError; JobConflictError when the job has not failed.
+ * @throws NotFoundError; JobConflictError when the job has not failed.
  */
 export async function discard(tx: Tx, key: JobKey): Promise<void> {
   const job = await lockJob(tx, key);

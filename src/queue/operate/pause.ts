@@ -1,14 +1,14 @@
 import type { Executor } from "#db";
-import { QueueNotFoundError } from "../errors.ts";
+import { NotFoundError } from "../errors.ts";
 import { notifyReady } from "../events/wake.ts";
 
 /**
  * Stops or lets go on the claiming of a queue's jobs; those that run go on.
- * @throws QueueNotFoundError when no job was ever in the queue.
+ * @throws NotFoundError when no job was ever in the queue.
  */
 export async function pauseQueue(sql: Executor, queue: string, paused: boolean): Promise<void> {
   const rows = await sql`update queues set paused = ${paused} where name = ${queue} returning name`;
-  if (rows.length === 0) throw new QueueNotFoundError(queue);
+  if (rows.length === 0) throw new NotFoundError("Queue", queue);
   if (!paused) await notifyReady(sql, queue);
 }
 

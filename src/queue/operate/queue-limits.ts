@@ -1,6 +1,6 @@
 import type { Executor, Tx } from "#db";
 import { textFault } from "../check-job.ts";
-import { InvalidQueueError, QueueNotFoundError } from "../errors.ts";
+import { InvalidQueueError, NotFoundError } from "../errors.ts";
 import { notifyReady } from "../events/wake.ts";
 import { admitSoon } from "../ready/admit.ts";
 import { queueLimitsSchema } from "#shared/operations";
@@ -9,7 +9,7 @@ import type { QueueLimits, QueueRow } from "#shared/operations";
 /**
  * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the
  * limits hold for the claims from now on, those per key for jobs that are let in from now on.
- * @throws QueueNotFoundError when no job was ever in the queue and it was not created; InvalidQueueError when a limit is
+ * @throws NotFoundError when no job was ever in the queue and it was not created; InvalidQueueError when a limit is
  * no whole number from 1.
  */
 export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits): Promise<void> {
@@ -20,7 +20,7 @@ export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits)
   }
   const rows =
     await tx`update queues set limits = ${JSON.stringify(limits)}::text::jsonb where name = ${queue} returning name`;
-  if (rows.length === 0) throw new QueueNotFoundError(queue);
+  if (rows.length === 0) throw new NotFoundError("Queue", queue);
   const keys = await tx<{ limit_key: string }[]>`
     select distinct limit_key from jobs where queue = ${queue} and status = 'queued' and hold = 'limit'`;
   await admitSoon(

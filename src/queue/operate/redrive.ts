@@ -17,7 +17,7 @@ export interface RedriveOptions {
  * Queues a dead letter or a cancelled job again, with all its retries and with its history. A job that waits for its
  * retry runs at once. In a thread that has gone on, it runs after the thread's head and before the rest. It waits for
  * its unfinished dependencies. A job that has crashed often enough to run alone goes on running alone.
- * @throws JobNotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
+ * @throws NotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
  * completed, or when another unfinished job has its unique key. Nothing is changed then.
  */
 export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = {}): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Executor } from "#db";
 import { iso, isoOrNull } from "#shared/iso";
-import { JobNotFoundError } from "../errors.ts";
+import { NotFoundError } from "../errors.ts";
 import type { JobKey } from "../lock-job.ts";
 import { detailColumns, jobColumns, toStatusView } from "./job-view.ts";
 import type { DetailColumns, JobColumns } from "./job-view.ts";
@@ -19,7 +19,7 @@ const noReply: ReplyColumn = (sql) => sql`null::text`;
 
 /**
  * Where one of the owner's jobs stands; its reply is null without a `reply` column.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export async function getJobStatus(sql: Executor, key: JobKey, reply = noReply): Promise<JobStatusView> {
   return toStatusView(await readJob(sql, key, reply));
@@ -47,7 +47,7 @@ export async function getJobStatuses(
 
 /**
  * One of the owner's jobs with its payload, attempts and newest 500 events, oldest first.
- * @throws JobNotFoundError when the owner has no such job.
+ * @throws NotFoundError when the owner has no such job.
  */
 export async function getJob(sql: Executor, key: JobKey, reply = noReply): Promise<JobDetail> {
   const { jobId } = key;
@@ -153,6 +153,6 @@ async function readJob(sql: Executor, { ownerId, jobId }: JobKey, reply: ReplyCo
   const [row] = await sql<JobDetailColumns[]>`
     select ${statusColumns(sql, reply)}, jobs.payload, jobs.result, jobs.claimed_at, jobs.last_worker_id, jobs.event_seq, jobs.usage
     from jobs where id = ${jobId} and owner_id = ${ownerId}`;
-  if (!row) throw new JobNotFoundError();
+  if (!row) throw new NotFoundError("Job", jobId);
   return row;
 }

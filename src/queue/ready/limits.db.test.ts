@@ -1,7 +1,7 @@
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { claim, claimLimited } from "../claim/claim.ts";
-import { InvalidQueueError, QueueNotFoundError } from "../errors.ts";
+import { InvalidQueueError, NotFoundError } from "../errors.ts";
 import { pauseJobType, pauseQueue } from "../operate/pause.ts";
 import { pruneLimitKeys } from "../operate/prune.ts";
 import { createQueue, listQueues, setQueueLimits } from "../operate/queue-limits.ts";
@@ -199,7 +199,7 @@ test("a paused queue and a paused job type are claimed from only when they go on
   await pauseJobType(queue.db.sql, "a", false);
   await sweepPaused(queue.db.sql);
   expect((await queue.take(5)).map((job) => job.jobId)).toEqual([one?.jobId, later.jobId]);
-  await expect(pauseQueue(queue.db.sql, "nowhere", true)).rejects.toThrow(QueueNotFoundError);
+  await expect(pauseQueue(queue.db.sql, "nowhere", true)).rejects.toThrow(NotFoundError);
 });
 
 test.each<[string, object]>([

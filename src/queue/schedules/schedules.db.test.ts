@@ -1,5 +1,5 @@
 import { openQueue } from "../../../test/queue.ts";
-import { InvalidScheduleError, ScheduleNotFoundError } from "../errors.ts";
+import { InvalidScheduleError, NotFoundError } from "../errors.ts";
 import { reportWorker } from "../fleet/register-worker.ts";
 import { survey } from "../read/survey.ts";
 import { nextTick } from "./next-tick.ts";
@@ -198,7 +198,7 @@ test("a paused schedule does not tick, and goes on with its next tick after now;
   await queue.db.transaction(async (tx) => runScheduleNow(tx, key));
   expect(await queue.take(5)).toHaveLength(1);
   await expect(queue.db.transaction(async (tx) => runScheduleNow(tx, { ...key, ownerId: "other" }))).rejects.toThrow(
-    ScheduleNotFoundError,
+    NotFoundError,
   );
 });
 

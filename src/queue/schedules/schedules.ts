@@ -3,7 +3,7 @@ import type { Executor, Tx } from "#db";
 import { iso, isoOrNull } from "#shared/iso";
 import { checkPayload, textFault, whole } from "../check-job.ts";
 import { enqueue } from "../enqueue/enqueue.ts";
-import { InvalidScheduleError, QueueError, ScheduleNotFoundError } from "../errors.ts";
+import { InvalidScheduleError, QueueError, NotFoundError } from "../errors.ts";
 import type { EnqueuedJob } from "../new-job.ts";
 import { checkJobType } from "./check-job-type.ts";
 import { nextTick } from "./next-tick.ts";
@@ -60,7 +60,7 @@ export async function listSchedules(sql: Executor, ownerId: string): Promise<Sch
 
 /**
  * Stops a schedule, or lets it go on from its next tick after now; ticks while it was paused are not made up for.
- * @throws ScheduleNotFoundError when the owner has no such schedule.
+ * @throws NotFoundError when the owner has no such schedule.
  */
 export async function pauseSchedule(tx: Tx, key: ScheduleKey, paused: boolean): Promise<ScheduleRow> {
   const schedule = await lockSchedule(tx, key);
@@ -68,22 +68,22 @@ export async function pauseSchedule(tx: Tx, key: ScheduleKey, paused: boolean): 
   const [row] = await tx<ScheduleColumns[]>`
     update schedules set paused = ${paused}, next_run_at = ${next === null ? null : iso(next)}::text::timestamptz
     where id = ${schedule.id} returning *`;
-  if (!row) throw new ScheduleNotFoundError();
+  if (!row) throw new NotFoundError("Schedule", schedule.id);
   return toScheduleRow(row);
 }
 
 /**
  * Deletes a schedule; the jobs it has made stay.
- * @throws ScheduleNotFoundError when the owner has no such schedule.
+ * @throws NotFoundError when the owner has no such schedule.
  */
 export async function deleteSchedule(sql: Executor, { ownerId, scheduleId }: ScheduleKey): Promise<void> {
   const rows = await sql`delete from schedules where id = ${scheduleId} and owner_id = ${ownerId} returning id`;
-  if (rows.length === 0) throw new ScheduleNotFoundError();
+  if (rows.length === 0) throw new NotFoundError("Schedule", scheduleId);
 }
 
 /**
  * Makes a job of a schedule now, besides its ticks; also of a paused one.
- * @throws ScheduleNotFoundError when the owner has no such schedule.
+ * @throws NotFoundError when the owner has no such schedule.
  */
 export async function runScheduleNow(tx: Tx, key: ScheduleKey): Promise<EnqueuedJob> {
   const schedule = await lockSchedule(tx, key);
@@ -171,7 +171,7 @@ async function lockSchedule(tx: Tx, { ownerId, scheduleId }: ScheduleKey): Promi
   const [row] = await tx<
     ScheduleColumns[]
   >`select * from schedules where id = ${scheduleId} and owner_id = ${ownerId} for update`;
-  if (!row) throw new ScheduleNotFoundError();
+  if (!row) throw new NotFoundError("Schedule", scheduleId);
   return row;
 }
 

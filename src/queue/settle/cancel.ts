@@ -13,7 +13,7 @@ import type { JobStatus } from "#shared/job-states";
 /**
  * Cancels a job: at once when it is queued or waiting; a running one is asked to stop, which its worker does within a
  * second. Cancelling twice is cancelling once. Returns `cancelled`, or `running` while the worker is being asked.
- * @throws JobNotFoundError when the owner has no such job; JobConflictError when it has ended otherwise.
+ * @throws NotFoundError when the owner has no such job; JobConflictError when it has ended otherwise.
  */
 export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "cancelled" | "running">> {
   const job = await lockJob(tx, key);

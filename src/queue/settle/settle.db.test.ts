@@ -5,7 +5,7 @@ import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { MAX_DELAY_MS } from "../check-job.ts";
 import type { ClaimedJob } from "../claimed-job.ts";
-import { InvalidJobError, JobConflictError, JobNotFoundError, LeaseLostError } from "../errors.ts";
+import { InvalidJobError, JobConflictError, NotFoundError, LeaseLostError } from "../errors.ts";
 import { appendEvents } from "../events/append-events.ts";
 import { readEvents } from "../events/read-events.ts";
 import { CANCEL_CHANNEL, READY_CHANNEL } from "../events/wake.ts";
@@ -200,7 +200,7 @@ test("cancelling a running job asks its worker, by notice and by heartbeat; a cr
   await reap(queue.db, { policyOf: () => retry });
   expect(await queue.read(jobId)).toMatchObject({ status: "cancelled", retryCount: 0 });
   expect(await inTx(async (tx) => cancel(tx, key(jobId)))).toBe("cancelled");
-  await expect(inTx(async (tx) => cancel(tx, { ownerId: "other", jobId }))).rejects.toThrow(JobNotFoundError);
+  await expect(inTx(async (tx) => cancel(tx, { ownerId: "other", jobId }))).rejects.toThrow(NotFoundError);
   await listener.stop();
 });
 
@@ -350,7 +350,7 @@ test("events are read once and in order from any number, and end with the closin
   expect(await page(4)).toMatchObject({ events: [{ seq: 5 }, { seq: 6, type: "completed" }], closed: true });
   expect(await page(6)).toEqual({ events: [], closed: true });
   await expect(readEvents(queue.db.sql, { ownerId: "other", jobId }, { after: 0, limit: 1 })).rejects.toThrow(
-    JobNotFoundError,
+    NotFoundError,
   );
 });
 

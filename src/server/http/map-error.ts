@@ -10,13 +10,8 @@ interface MappedError {
 
 const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpStatus">> = {
   LEASE_LOST: { trpcCode: "CONFLICT", httpStatus: 409 },
-  JOB_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
-  THREAD_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
-  DECISION_SET_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
-  QUEUE_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
-  SCHEDULE_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
+  NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
   JOB_CONFLICT: { trpcCode: "CONFLICT", httpStatus: 409 },
-  INTERRUPT_NOT_FOUND: { trpcCode: "NOT_FOUND", httpStatus: 404 },
   INVALID_ANSWER: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
   INVALID_QUEUE: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
   INVALID_SCHEDULE: { trpcCode: "BAD_REQUEST", httpStatus: 400 },

@@ -95,7 +95,7 @@ test("without notices, a look finds what has grown, what has ended and what is g
   await expect.poll(() => feeds.readers, { timeout: 20_000 }).toBe((JOBS - 2) * READERS_PER_JOB);
   await leave().catch(() => undefined);
   const failures = (await gone).flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
-  expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "JobNotFoundError: Job not found"));
+  expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "NotFoundError: Job not found"));
 });
 
 test("a look that fails ends the streams, whose readers follow again", async () => {

@@ -73,7 +73,7 @@ export class JobFeeds {
 
   /**
    * The first page for `follow`: an unknown job is reported before a stream begins.
-   * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
+   * @throws NotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
    */
   async open({ ownerId, jobId, after }: Omit<FollowOptions, "signal">): Promise<EventPage> {
     return this.#db.call(async (sql) => readEvents(sql, { ownerId, jobId }, { after, limit: PAGE_EVENTS }));
@@ -81,7 +81,7 @@ export class JobFeeds {
 
   /**
    * A job's events after a number, each once and in order, to the closing one; waits for those to come.
-   * @throws JobNotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
+   * @throws NotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
    */
   async *follow({ ownerId, jobId, after, signal, first }: FollowOptions): AsyncGenerator<JobEvent, void> {
     const read = async (from: number): Promise<EventPage> => this.open({ ownerId, jobId, after: from });

@@ -1,5 +1,5 @@
 import { cancelTurn } from "#conversation";
-import { JobNotFoundError } from "#queue";
+import { NotFoundError } from "#queue";
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { deferred } from "../../../test/deferred.ts";
@@ -58,11 +58,11 @@ test("what many ask at once is one statement, and each owner is told of their ow
   (await gateOf(gates, 0)).release();
   expect(await asked).toEqual([
     mine.jobId,
-    expect.any(JobNotFoundError),
+    expect.any(NotFoundError),
     theirs.jobId,
-    expect.any(JobNotFoundError),
+    expect.any(NotFoundError),
     mine.jobId,
-    expect.any(JobNotFoundError),
+    expect.any(NotFoundError),
   ]);
   expect(gates).toHaveLength(1);
 });

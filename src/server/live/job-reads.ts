@@ -1,5 +1,5 @@
 import { getTurnStatuses } from "#conversation";
-import { JobNotFoundError, Places, QueryTimeoutError } from "#queue";
+import { NotFoundError, Places, QueryTimeoutError } from "#queue";
 import type { Database, JobKey } from "#queue";
 import { listJobs } from "#queue/read";
 import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
@@ -33,14 +33,14 @@ export class JobReads {
       keyOf: ({ ownerId, jobId }) => `${jobId} ${ownerId}`,
       read: async (keys) => {
         const found = await db.call(async (sql) => getTurnStatuses(sql, keys));
-        return found.map((status) => status ?? new JobNotFoundError());
+        return found.map((status, index) => status ?? new NotFoundError("Job", keys[index]?.jobId ?? ""));
       },
     });
   }
 
   /**
    * Where one of the owner's jobs stands, with its reply once it has completed. It is shared: change nothing in it.
-   * @throws JobNotFoundError when the owner has no such job.
+   * @throws NotFoundError when the owner has no such job.
    */
   async status(key: JobKey): Promise<JobStatusView> {
     return this.#statuses.load(key);

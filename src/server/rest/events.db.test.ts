@@ -1,5 +1,5 @@
 import { redriveTurn } from "#conversation";
-import { JobNotFoundError } from "#queue";
+import { NotFoundError } from "#queue";
 import type { ClaimedJob } from "#queue";
 import { appendEvents, EVENTS_CHANNEL } from "#queue/events";
 import { complete } from "#queue/settle";
@@ -108,7 +108,7 @@ test("a reader that leaves ends at once, and a stranger is told of nothing", asy
   expect(await reader).toEqual({ done: true, value: undefined });
   await expect(
     feeds.follow({ ownerId: "other", jobId: job.jobId, after: 0, signal: gone.signal }).next(),
-  ).rejects.toThrow(JobNotFoundError);
+  ).rejects.toThrow(NotFoundError);
 });
 
 test("a job that was queued again goes on after its closing event", async () => {

@@ -1,5 +1,5 @@
 import { getThread } from "#conversation";
-import { ThreadNotFoundError } from "#queue";
+import { NotFoundError } from "#queue";
 import type { Database } from "#queue";
 import type { Thread } from "#shared/contracts";
 import { exportPayloadSchema } from "#shared/job-types";
@@ -22,7 +22,7 @@ export function exportThread(db: Database): JobType<ExportPayload> {
       const thread = await persist(() =>
         db.call((sql) => getThread(sql, { ownerId, threadId: payload.threadId })),
       ).catch((error: unknown) => {
-        throw error instanceof ThreadNotFoundError
+        throw error instanceof NotFoundError
           ? new PermanentError(`threadId ${payload.threadId}: ${error.message}`)
           : error;
       });
