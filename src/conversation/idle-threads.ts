@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { lockAll } from "#queue";
+import { lockThreads, UNFINISHED } from "#queue";
 
 /**
  * The threads in which nothing has happened for a time and nothing is under way, at most `limit`, each told of once
@@ -13,14 +13,11 @@ export async function takeIdleThreads(tx: Tx, idleMs: number, limit: number): Pr
     order by updated_at limit ${limit} for update skip locked`;
   const threadIds = found.map((row) => row.thread_id);
   if (threadIds.length === 0) return [];
-  await lockAll(
-    tx,
-    threadIds.map((id) => `thread:${id}`),
-  );
+  await lockThreads(tx, threadIds);
   const idle = await tx<{ thread_id: string }[]>`
     update decision_sets set pruned_at = clock_timestamp()
     where thread_id = any(${threadIds}::uuid[]) and not exists (
-      select 1 from jobs where jobs.thread_id = decision_sets.thread_id and status in ('queued', 'running', 'waiting')
+      select 1 from jobs where jobs.thread_id = decision_sets.thread_id and ${tx.unsafe(UNFINISHED)}
     )
     returning thread_id`;
   return idle.map((row) => row.thread_id);

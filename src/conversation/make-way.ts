@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { JobConflictError } from "#queue";
+import { JobConflictError, UNFINISHED } from "#queue";
 import { cancelTurn } from "./cancel-turn.ts";
 import type { MultitaskStrategy } from "#shared/contracts";
 
@@ -16,7 +16,7 @@ export async function makeWay(
   if (strategy === "enqueue") return null;
   const unfinished = await tx<{ id: string; message_id: string | null }[]>`
     select jobs.id, messages.id as message_id from jobs left join messages on messages.job_id = jobs.id and messages.role = 'user'
-    where jobs.thread_id = ${threadId} and jobs.owner_id = ${ownerId} and jobs.status in ('queued', 'running', 'waiting') order by jobs.seq`;
+    where jobs.thread_id = ${threadId} and jobs.owner_id = ${ownerId} and jobs.${tx.unsafe(UNFINISHED)} order by jobs.seq`;
   if (unfinished.length === 0) return null;
   if (strategy === "reject") {
     throw new JobConflictError(

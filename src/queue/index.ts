@@ -24,6 +24,7 @@ export type { QueueErrorCode } from "./errors.ts";
 export { holdsLease } from "./fence.ts";
 export { lockJob } from "./lock-job.ts";
 export type { JobKey, LockedJob } from "./lock-job.ts";
-export { lockThread, lockAll } from "./locks.ts";
+export { lockThread, lockThreads } from "./locks.ts";
+export { UNFINISHED } from "./predicates.ts";
 export { DatabaseUnavailableError, Places, QueryTimeoutError, together, checkWritable, proveWrites, newId } from "#db";
 export type { Database, DatabaseFault, Executor, Tx } from "#db";

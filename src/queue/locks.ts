@@ -8,11 +8,19 @@ import type { Tx } from "#db";
  */
 
 /**
- * Holds a thread's order until the transaction ends; null (a job of no thread) locks nothing. Every verb that adds
+ * Locks the order of a thread until the transaction ends; null (a job of no thread) locks nothing. Every verb that adds
  * to a thread or ends its head takes it.
  */
 export async function lockThread(tx: Tx, threadId: string | null): Promise<void> {
-  if (threadId !== null) await lockAll(tx, [`thread:${threadId.toLowerCase()}`]);
+  if (threadId !== null) await lockThreads(tx, [threadId]);
+}
+
+/** The same for several threads. */
+export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise<void> {
+  await lockAll(
+    tx,
+    threadIds.map((id) => `thread:${id.toLowerCase()}`),
+  );
 }
 
 /** What a job's place under a queue's limits per key is counted by. */
@@ -22,13 +30,26 @@ export interface LimitedKey {
   limitKey: string | null;
 }
 
-/** Holds the places of a limited key until the transaction ends; every verb that takes or frees one takes it. */
-export async function lockLimit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<void> {
-  if (limitKey !== null) await lockAll(tx, [`limit:${queue}:${limitKey}`]);
+/** Locks the places of a limited key until the transaction ends; every verb that takes or frees one takes it. */
+export async function lockLimit(tx: Tx, key: LimitedKey): Promise<void> {
+  await lockLimits(tx, [key]);
 }
 
-/** Takes several advisory locks in one order for all. Sent at once: statements that are sent after the call wait for them. */
-export async function lockAll(tx: Tx, names: readonly string[]): Promise<void> {
+/** The same for several keys. */
+export async function lockLimits(tx: Tx, keys: readonly LimitedKey[]): Promise<void> {
+  await lockAll(
+    tx,
+    keys.flatMap(({ queue, limitKey }) => (limitKey === null ? [] : [`limit:${queue}:${limitKey}`])),
+  );
+}
+
+/** Locks an owner's idempotency key until the transaction ends: the second of two submitters waits for the first. */
+export async function lockIdempotencyKey(tx: Tx, ownerId: string, key: string): Promise<void> {
+  await lockAll(tx, [`key:${ownerId}:${key}`]);
+}
+
+/** Takes advisory locks in one order for all callers. Sent at once: statements that are sent after the call wait for them. */
+async function lockAll(tx: Tx, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx`
     select pg_advisory_xact_lock(hash) from (

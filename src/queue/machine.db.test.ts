@@ -16,12 +16,14 @@ import { admitDueKey, findDueKeys } from "./ready/admit.ts";
 import { promote } from "./ready/promote.ts";
 import { sweepPaused } from "./ready/sweep-paused.ts";
 import { cancel, settleCancelled } from "./settle/cancel.ts";
-import { complete, completeMany } from "./settle/complete.ts";
+import { complete } from "./settle/complete.ts";
+import { completeMany } from "./settle/complete-many.ts";
 import { expireInterrupts } from "./settle/expire-interrupts.ts";
 import { fail } from "./settle/fail.ts";
 import { park } from "./settle/park.ts";
 import { reap } from "./settle/reap.ts";
-import { release, releaseOrphans } from "./settle/release.ts";
+import { release } from "./settle/release.ts";
+import { releaseOrphans } from "./settle/release-orphans.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 /*

@@ -1,14 +1,7 @@
 import { send } from "#db";
 import type { Executor, Statement } from "#db";
-import {
-  CLAIMED_COLUMNS,
-  claimValues,
-  COMMITS_UNFLUSHED,
-  OPEN,
-  READY,
-  TAKE_PICKED,
-  toClaimedJob,
-} from "./claim-rows.ts";
+import { READY } from "../predicates.ts";
+import { CLAIMED_COLUMNS, claimValues, COMMITS_UNFLUSHED, OPEN, TAKE_PICKED, toClaimedJob } from "./claim-rows.ts";
 import type { ClaimRow } from "./claim-rows.ts";
 import type { Claimed, ClaimOptions } from "./claim.ts";
 

@@ -1,15 +1,15 @@
 import { send } from "#db";
 import type { Executor } from "#db";
 import type { ClaimedJob } from "../claimed-job.ts";
-import { aloneRows, findAlone, HELD, leftOver } from "../settle/complete.ts";
-import type { Completion } from "../settle/complete.ts";
+import { aloneRows, findAlone, HELD, leftOver } from "../settle/complete-many.ts";
+import type { Completion } from "../settle/complete-many.ts";
+import { READY } from "../predicates.ts";
 import {
   CLAIMED_COLUMNS,
   claimValues,
   COMMITS_UNFLUSHED,
   LEASE_END,
   OPEN,
-  READY,
   TAKE_PICKED,
   TAKEN_COLUMNS,
   toClaimedJob,

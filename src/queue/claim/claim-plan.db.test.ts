@@ -4,7 +4,7 @@ import { openQueue } from "../../../test/queue.ts";
 import { heartbeat } from "../fleet/heartbeat.ts";
 import { prune } from "../operate/prune.ts";
 import { promote } from "../ready/promote.ts";
-import { completeMany } from "../settle/complete.ts";
+import { completeMany } from "../settle/complete-many.ts";
 import { claim } from "./claim.ts";
 import { completeAndClaim } from "./complete-and-claim.ts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";

@@ -13,8 +13,6 @@ export function claimValues({ workerId, leaseMs, limit }: ClaimOptions): unknown
   return [workerId, leaseMs / 1000, limit];
 }
 
-/** What a job is that can be claimed, in the words of the claim index. */
-export const READY = "status = 'queued' and hold is null";
 /** What a queue is from which jobs are claimed without counting those that run. */
 export const OPEN = "not paused and limits ->> 'concurrency' is null";
 

@@ -4,6 +4,7 @@ import { CLAIM_NAMED, CLAIM_OPEN, takeLevel } from "./claim-level.ts";
 import { claimLine } from "./claim-line.ts";
 import type { Line, Taken } from "./claim-line.ts";
 import type { PendingQuery, Row } from "postgres";
+import { READY } from "../predicates.ts";
 
 export interface ClaimOptions {
   workerId: string;
@@ -126,7 +127,7 @@ interface LimitedQueue {
 /** Locks the limited queues that have ready jobs, in one order for all; by priority, those of the same one by lot. */
 async function lockLimitedQueues(tx: Tx): Promise<LimitedQueue[]> {
   const head = (queue: PendingQuery<Row[]>) => tx`
-    select priority from jobs where queue = ${queue} and status = 'queued' and hold is null order by priority desc limit 1`;
+    select priority from jobs where queue = ${queue} and ${tx.unsafe(READY)} order by priority desc limit 1`;
   const queues = await tx<(LimitedQueue & { lot: number })[]>`
     select name, (limits ->> 'concurrency')::int as places, head.priority, rival.priority as rival, random() as lot
     from queues cross join lateral (${head(tx`queues.name`)}) as head cross join (

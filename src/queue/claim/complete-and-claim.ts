@@ -1,5 +1,5 @@
 import type { Executor } from "#db";
-import type { Completion } from "../settle/complete.ts";
+import type { Completion } from "../settle/complete-many.ts";
 import { endAndClaimLine } from "./claim-line.ts";
 import type { Line } from "./claim-line.ts";
 import { claimOn } from "./claim.ts";

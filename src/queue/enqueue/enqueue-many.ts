@@ -1,10 +1,10 @@
-import { newId } from "#db";
+import { newId, together } from "#db";
 import type { Executor, Tx } from "#db";
 import { checkBatch, checkJob } from "../check-job.ts";
 import { InvalidJobError } from "../errors.ts";
 import { notifyReady } from "../events/wake.ts";
 import { flushStored } from "../flush.ts";
-import { lockAll } from "../locks.ts";
+import { lockLimits, lockThreads } from "../locks.ts";
 import type { EnqueuedJob, Entry, NewJob } from "../new-job.ts";
 import { admit } from "../ready/admit.ts";
 import { lockDependencies, recordDependencies } from "../ready/dependencies.ts";
@@ -13,6 +13,7 @@ import { insertJobs, isKeyed } from "./insert-jobs.ts";
 import type { Sql } from "postgres";
 import type { JobStatus } from "#shared/job-states";
 import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
+import { UNFINISHED } from "../predicates.ts";
 
 /**
  * Stores many jobs in the caller's transaction, all or none, in the order given; at most 10,000. On a pool they are a
@@ -89,10 +90,10 @@ async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
   // Sent together: what follows the locks waits for them in the server.
   const locking = lockBatch(tx, threads, limited);
-  const [unfinished] = entries.some((entry) => entry.after !== undefined)
-    ? await Promise.all([lockDependencies(tx, entries), locking])
-    : [new Set(entries.map((entry) => entry.jobId))];
-  const [added] = await Promise.all([insertJobs(tx, entries, { unfinished, givenIds, alone: false }), locking]);
+  const unfinished = entries.some((entry) => entry.after !== undefined)
+    ? (await together([locking, lockDependencies(tx, entries)]))[1]
+    : new Set(entries.map((entry) => entry.jobId));
+  const [, added] = await together([locking, insertJobs(tx, entries, { unfinished, givenIds, alone: false })]);
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
   const isWhole = added.ids === null || added.ids.size === entries.length;
   if (!isWhole) {
@@ -141,14 +142,12 @@ function limitedKeys(entries: readonly Entry[]) {
 }
 
 async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
-  const limits = limited.map((key) => `limit:${key.queue}:${key.limitKey}`);
-  if (threads.length + limits.length > MAX_BATCH_LOCKS) {
+  if (threads.length + limited.length > MAX_BATCH_LOCKS) {
     throw new InvalidJobError(
       `jobs must have at most ${MAX_BATCH_LOCKS} different threadIds and limitKeys: split the batch`,
     );
   }
-  const ofThreads = threads.map((id) => `thread:${id}`);
-  await Promise.all([lockAll(tx, ofThreads), lockAll(tx, limits)]);
+  await together([lockThreads(tx, threads), lockLimits(tx, limited)]);
 }
 
 /** @throws InvalidJobError when a job of the batch waits for one that was not added, because its key has another. */
@@ -184,7 +183,7 @@ async function findFirst(tx: Tx, entries: readonly Entry[]): Promise<Map<number,
       union all
       select id, thread_id, decision_set_id, status from jobs
         where owner_id = entry.owner_id and job_type = entry.job_type and unique_key = entry.unique_key
-          and status in ('queued', 'running', 'waiting')
+          and ${tx.unsafe(UNFINISHED)}
       union all
       select id, thread_id, decision_set_id, status from jobs
         where schedule_id = entry.schedule_id and scheduled_for = entry.scheduled_for

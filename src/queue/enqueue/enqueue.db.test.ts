@@ -51,16 +51,16 @@ test("a unique key that is freed just when it was found taken is the new job's",
   const older = await queue.takeOne();
   const added = await queue.db.transaction(async (tx) => {
     let ended = false;
+    const insert = async (...sent: Parameters<typeof tx.unsafe>) => {
+      const rows = await tx.unsafe(...sent);
+      if (!ended) await queue.finish(older);
+      ended = true;
+      return rows;
+    };
+    const unsafe = (...sent: Parameters<typeof tx.unsafe>) =>
+      sent[0].includes("insert into jobs") ? insert(...sent) : tx.unsafe(...sent);
     const spied = new Proxy(tx, {
-      get: (target, name: keyof typeof tx) =>
-        name !== "unsafe"
-          ? target[name]
-          : async (...sent: Parameters<typeof tx.unsafe>) => {
-              const rows = await target.unsafe(...sent);
-              if (!ended && sent[0].includes("insert into jobs")) await queue.finish(older);
-              ended = true;
-              return rows;
-            },
+      get: (target, name: keyof typeof tx) => (name === "unsafe" ? unsafe : target[name]),
     });
     return enqueueMany(spied, [{ ...job, uniqueKey: "u" }, job]);
   });

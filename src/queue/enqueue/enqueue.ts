@@ -2,6 +2,7 @@ import type { Executor, Tx } from "#db";
 import type { EnqueuedJob, NewJob } from "../new-job.ts";
 import { enqueueMany } from "./enqueue-many.ts";
 import type { JobStatus } from "#shared/job-states";
+import { lockIdempotencyKey } from "../locks.ts";
 
 /**
  * Stores one job in the caller's transaction, and it is claimable when that commits; or on a pool, by itself.
@@ -20,7 +21,7 @@ export async function findByKey(
   job: Pick<NewJob, "ownerId" | "idempotencyKey">,
 ): Promise<(EnqueuedJob & { requestHash: string | null }) | undefined> {
   if (job.idempotencyKey === undefined) return undefined;
-  await tx`select pg_advisory_xact_lock(hashtextextended(${`key:${job.ownerId}:${job.idempotencyKey}`}, 0))`;
+  await lockIdempotencyKey(tx, job.ownerId, job.idempotencyKey);
   const [row] = await tx<
     {
       id: string;

@@ -4,6 +4,7 @@ import { READY_CHANNEL } from "../events/wake.ts";
 import type { Entry } from "../new-job.ts";
 import { NEXT_HOLD } from "../ready/ready.ts";
 import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
+import { UNFINISHED } from "../predicates.ts";
 
 /** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
 interface Column {
@@ -157,7 +158,7 @@ const NAMES = COLUMNS.map((column) => column.name)
 /** Whether a job stands behind another of its thread, stored or in the batch. */
 const BEHIND = `thread_id is not null and (
     row_number() over (partition by thread_id order by ord) > 1
-    or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.status in ('queued', 'running', 'waiting'))
+    or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.${UNFINISHED})
   )`;
 
 /** The statement that stores jobs: $1 are their queues, then come the columns, last the channel and the queues to tell of. */

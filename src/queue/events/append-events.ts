@@ -67,3 +67,17 @@ export function noteEvents(sql: Executor, { events, after }: Append): PendingQue
     select id, ${after}::int + event.ord::int, attempt, event.value ->> 'type', coalesce(event.value -> 'data', 'null'::jsonb)
     from owner cross join jsonb_array_elements(${JSON.stringify(events)}::text::jsonb) with ordinality as event (value, ord)`;
 }
+
+/**
+ * Inserts one event for each job of `source`, a table expression with the columns `id`, `event_seq` and `attempt` of
+ * `jobs`. Its number is `event_seq`, which the statement has raised.
+ */
+export function insertEvent(
+  sql: Executor,
+  source: PendingQuery<Row[]>,
+  { type, data }: { type: string; data?: PendingQuery<Row[]> },
+): PendingQuery<Row[]> {
+  return sql`
+    insert into job_events (job_id, seq, attempt, type, data)
+    select id, event_seq, attempt, ${type}::text, ${data ?? sql`'{}'::jsonb`} from ${source}`;
+}

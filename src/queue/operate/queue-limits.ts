@@ -5,6 +5,7 @@ import { notifyReady } from "../events/wake.ts";
 import { admitSoon } from "../ready/admit.ts";
 import { queueLimitsSchema } from "#shared/operations";
 import type { QueueLimits, QueueRow } from "#shared/operations";
+import { READY } from "../predicates.ts";
 
 /**
  * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the
@@ -44,7 +45,7 @@ export async function createQueue(sql: Executor, queue: string): Promise<void> {
 export async function listQueues(sql: Executor): Promise<QueueRow[]> {
   return sql<QueueRow[]>`
     select name as queue, paused, limits,
-      (select count(*)::int from jobs where queue = queues.name and status = 'queued' and hold is null) as ready,
+      (select count(*)::int from jobs where queue = queues.name and ${sql.unsafe(READY)}) as ready,
       (select count(*)::int from jobs where queue = queues.name and status = 'queued' and hold is not null) as held,
       (select count(*)::int from jobs where queue = queues.name and status = 'running') as running
     from queues order by name`;

@@ -1,4 +1,5 @@
 import type { Tx } from "#db";
+import { insertEvent } from "../events/append-events.ts";
 import { JobConflictError } from "../errors.ts";
 import { lockJob } from "../lock-job.ts";
 import type { JobKey, LockedJob } from "../lock-job.ts";
@@ -7,6 +8,7 @@ import { dropEndedDependencies } from "../ready/dependencies.ts";
 import { announce } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
+import { UNFINISHED } from "../predicates.ts";
 
 export interface RedriveOptions {
   /** Gives the payload to run with, as JSON; called with the job locked. Undefined keeps the payload that it has. */
@@ -49,14 +51,14 @@ async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<R
       select id, event_seq + 1, attempt, status::text, jsonb_strip_nulls(jsonb_build_object('error', error_message)), completed_at
       from jobs where id = ${jobId}
     ), noted as (
-      insert into job_events (job_id, seq, attempt, type) select id, event_seq + 2, attempt, 'redriven' from jobs where id = ${jobId}
+      ${insertEvent(tx, tx`(select id, attempt, event_seq + 2 as event_seq from jobs where id = ${jobId}) as job`, { type: "redriven" })}
     )
     update jobs set status = 'queued', retry_count = 0, crash_count = least(crash_count, ${CRASHES_BEFORE_QUARANTINE}), pending_dependencies = ${waiting},
       payload = coalesce(${json}::text::jsonb, payload),
       run_at = clock_timestamp(), completed_at = null, cancel_requested_at = null, discarded_at = null, event_seq = event_seq + 2,
       hold = case
         when exists (
-          select 1 from jobs as head where head.thread_id = jobs.thread_id and head.status in ('queued', 'running', 'waiting')
+          select 1 from jobs as head where head.thread_id = jobs.thread_id and head.${tx.unsafe(UNFINISHED)}
         ) then 'thread'::job_hold
         when ${waiting} > 0 then 'dependency'::job_hold
         when limit_key is not null then 'limit'::job_hold
@@ -76,7 +78,7 @@ function isTaken(error: unknown): boolean {
 async function checkUnique(tx: Tx, jobId: string): Promise<void> {
   const [other] = await tx<{ id: string }[]>`
     select other.id from jobs join jobs as other using (owner_id, job_type, unique_key)
-    where jobs.id = ${jobId} and other.id <> jobs.id and other.status in ('queued', 'running', 'waiting')`;
+    where jobs.id = ${jobId} and other.id <> jobs.id and other.${tx.unsafe(UNFINISHED)}`;
   if (other)
     throw new JobConflictError(
       `Job ${other.id} has the same uniqueKey and is unfinished: wait for its end, or cancel it`,

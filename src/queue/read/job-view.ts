@@ -5,6 +5,7 @@ import type { Interrupt } from "#shared/interrupts";
 import type { JobRow, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
 import type { Hold, JobStatus } from "#shared/job-states";
+import { UNFINISHED } from "../predicates.ts";
 
 /** The columns of a job that callers see, as the JSON text of `to_jsonb`, so that every timestamp is ISO 8601. */
 export interface JobColumns {
@@ -60,7 +61,7 @@ export interface DetailColumns {
 /** Selects what a job asks and nobody has answered. */
 export function detailColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`
-    case when jobs.status in ('queued', 'running', 'waiting') then (
+    case when jobs.${sql.unsafe(UNFINISHED)} then (
       select jsonb_agg(jsonb_build_object('id', interrupt_id, 'kind', kind, 'value', value, 'schema', schema, 'deadlineAt', deadline_at) order by created_at, interrupt_id)
       from job_interrupts where job_id = jobs.id and answered_at is null
     ) end as interrupts`;

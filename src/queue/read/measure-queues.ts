@@ -1,6 +1,7 @@
 import type { Tx } from "#db";
 import { isAlive } from "../fleet/liveness.ts";
 import type { JobStatus } from "#shared/job-states";
+import { READY } from "../predicates.ts";
 
 /** Counting stops here: what operators must see is that a line is long, not how long to the job. */
 export const MOST_COUNTED = 10_000;
@@ -122,7 +123,7 @@ async function countCompleted(tx: Tx, others: number): Promise<number | null> {
 }
 
 async function measureReady(tx: Tx): Promise<Omit<QueueFigures, "running">[]> {
-  const ready = tx`status = 'queued' and hold is null`;
+  const ready = tx.unsafe(READY);
   return tx<Omit<QueueFigures, "running">[]>`
     with recursive named as materialized (
       select name from queues order by name limit ${MOST_QUEUES}

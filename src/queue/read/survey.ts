@@ -3,6 +3,7 @@ import { reapingDelay } from "../fleet/reaping-delay.ts";
 import type { Reaper } from "../fleet/reaping-delay.ts";
 import { mayExpire } from "../settle/expire-interrupts.ts";
 import type { PendingQuery, Row } from "postgres";
+import { READY } from "../predicates.ts";
 
 /** What a worker may have to do besides running ready jobs; waits are in milliseconds by the database's clock. */
 export interface Survey {
@@ -44,17 +45,17 @@ export async function survey(sql: Executor, reaper?: Reaper): Promise<Survey> {
         where ${mayExpire(sql)} order by deadline_at limit 1) as "answerMs",
       exists (
         select 1 from queues where not paused and limits ->> 'concurrency' is null
-          and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
+          and exists (select 1 from jobs where queue = queues.name and ${sql.unsafe(READY)})
       ) as ready,
       exists (
         select 1 from queues where not paused and limits ->> 'concurrency' is not null
-          and exists (select 1 from jobs where queue = queues.name and status = 'queued' and hold is null)
+          and exists (select 1 from jobs where queue = queues.name and ${sql.unsafe(READY)})
       ) as limited,
       exists (select 1 from jobs where status = 'queued' and hold = 'paused'
         and job_type <> all (array(select name from job_types where paused)))
       or (exists (select 1 from job_types where paused) and exists (
         select 1 from queues cross join lateral (
-          select job_type from jobs where queue = queues.name and status = 'queued' and hold is null
+          select job_type from jobs where queue = queues.name and ${sql.unsafe(READY)}
           order by priority desc, owner_id desc, seq limit 100
         ) as head where job_type = any (array(select name from job_types where paused))
       )) as paused`;

@@ -2,6 +2,7 @@ import type { Executor, Tx } from "#db";
 import { notifyReady } from "../events/wake.ts";
 import { lockLimit } from "../locks.ts";
 import type { LimitedKey } from "../locks.ts";
+import { READY } from "../predicates.ts";
 
 interface Account {
   places: number | null;
@@ -25,7 +26,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
     select (limits #>> '{perKey,concurrency}')::int as places, (limits #>> '{perKey,rate,limit}')::int as rate_limit,
       (limits #>> '{perKey,rate,perMs}')::float8 as per_ms,
       (select count(*)::int from jobs where queue = ${queue} and limit_key = ${limitKey}
-        and (status = 'running' or (status = 'queued' and hold is null))) as taken,
+        and (status = 'running' or (${tx.unsafe(READY)}))) as taken,
       coalesce((select greatest(extract(epoch from arrival_at - clock_timestamp()) * 1000, 0)::float8
         from limit_keys where limit_keys.queue = ${queue} and key = ${limitKey}), 0) as ahead_ms
     from queues where name = ${queue}`;

@@ -1,7 +1,7 @@
 import type { Tx } from "#db";
 import { InvalidJobError } from "../errors.ts";
 import { notifyChanged } from "../events/wake.ts";
-import { lockAll } from "../locks.ts";
+import { lockThreads } from "../locks.ts";
 import type { Entry } from "../new-job.ts";
 import { admitSoon } from "./admit.ts";
 import { announce, nextHold, readyNextInThread } from "./ready.ts";
@@ -97,9 +97,9 @@ async function lockThreadsOfDependents(tx: Tx, ended: readonly string[]): Promis
   const threads = await tx<{ thread_id: string }[]>`
     select distinct jobs.thread_id from job_dependencies join jobs on jobs.id = job_dependencies.job_id
     where depends_on = any(${[...ended]}::uuid[]) and jobs.thread_id is not null`;
-  await lockAll(
+  await lockThreads(
     tx,
-    threads.map((row) => `thread:${row.thread_id}`),
+    threads.map((row) => row.thread_id),
   );
 }
 

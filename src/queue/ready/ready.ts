@@ -1,6 +1,6 @@
 import type { Executor, Tx } from "#db";
 import { notifyReady } from "../events/wake.ts";
-import { admit, admitSoon } from "./admit.ts";
+import { admitSoon } from "./admit.ts";
 import type { PendingQuery, Row } from "postgres";
 
 /**
@@ -59,13 +59,4 @@ export async function readyHeadless(tx: Tx, threadId: string): Promise<void> {
     select 1 from jobs where thread_id = ${threadId}
       and (status in ('running', 'waiting') or (status = 'queued' and hold is distinct from 'thread'))`;
   if (heads.length === 0) await readyNextInThread(tx, threadId);
-}
-
-/** What follows when a job leaves its thread's head and its place under a limit; the locks of both are held. */
-export async function passOn(
-  tx: Tx,
-  job: { threadId: string | null; queue: string; limitKey: string | null },
-): Promise<void> {
-  await readyNextInThread(tx, job.threadId);
-  await admit(tx, job);
 }

@@ -1,4 +1,5 @@
 import type { Tx } from "#db";
+import { insertEvent } from "../events/append-events.ts";
 import { notifyChanged, notifyReady } from "../events/wake.ts";
 import type { LockedJob } from "../lock-job.ts";
 import { admit } from "./admit.ts";
@@ -9,10 +10,10 @@ export async function resume(
   job: LockedJob,
   answered: { interruptIds: readonly string[]; byDefault?: true },
 ): Promise<void> {
+  const data = tx`${JSON.stringify(answered)}::text::jsonb`;
   await tx`
     with job as (update jobs set event_seq = event_seq + 1 where id = ${job.jobId} returning id, event_seq, attempt)
-    insert into job_events (job_id, seq, attempt, type, data)
-    select id, event_seq, attempt, 'answered', ${JSON.stringify(answered)}::text::jsonb from job`;
+    ${insertEvent(tx, tx`job`, { type: "answered", data })}`;
   await readyAnswered(tx, job.jobId);
   await notifyChanged(tx, { ...job, eventSeq: 1 });
 }

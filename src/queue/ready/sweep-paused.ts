@@ -1,6 +1,7 @@
 import type { Executor } from "#db";
 import { announce, nextHold } from "./ready.ts";
 import type { Readied } from "./ready.ts";
+import { READY } from "../predicates.ts";
 
 const BATCH = 5_000;
 
@@ -8,7 +9,7 @@ const BATCH = 5_000;
 export async function sweepPaused(sql: Executor): Promise<number> {
   const held = await sql<Readied[]>`
     update jobs set hold = 'paused' where id in (
-      select id from jobs where status = 'queued' and hold is null and job_type = any (array(select name from job_types where paused))
+      select id from jobs where ${sql.unsafe(READY)} and job_type = any (array(select name from job_types where paused))
       limit ${BATCH} for update skip locked
     ) returning queue, limit_key, hold`;
   // What is held gives up its place under a limit, and waits for one like the others when it is freed.

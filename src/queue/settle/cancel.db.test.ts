@@ -1,12 +1,12 @@
 import { openQueue } from "../../../test/queue.ts";
 import type { ClaimedJob } from "../claimed-job.ts";
-import { LeaseLostError } from "../errors.ts";
 import type { Tx } from "../index.ts";
-import { cancel, settleIfAsked } from "./cancel.ts";
+import { cancel } from "./cancel.ts";
 import { fail } from "./fail.ts";
 import { park } from "./park.ts";
 import { reap } from "./reap.ts";
-import { release, releaseOrphans } from "./release.ts";
+import { release } from "./release.ts";
+import { releaseOrphans } from "./release-orphans.ts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
@@ -51,13 +51,6 @@ test("what a worker holds without knowing is not run again by another, where it 
   await queue.expire(jobId);
   await reap(queue.db, { policyOf: () => retry });
   expect(await queue.statusOf(jobId)).toBe("cancelled");
-});
-
-test("a job that nobody asked to cancel is not cancelled, whatever its worker found", async () => {
-  const { jobId } = await queue.add();
-  const job = await queue.takeOne();
-  await expect(inTx(async (tx) => settleIfAsked(tx, job))).rejects.toThrow(LeaseLostError);
-  expect(await queue.statusOf(jobId)).toBe("running");
 });
 
 test("a job whose end and cancellation race ends once, and never stays behind", async () => {

@@ -1,9 +1,7 @@
 import type { Executor, Tx } from "#db";
-import { notifyChanged } from "../events/wake.ts";
 import { lockJob } from "../lock-job.ts";
-import { settleDependents } from "../ready/dependencies.ts";
-import { passOn } from "../ready/ready.ts";
 import { resume } from "../ready/resume.ts";
+import { afterEnd } from "./after-end.ts";
 import type { PendingQuery, Row } from "postgres";
 
 /**
@@ -44,18 +42,15 @@ async function expire(tx: Tx, key: { jobId: string; ownerId: string }): Promise<
     }
     return answered.length;
   }
-  const failed = await tx<{ has_dependents: boolean }[]>`
+  const failed = await tx`
     with due as (
       select kind, deadline_at from job_interrupts where job_id = ${jobId} and answered_at is null and deadline_at <= clock_timestamp() limit 1
     )
     update jobs set status = 'failed', completed_at = clock_timestamp(),
       error_message = 'Nobody answered the ' || due.kind || ' before its deadline, ' || to_char(due.deadline_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'
-    from due where jobs.id = ${jobId} and jobs.status = 'waiting'
-    returning has_dependents`;
+    from due where jobs.id = ${jobId} and jobs.status = 'waiting'`;
   if (failed.count === 0) return 0;
   await tx`delete from job_interrupts where job_id = ${jobId} and answered_at is null`;
-  await notifyChanged(tx, job);
-  await passOn(tx, job);
-  if (failed[0]?.has_dependents) await settleDependents(tx, jobId, "failed");
+  await afterEnd(tx, job, "failed");
   return 1;
 }

@@ -1,9 +1,11 @@
 /** Ends attempts: completed, failed, released, parked, cancelled or reaped. Invariant: the end, its events and the next job of its thread commit together. */
-export { complete, completeMany } from "./complete.ts";
+export { complete } from "./complete.ts";
+export { completeMany } from "./complete-many.ts";
 export type { Ending } from "./complete.ts";
 export { fail } from "./fail.ts";
 export type { RetryPolicy } from "./fail.ts";
-export { release, releaseOrphans } from "./release.ts";
+export { release } from "./release.ts";
+export { releaseOrphans } from "./release-orphans.ts";
 export { park } from "./park.ts";
 export type { NewInterrupt } from "./park.ts";
 export { cancel, settleCancelled } from "./cancel.ts";

@@ -1,11 +1,7 @@
 import type { Tx } from "#db";
 import type { Claim } from "../claimed-job.ts";
-import { notifyChanged } from "../events/wake.ts";
-import { holdsLease, settledBefore } from "../fence.ts";
-import { lockLimit, lockThread } from "../locks.ts";
-import { passOn } from "../ready/ready.ts";
 import { readyAnswered } from "../ready/resume.ts";
-import { settleIfAsked } from "./cancel.ts";
+import { endUnlessCancelled } from "./end-attempt.ts";
 
 /** A question that a run puts to a person. */
 export interface NewInterrupt {
@@ -24,9 +20,9 @@ export interface NewInterrupt {
 }
 
 /**
- * Parks a job until a person has answered: it holds no worker and no lease, and keeps its thread's head. A question
- * that was answered while the run was under way lets it go on at once. Uses no retry. One that somebody has asked to
- * cancel meanwhile ends so instead.
+ * Parks a job until a person has answered: it holds no worker and no lease, and keeps its thread's head. A question that
+ * was answered during the run lets the job go on at once. Uses no retry. A job that somebody has asked to cancel ends as
+ * cancelled instead.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function park(
@@ -34,36 +30,21 @@ export async function park(
   claim: Claim,
   interrupts: readonly NewInterrupt[],
 ): Promise<"waiting" | "queued" | "cancelled"> {
-  await lockThread(tx, claim.threadId);
-  await lockLimit(tx, claim);
   const asked = interrupts.map(({ id, kind }) => ({ id, kind }));
-  const [parked] = await tx<{ status: "waiting" | "queued" }[]>`
-    with owner as (
-      update jobs set status = 'waiting', worker_id = null, lease_expires_at = null, progress = null, event_seq = event_seq + 1
-      where ${holdsLease(tx, claim)} and cancel_requested_at is null
-      returning *
-    ), recorded as (
-      insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, usage)
-      select id, attempt, last_worker_id, claimed_at, clock_timestamp(), 'waiting', usage from owner
-    ), noted as (
-      insert into job_events (job_id, seq, attempt, type, data)
-      select id, event_seq, attempt, 'waiting', jsonb_build_object('interrupts', ${JSON.stringify(asked)}::text::jsonb) from owner
-    )
-    select status from owner`;
-  if (!parked) {
-    for (const status of ["waiting", "queued"] as const) if (await settledBefore(tx, claim, status)) return status;
-    await settleIfAsked(tx, claim);
-    return "cancelled";
-  }
+  const status = await endUnlessCancelled<"waiting" | "queued">(tx, claim, {
+    next: { status: "waiting" },
+    history: { outcome: "waiting" },
+    event: { type: "waiting", data: { interrupts: asked } },
+    formerly: ["waiting", "queued"],
+  });
+  if (status !== "waiting") return status;
   await recordInterrupts(tx, claim.jobId, interrupts);
-  await notifyChanged(tx, { ...claim, eventSeq: 1 });
   const [answered] = await tx`
     select 1 from job_interrupts where job_id = ${claim.jobId} and answered_at is not null
       and interrupt_id = any(${interrupts.map((one) => one.id)}::text[])`;
-  if (answered) await readyAnswered(tx, claim.jobId);
-  // It keeps its thread's head while it waits, but not its place under a limit.
-  await passOn(tx, { ...claim, threadId: null });
-  return answered ? "queued" : "waiting";
+  if (!answered) return "waiting";
+  await readyAnswered(tx, claim.jobId);
+  return "queued";
 }
 
 async function recordInterrupts(tx: Tx, jobId: string, interrupts: readonly NewInterrupt[]): Promise<void> {

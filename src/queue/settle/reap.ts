@@ -37,7 +37,7 @@ export async function reap(db: Database, { policyOf, reaper }: ReapOptions): Pro
     const taking = db.transaction((tx) =>
       settleFailure(
         tx,
-        { jobId: job.id, threadId: job.thread_id, limitKey: job.limit_key, queue: job.queue },
+        { jobId: job.id, attempt: job.attempt, threadId: job.thread_id, limitKey: job.limit_key, queue: job.queue },
         {
           error: { name: "LeaseExpired", message: describe(job), stack: null },
           retry: policyOf(job.job_type),

@@ -16,10 +16,12 @@ import { prune } from "../operate/prune.ts";
 import { redrive } from "../operate/redrive.ts";
 import { listDeadLetters } from "../read/dead-letters.ts";
 import { cancel, settleCancelled } from "./cancel.ts";
-import { complete, completeMany } from "./complete.ts";
+import { complete } from "./complete.ts";
+import { completeMany } from "./complete-many.ts";
 import { fail } from "./fail.ts";
 import { reap } from "./reap.ts";
-import { release, releaseOrphans } from "./release.ts";
+import { release } from "./release.ts";
+import { releaseOrphans } from "./release-orphans.ts";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;

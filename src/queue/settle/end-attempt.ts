@@ -1,0 +1,206 @@
+import type { PendingQuery, Row } from "postgres";
+import { mayNotifyWithin, together } from "#db";
+import type { Tx } from "#db";
+import type { AttemptOutcome, Hold, JobStatus } from "#shared/job-states";
+import type { Claim } from "../claimed-job.ts";
+import { LeaseLostError } from "../errors.ts";
+import { insertEvent, movedOn, noteEvents } from "../events/append-events.ts";
+import type { Append, NewEvent } from "../events/append-events.ts";
+import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "../events/wake.ts";
+import { holdsLease } from "../fence.ts";
+import { lockLimit, lockThread } from "../locks.ts";
+import { admit } from "../ready/admit.ts";
+import { settleDependents } from "../ready/dependencies.ts";
+import { announce, readyNext } from "../ready/ready.ts";
+import type { Readied } from "../ready/ready.ts";
+import { insertAttempts } from "./insert-attempts.ts";
+
+/** The status that the job takes when its attempt ends. */
+export type NextState =
+  | { status: "completed"; result: string }
+  | { status: "failed" | "cancelled"; error?: string }
+  | { status: "waiting" }
+  | QueuedAgain;
+
+export interface QueuedAgain {
+  status: "queued";
+  /** Null leaves the job ready and in its place under a limit. */
+  hold: Extract<Hold, "time" | "limit"> | null;
+  /** How long from now the job may run at the earliest, in milliseconds; null leaves its time as it is. */
+  delayMs: number | null;
+  /** The counter that this end raises; absent for an end that costs nothing. */
+  raises?: "retry_count" | "crash_count";
+  error?: string;
+}
+
+export interface AttemptEnd {
+  next: NextState;
+  /** The attempt's row in the history. A completion has none: the job's own row implies it. */
+  history?: { outcome: AttemptOutcome; error?: Partial<AttemptError> };
+  /** The event that tells of the end; absent where the job's status implies it. */
+  event?: NewEvent;
+  /** The last events of the attempt, to be stored with its end. */
+  last?: Append | undefined;
+}
+
+export interface AttemptError {
+  name: string;
+  message: string;
+  stack: string | null;
+}
+
+/** An attempt that may be ended: its row is locked, and its guard held. */
+export interface LockedAttempt {
+  retryCount: number;
+  maxRetries: number;
+  crashCount: number;
+  maxCrashes: number;
+  isCancelRequested: boolean;
+}
+
+/** Of an attempt only these are needed to end it. */
+export type Attempt = Pick<Claim, "jobId" | "attempt" | "threadId" | "queue" | "limitKey">;
+
+/** Locks an attempt's thread, limited key and row, in this order. Undefined when the guard does not hold. */
+export async function lockAttempt(
+  tx: Tx,
+  attempt: Attempt,
+  guard: PendingQuery<Row[]>,
+): Promise<LockedAttempt | undefined> {
+  const [, , [row]] = await together([
+    lockThread(tx, attempt.threadId),
+    lockLimit(tx, attempt),
+    tx<LockedAttempt[]>`
+      select retry_count as "retryCount", max_retries as "maxRetries", crash_count as "crashCount",
+        max_crashes as "maxCrashes", cancel_requested_at is not null as "isCancelRequested"
+      from jobs where ${guard} for update`.execute(),
+  ]);
+  return row;
+}
+
+/**
+ * Ends an attempt: the job's next status, the attempt's row in the history, its event and the thread's next job are
+ * written in one statement. Then the job gives up its place under a limit and settles its dependents, if it has ended.
+ * Returns false when the guard does not hold; nothing is changed then.
+ */
+export async function endAttempt(
+  tx: Tx,
+  attempt: Attempt,
+  { guard, ...end }: AttemptEnd & { guard: PendingQuery<Row[]> },
+): Promise<boolean> {
+  const { next, history, event, last } = end;
+  const isOver = next.status !== "queued" && next.status !== "waiting";
+  const successor = isOver ? attempt.threadId : null;
+  const isNotified = attempt.threadId !== null && mayNotifyWithin(tx);
+  // Sent together, in this order: the statement waits in the server for the locks. The thread's next job becomes ready
+  // only once this one has left its place: a unique index refuses two heads of a thread.
+  const [, , [ended]] = await together([
+    lockThread(tx, attempt.threadId),
+    lockLimit(tx, attempt),
+    tx<EndedRow[]>`
+    with owner as (
+      update jobs set ${assignments(tx, next)}, worker_id = null, lease_expires_at = null
+        ${last ? tx`, ${movedOn(tx, last)}` : tx``} ${event ? tx`, event_seq = event_seq + 1` : tx``}
+      where ${guard} ${last ? tx`and event_seq = ${last.after}` : tx``}
+      returning id, attempt, has_dependents, event_seq, last_worker_id, claimed_at, usage, run_at
+    )
+    ${last ? tx`, noted as (${noteEvents(tx, last)})` : tx``}
+    ${event ? tx`, closed as (${insertEvent(tx, tx`owner`, { type: event.type, data: eventData(tx, end) })})` : tx``}
+    ${history ? tx`, recorded as (${insertAttempts(tx, tx`owner`, history)})` : tx``}
+    ${successor === null ? tx`` : tx`, next as (${readyNext(tx, successor)} and (select true from owner) returning queue, limit_key, hold)`}
+    select has_dependents, event_seq
+      ${successor === null ? tx`` : tx`, next.queue, next.limit_key, next.hold`}
+      ${isNotified ? tx`, pg_notify(${EVENTS_CHANNEL}, ${changedNotice(attempt.jobId)})` : tx``}
+    from owner ${successor === null ? tx`` : tx`left join next on true`}`.execute(),
+  ]);
+  if (!ended) return false;
+  if (!isNotified) await notifyChanged(tx, { ...attempt, eventSeq: ended.event_seq });
+  if (isReadied(ended)) await announce(tx, [ended]);
+  if (next.status === "queued") {
+    await announce(tx, [{ queue: attempt.queue, limit_key: attempt.limitKey, hold: next.hold }]);
+    if (next.hold === null) return true;
+  }
+  // A job that waits keeps its thread's head, but not its place under a limit.
+  await admit(tx, attempt);
+  if (isOver && ended.has_dependents) await settleDependents(tx, attempt.jobId, next.status);
+  return true;
+}
+
+/** The event's data; of a job that is queued again with the time at which it may run. */
+function eventData(tx: Tx, { next, event }: AttemptEnd): PendingQuery<Row[]> {
+  const data = tx`${JSON.stringify(event?.data ?? {})}::text::jsonb`;
+  return next.status === "queued" ? tx`${data} || jsonb_build_object('runAt', run_at)` : data;
+}
+
+/** What the update of the job sets for its next status. */
+function assignments(tx: Tx, next: NextState): PendingQuery<Row[]> {
+  switch (next.status) {
+    case "completed":
+      return tx`status = 'completed', result = ${next.result}::text::jsonb, error_message = null,
+        completed_at = clock_timestamp()`;
+    case "failed":
+    case "cancelled":
+      return tx`status = ${next.status}::job_status, error_message = coalesce(${next.error ?? null}, error_message),
+        progress = null, completed_at = clock_timestamp()`;
+    case "waiting":
+      return tx`status = 'waiting', progress = null`;
+    case "queued": {
+      const { hold, delayMs, raises, error = null } = next;
+      return tx`status = 'queued', hold = ${hold}::job_hold, error_message = coalesce(${error}, error_message),
+        run_at = coalesce(clock_timestamp() + make_interval(secs => ${delayMs}::float8 / 1000), run_at), progress = null
+        ${raises === undefined ? tx`` : tx`, ${tx(raises)} = ${tx(raises)} + 1`}`;
+    }
+    default:
+      return next satisfies never;
+  }
+}
+
+/** With the next job of its thread, if there is one. */
+interface EndedRow extends Partial<Record<keyof Readied, string | null>> {
+  has_dependents: boolean;
+  event_seq: number;
+}
+
+function isReadied(row: EndedRow): row is EndedRow & Readied {
+  return (row.queue ?? null) !== null;
+}
+
+/**
+ * How an attempt that cannot be ended had ended before. A worker that lost the answer to its last write sends it again,
+ * and that must not look like a lost lease.
+ * @throws LeaseLostError when it ended otherwise, or another attempt owns the job.
+ */
+export async function endedBefore<Status extends JobStatus>(
+  tx: Tx,
+  claim: Claim,
+  statuses: readonly Status[],
+): Promise<Status> {
+  const [row] = await tx<{ status: Status }[]>`
+    select status from jobs where id = ${claim.jobId} and attempt = ${claim.attempt}
+      and last_worker_id = ${claim.workerId} and status::text = any(${[...statuses]}) and not exists (
+        select 1 from job_attempts where job_id = ${claim.jobId} and attempt = ${claim.attempt} and outcome = 'lease_expired'
+      )`;
+  if (!row) throw new LeaseLostError(claim.jobId, claim.attempt);
+  return row.status;
+}
+
+/**
+ * Ends an attempt that did not complete, as `end` says; as cancelled if somebody has asked for that. `formerly` are the
+ * statuses that an earlier call for this attempt can have led to.
+ * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
+ */
+export async function endUnlessCancelled<Status extends JobStatus>(
+  tx: Tx,
+  claim: Claim,
+  { formerly, ...end }: AttemptEnd & { formerly: readonly Status[] },
+): Promise<Status | "cancelled"> {
+  const guard = holdsLease(tx, claim);
+  const locked = await lockAttempt(tx, claim, guard);
+  if (!locked) return endedBefore(tx, claim, [...formerly, "cancelled"]);
+  const actual = locked.isCancelRequested ? CANCELLED : end;
+  if (!(await endAttempt(tx, claim, { ...actual, guard }))) throw new LeaseLostError(claim.jobId, claim.attempt);
+  return actual.next.status as Status | "cancelled";
+}
+
+/** An attempt that ends because its job was cancelled. */
+export const CANCELLED: AttemptEnd = { next: { status: "cancelled" }, history: { outcome: "cancelled" } };

@@ -1,0 +1,20 @@
+import type { PendingQuery, Row } from "postgres";
+import type { Executor } from "#db";
+import type { AttemptEnd } from "./end-attempt.ts";
+
+/**
+ * Inserts a row of the history for each job of `source`, a table expression with the columns `id`, `attempt`,
+ * `last_worker_id`, `claimed_at` and `usage` of `jobs`.
+ */
+export function insertAttempts(
+  sql: Executor,
+  source: PendingQuery<Row[]>,
+  { outcome, error = {} }: NonNullable<AttemptEnd["history"]>,
+): PendingQuery<Row[]> {
+  const { name = null, message = null, stack = null } = error;
+  return sql`
+    insert into job_attempts (job_id, attempt, worker_id, started_at, ended_at, outcome, error_name, error_message, error_stack, usage)
+    select id, attempt, last_worker_id, claimed_at, clock_timestamp(), ${outcome}::attempt_outcome,
+      ${name}::text, ${message}::text, ${stack}::text, usage
+    from ${source}`;
+}
