@@ -3,15 +3,18 @@ import type { Entry } from "./new-job.ts";
 import { z } from "zod";
 import { INT32_MAX, INT32_MIN, MAX_BODY_BYTES } from "#shared/limits";
 
-/** As `z.guid()` has it, for what is checked by the ten thousand. */
+/** The pattern of `z.guid()`, without zod's cost: batches check ten thousand ids. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const isoTime = z.iso.datetime({ offset: true });
 const MAX_KEY_CHARS = 200;
 const MAX_DEPENDENCIES = 1_000;
-/** The longest that a job can be put off: ten years. */
+/** The longest delay of a job, in milliseconds: ten years. */
 export const MAX_DELAY_MS = 10 * 365 * 86_400_000;
 
-/** @throws InvalidJobError when jobs of a batch cannot be stored together. */
+/**
+ * Checks that the jobs of a batch can be stored together.
+ * @throws InvalidJobError when two have the same id, or their dependencies form a cycle.
+ */
 export function checkBatch(entries: readonly Entry[]): void {
   if (new Set(entries.map((entry) => entry.jobId)).size < entries.length)
     throw new InvalidJobError("jobId must differ between the jobs of a batch");
@@ -19,8 +22,8 @@ export function checkBatch(entries: readonly Entry[]): void {
 }
 
 /**
- * A job's payload as JSON text, when all its fields can be stored.
- * @throws InvalidJobError naming the first field that cannot be.
+ * Checks a job's fields and returns its payload as JSON text.
+ * @throws InvalidJobError naming the first field that is out of range.
  */
 export function checkJob(job: Entry): string {
   whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
@@ -45,7 +48,7 @@ export function checkJob(job: Entry): string {
 
 /**
  * A payload as JSON text.
- * @throws InvalidJobError when it is no JSON, over 1 MiB or holds what PostgreSQL cannot store.
+ * @throws InvalidJobError when it is not JSON, is over 1 MiB, or holds text that PostgreSQL cannot store.
  */
 export function checkPayload(payload: unknown): string {
   const json = toStorableJson("payload", payload);
@@ -53,12 +56,12 @@ export function checkPayload(payload: unknown): string {
   return json;
 }
 
-/** JSON.stringify escapes NUL and halves of surrogate pairs, which jsonb refuses; after an escaped backslash it is text. */
+/** JSON.stringify escapes NUL and lone surrogates, which jsonb refuses. After an escaped backslash the escape is plain text. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(0000|d[89a-f][0-9a-f]{2})/;
 
 /**
  * A value as the JSON text that a jsonb column takes.
- * @throws InvalidJobError naming the value when it is no JSON, or holds NUL characters, half of a surrogate pair or too many levels.
+ * @throws InvalidJobError naming the value when it is not JSON, is nested too deeply, or holds NUL or a lone surrogate.
  */
 export function toStorableJson(name: string, value: unknown): string {
   let json: string | undefined;
@@ -87,7 +90,7 @@ function checkText(name: string, value: string | undefined): void {
   if (fault !== undefined) throw new InvalidJobError(fault);
 }
 
-/** What keeps a name or a key from being stored, as a sentence; undefined when nothing does. */
+/** The reason why a name or a key cannot be stored, as a sentence; undefined when it can be. */
 export function textFault(name: string, value: string): string | undefined {
   if (value === "" || value.length > MAX_KEY_CHARS) return `${name} must have 1 to ${MAX_KEY_CHARS} characters`;
   if (value.includes("\u0000")) return `${name} must not contain NUL characters`;
@@ -95,8 +98,9 @@ export function textFault(name: string, value: string): string | undefined {
 }
 
 /**
- * Jobs that exist cannot depend on new ones, so that a cycle can only lie within the batch. A job waits for the one before
- * it in its thread as well.
+ * Stored jobs cannot depend on new ones, so a cycle lies within the batch. A job also depends on the one before it in its
+ * thread.
+ * @throws InvalidJobError naming a job of the cycle.
  */
 function checkCycles(entries: readonly Entry[]): void {
   const last = new Map<string, string>();

@@ -1,14 +1,14 @@
 import type { Budget } from "#shared/usage";
 
-/** The right to run one job: `(jobId, attempt)` is the fencing token that every write on the job's behalf carries. */
+/** The right to run one job: `(jobId, attempt)` is the fencing token that every write for the job carries. */
 export interface Claim {
   jobId: string;
   attempt: number;
   workerId: string;
   queue: string;
-  /** Null for a job of no thread. */
+  /** Null for a job without a thread. */
   threadId: string | null;
-  /** Null for a job that no limit per key counts. */
+  /** Null for a job without a limited key. */
   limitKey: string | null;
 }
 
@@ -20,21 +20,21 @@ export interface ClaimedJob extends Claim {
   payload: unknown;
   retryCount: number;
   maxRetries: number;
-  /** How many crashes it has survived: attempts whose process died, froze or was cut off. */
+  /** Attempts that ended because their process died, froze or lost the database. */
   crashCount: number;
-  /** Null where the job type's own or the default timeout applies. */
+  /** In milliseconds; null when the timeout of the job type or of the worker applies. */
   timeoutMs: number | null;
-  /** How much of models all its attempts together may use; null without a bound. */
+  /** The most that all attempts together may use of models; null without a limit. */
   budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
-  /** How long it had been due when it was claimed, in milliseconds; null for a job without a trace context. */
+  /** Time between due and claimed, in milliseconds; null for a job without a trace context. */
   waitedMs: number | null;
-  /** W3C trace context of the submitter; null when there was none. */
+  /** W3C trace context of the submitter; null without one. */
   traceContext: Record<string, string> | null;
 }
 
-/** The fencing token as one string. */
+/** The fencing token as one string, for maps. */
 export function claimKey(claim: Pick<Claim, "jobId" | "attempt">): string {
   return `${claim.jobId}:${claim.attempt}`;
 }

@@ -1,4 +1,4 @@
-/** What can be wrong with a call to the queue; mapped to tRPC and HTTP codes in one place of the server. */
+/** The codes of the queue's errors. The server maps them to tRPC and HTTP codes in one table. */
 export type QueueErrorCode =
   | "LEASE_LOST"
   | "NOT_FOUND"
@@ -12,7 +12,7 @@ export abstract class QueueError extends Error {
   abstract readonly code: QueueErrorCode;
 }
 
-/** The attempt no longer owns its job, so nothing was written. Stop the run: another attempt has it or will. */
+/** The attempt no longer owns its job, and nothing was written. Stop the run: another attempt owns the job or will. */
 export class LeaseLostError extends QueueError {
   override readonly name = "LeaseLostError";
   readonly code = "LEASE_LOST";
@@ -27,7 +27,7 @@ export class LeaseLostError extends QueueError {
 
 export type Entity = "Job" | "Thread" | "Decision set" | "Queue" | "Schedule" | "Interrupt";
 
-/** No such thing belongs to this owner. Its id is not in the message where callers may show that to others. */
+/** The owner has no such thing. Check the id; a thing of another owner looks the same as none. */
 export class NotFoundError extends QueueError {
   override readonly name = "NotFoundError";
   readonly code = "NOT_FOUND";
@@ -53,13 +53,13 @@ export class InvalidQueueError extends QueueError {
   readonly code = "INVALID_QUEUE";
 }
 
-/** The job's state does not allow what was asked; the message says which would. Nothing was changed. */
+/** The job's state does not allow the call; the message says which state does. Nothing was changed. */
 export class JobConflictError extends QueueError {
   override readonly name = "JobConflictError";
   readonly code = "JOB_CONFLICT";
 }
 
-/** The answer does not fit what was asked; the message names the field. Nothing was changed. */
+/** The answer does not fit the interrupt's schema; the message names the field. Nothing was changed. */
 export class InvalidAnswerError extends QueueError {
   override readonly name = "InvalidAnswerError";
   readonly code = "INVALID_ANSWER";

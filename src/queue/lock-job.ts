@@ -3,7 +3,7 @@ import { NotFoundError } from "./errors.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import type { Hold, JobStatus } from "#shared/job-states";
 
-/** One of an owner's jobs. */
+/** Names a job of an owner. */
 export interface JobKey {
   ownerId: string;
   jobId: string;
@@ -22,11 +22,11 @@ export interface LockedJob {
 }
 
 /**
- * Locks one job, with its thread and its limited key, until the transaction ends, and says where it stands.
+ * Locks a job, its thread and its limited key until the transaction ends, and returns the job's state.
  * @throws NotFoundError when the owner has no such job.
  */
 export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
-  // What a job belongs to never changes, so it may be read before the locks; its state may not.
+  // A job's thread and key never change, so they may be read before the locks; its state may not.
   const [place] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
     select id, thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!place) throw new NotFoundError("Job", jobId);

@@ -1,10 +1,10 @@
 import type { Tx } from "#db";
 
 /*
- * The order in which every verb takes its locks: threads, then limited keys, then rows. Advisory locks of several
- * keys are taken in the order of their hashes. Two verbs can then neither miss nor deadlock each other, but for what
- * cannot be known before: the threads of dependents that fail with their job, and batches that share keys in another
- * order. There PostgreSQL undoes one of the two, and `Database` sends it again.
+ * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two verbs then
+ * cannot deadlock, with two exceptions whose locks are not known in advance: the threads of dependents that fail with
+ * their job, and batches that share keys in another order. There PostgreSQL rolls one of the two back, and `Database`
+ * sends it again.
  */
 
 /**
@@ -15,7 +15,7 @@ export async function lockThread(tx: Tx, threadId: string | null): Promise<void>
   if (threadId !== null) await lockThreads(tx, [threadId]);
 }
 
-/** The same for several threads. */
+/** Locks the order of several threads. */
 export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise<void> {
   await lockAll(
     tx,
@@ -23,19 +23,19 @@ export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise
   );
 }
 
-/** What a job's place under a queue's limits per key is counted by. */
+/** A queue's limits per key count a job by this. */
 export interface LimitedKey {
   queue: string;
-  /** Null for a job that no limit counts. */
+  /** Null for a job without a limited key. */
   limitKey: string | null;
 }
 
-/** Locks the places of a limited key until the transaction ends; every verb that takes or frees one takes it. */
+/** Locks the slots of a limited key until the transaction ends. Every verb that takes or frees a slot takes it. */
 export async function lockLimit(tx: Tx, key: LimitedKey): Promise<void> {
   await lockLimits(tx, [key]);
 }
 
-/** The same for several keys. */
+/** Locks the slots of several limited keys. */
 export async function lockLimits(tx: Tx, keys: readonly LimitedKey[]): Promise<void> {
   await lockAll(
     tx,

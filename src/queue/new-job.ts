@@ -2,14 +2,14 @@ import type { Budget } from "#shared/usage";
 import type { JobStatus } from "#shared/job-states";
 
 export interface NewJob {
-  /** A UUID of the submitter's; a UUIDv7 is made when absent. */
+  /** A UUID; a UUIDv7 unless given. */
   jobId?: string | undefined;
   ownerId: string;
   jobType: string;
   /** Any JSON value of at most 1 MiB. */
   payload: unknown;
   queue?: string | undefined;
-  /** Jobs of one thread run one at a time in submit order; null or absent for jobs of no thread. */
+  /** Jobs of one thread run one at a time, in submit order. Null or absent: no thread. */
   threadId?: string | null | undefined;
   decisionSetId?: string | null | undefined;
   /** An int32; higher runs first, 0 unless given. */
@@ -17,32 +17,32 @@ export interface NewJob {
   /** 0 to 100; 3 unless given, so at most four executions. */
   maxRetries?: number | undefined;
   /**
-   * 0 to 100; 3 unless given. How many attempts may end because their process died, froze or was cut off. From its second
-   * crash on a job runs alone: with 0 or 1 it never does, and may be blamed for what another job did.
+   * 0 to 100; 3 unless given. How many attempts may end because their process died, froze or lost the database. From its
+   * second crash on a job runs alone. With 0 or 1 it never does, and may be blamed for a crash that another job caused.
    */
   maxCrashes?: number | undefined;
-  /** Per owner; kept for as long as the job is: a second job with it is the first. */
+  /** Unique per owner for as long as the job is kept: enqueueing it again returns the first job. */
   idempotencyKey?: string | undefined;
-  /** What was asked with the idempotency key, for callers that compare it when the key comes again. */
+  /** A hash of the request, for callers that compare a repeated idempotency key's content. */
   requestHash?: string | undefined;
-  /** Per owner and job type; a second job with it is the first for as long as that is unfinished. */
+  /** Unique per owner and job type among unfinished jobs: enqueueing it again returns the unfinished job. */
   uniqueKey?: string | undefined;
-  /** What the queue's limits per key count, such as a user's id. */
+  /** The queue's limits per key count jobs by this, such as a user's id. */
   limitKey?: string | undefined;
   timeoutMs?: number | undefined;
-  /** How much of models all its attempts together may use; without a bound unless given. */
+  /** The most tokens or US dollars that all attempts together may use; no limit unless given. */
   budget?: Budget | undefined;
-  /** How long from now the job may run at the earliest, by the database's clock; 0 unless given. */
+  /** The delay before the job may run, in milliseconds by the database's clock; 0 unless given. */
   delayMs?: number | undefined;
-  /** When the job may run at the earliest, ISO 8601; instead of `delayMs`. */
+  /** The earliest start, ISO 8601; instead of `delayMs`. */
   runAt?: string | undefined;
-  /** The jobs that must have completed first, of the same owner; those of the same batch too. */
+  /** Ids of the owner's jobs that must complete first; they may be in the same batch. */
   after?: readonly string[] | undefined;
-  /** What to do when one of them fails or is cancelled: fail as well (the default), or run anyway. */
+  /** When one of `after` fails or is cancelled: fail too (the default), or run anyway. */
   onDependencyFailure?: "fail" | "run" | undefined;
   /** W3C trace context of the submitter. */
   traceContext?: Readonly<Record<string, string>> | undefined;
-  /** Of jobs that a schedule makes: the schedule and the tick. */
+  /** The schedule that made the job, and its tick. */
   scheduleId?: string | undefined;
   scheduledFor?: string | undefined;
 }
@@ -52,9 +52,9 @@ export interface EnqueuedJob {
   threadId: string | null;
   decisionSetId: string | null;
   status: JobStatus;
-  /** False when a key had a job already, which is the one returned. */
+  /** False when a key already had a job: that one is returned. */
   created: boolean;
 }
 
-/** A job with what is made for it when its submitter gave none. */
+/** A job with its defaults filled in. */
 export type Entry = Required<NewJob> & { jobId: string; queue: string; payloadJson: string };

@@ -16,10 +16,11 @@ import { DEFAULT_QUEUE, MAX_BATCH_JOBS, MAX_BATCH_LOCKS } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
 
 /**
- * Stores many jobs in the caller's transaction, all or none, in the order given; at most 10,000. On a pool they are a
- * transaction of their own, which for jobs of no thread, key, limit or dependency is a single statement.
- * Those whose idempotency key, or unfinished unique key, has a job already return that one.
- * @throws InvalidJobError when a field is out of its range, a dependency is unknown or they form a cycle.
+ * Stores up to 10,000 jobs in the caller's transaction, all or none, in the order given. On a pool it opens its own
+ * transaction; jobs without keys, limits and dependencies then take a single statement. A job whose idempotency key, or
+ * unfinished unique key, is taken returns the job that has the key.
+ * @throws InvalidJobError when a field is out of range, a dependency is unknown or dependencies form a cycle; nothing is
+ * stored.
  */
 export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promise<EnqueuedJob[]> {
   if (jobs.length === 0) return [];
@@ -32,17 +33,20 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
   if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, { givenIds }));
   const { queues, unflushed } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds, alone: true });
   const [first] = entries;
-  // The workers run the jobs meanwhile; nobody is told that they are stored before they are on the disk.
+  // Workers may already run the jobs. The submitter hears of them only once they are on the disk.
   if (unflushed && first) await flushStored(sql, first.jobId);
   for (const queue of queues) await notifyReady(sql, queue);
   return entries.map(toEnqueued);
 }
 
-/** @throws InvalidJobError when a field is out of its range. */
+/**
+ * Fills in a job's defaults.
+ * @throws InvalidJobError when a field is out of range.
+ */
 function toEntry(job: NewJob): Entry {
-  // Field by field, so that the entries of a batch have one shape: a spread would make each ten times as slow to read.
+  // Field by field, so that all entries share one hidden class of V8; a spread makes reading them ten times as slow.
   const entry: Entry = {
-    // As the database writes them: ids are compared, and name locks.
+    // Lower case, as the database writes it: ids are compared, and locks are named after them.
     jobId: job.jobId?.toLowerCase() ?? newId(),
     ownerId: job.ownerId,
     jobType: job.jobType,
@@ -72,7 +76,7 @@ function toEntry(job: NewJob): Entry {
   return entry;
 }
 
-/** Whether nothing that is stored has a say in how the job is. */
+/** True when no stored job affects how this one is stored: no key, limit or dependency. */
 function isAlone(entry: Entry): boolean {
   return !isKeyed(entry) && (entry.limitKey ?? entry.after ?? null) === null;
 }
@@ -81,14 +85,14 @@ function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): En
   return { jobId, threadId, decisionSetId, status: "queued", created: true };
 }
 
-/** How often a job is stored anew whose unique key was taken, and free again when one looked whose it is. */
+/** Attempts to store a job whose unique key was taken at the insert but free again when its owner was read. */
 const MOST_RETRIES = 5;
 
 async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions): Promise<EnqueuedJob[]> {
   const { givenIds, retries = MOST_RETRIES } = options;
   const limited = limitedKeys(entries);
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
-  // Sent together: what follows the locks waits for them in the server.
+  // Sent without awaiting: the statements after it wait for the locks in the server, which saves a round trip.
   const locking = lockBatch(tx, threads, limited);
   const unfinished = entries.some((entry) => entry.after !== undefined)
     ? (await together([locking, lockDependencies(tx, entries)]))[1]
@@ -98,7 +102,7 @@ async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions
   const isWhole = added.ids === null || added.ids.size === entries.length;
   if (!isWhole) {
     checkMissing(entries, isAdded);
-    // One that was not added may have been taken for its thread's head.
+    // The insert may have treated a job that was not added as its thread's head.
     for (const threadId of threads) await readyHeadless(tx, threadId);
   }
   await recordDependencies(tx, entries.filter(isAdded), unfinished);
@@ -119,12 +123,12 @@ async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions
 }
 
 interface StoreOptions {
-  /** Whether a submitter gave one of the ids. */
+  /** True when the caller gave at least one job id. */
   givenIds: boolean;
   retries?: number;
 }
 
-/** Whether its key may be free again at any time, for it is only that of an unfinished job. */
+/** True when the job has a unique key, which is free again as soon as its unfinished job ends. */
 function isUnique({ uniqueKey }: Entry): boolean {
   return (uniqueKey ?? null) !== null;
 }
@@ -150,7 +154,7 @@ async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType
   await together([lockThreads(tx, threads), lockLimits(tx, limited)]);
 }
 
-/** @throws InvalidJobError when a job of the batch waits for one that was not added, because its key has another. */
+/** @throws InvalidJobError when a job depends on one of the batch that was not added because its key was taken. */
 function checkMissing(entries: readonly Entry[], isAdded: (entry: Entry) => boolean): void {
   const missing = new Set(entries.filter((entry) => !isAdded(entry)).map((entry) => entry.jobId));
   for (const entry of entries) {
@@ -160,7 +164,7 @@ function checkMissing(entries: readonly Entry[], isAdded: (entry: Entry) => bool
   }
 }
 
-/** The jobs that the entries' keys had already, by the entry's place. */
+/** The jobs that hold the entries' keys, by the entry's index. */
 async function findFirst(tx: Tx, entries: readonly Entry[]): Promise<Map<number, EnqueuedJob>> {
   const keys = entries.map(({ ownerId, jobType, idempotencyKey, uniqueKey, scheduleId, scheduledFor }, ord) => ({
     ord,

@@ -5,9 +5,9 @@ import type { JobStatus } from "#shared/job-states";
 import { lockIdempotencyKey } from "../locks.ts";
 
 /**
- * Stores one job in the caller's transaction, and it is claimable when that commits; or on a pool, by itself.
- * The same idempotency key by the same owner returns the first job, whatever became of it.
- * @throws InvalidJobError when a field is out of its range; nothing is stored.
+ * Stores one job in the caller's transaction, or on a pool in its own; workers may claim it after the commit. The same
+ * idempotency key of the same owner returns the first job, also after it has ended.
+ * @throws InvalidJobError when a field is out of range; nothing is stored.
  */
 export async function enqueue(sql: Executor, job: NewJob): Promise<EnqueuedJob> {
   const [enqueued] = await enqueueMany(sql, [job]);
@@ -15,7 +15,7 @@ export async function enqueue(sql: Executor, job: NewJob): Promise<EnqueuedJob> 
   return enqueued;
 }
 
-/** The job that an owner's idempotency key already has; holds the key until the transaction ends, so that the second of two waits. */
+/** The job that already has an owner's idempotency key. Locks the key until the transaction ends: a second submitter waits. */
 export async function findByKey(
   tx: Tx,
   job: Pick<NewJob, "ownerId" | "idempotencyKey">,

@@ -6,7 +6,7 @@ import { NEXT_HOLD } from "../ready/ready.ts";
 import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
 
-/** What the submitter's values are stored as, and in which column; JSON and times are sent as text. */
+/** The columns of a stored job, with their types and values; JSON and times are sent as text. */
 interface Column {
   name: string;
   type: "uuid" | "text" | "int" | "float8" | "jsonb" | "timestamptz";
@@ -45,23 +45,23 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export interface Inserted {
-  /** The ids of the jobs that were stored; null where all were. */
+  /** The ids of the stored jobs; null when all were stored. */
   ids: ReadonlySet<string> | null;
-  /** The queues that have got jobs which a worker may have to look at, and whose workers are still to be woken. */
+  /** The queues whose workers the caller must wake. */
   queues: string[];
-  /** Whether it committed without a flush, so that `flushStored` has to follow before anyone is told that they are stored. */
+  /** True when it committed without a flush: call `flushStored` before the submitter hears of the jobs. */
   unflushed: boolean;
 }
 
 interface Insertion {
-  /** Of the jobs that theirs depend on, those that have not ended. */
+  /** Ids of the unfinished jobs that the entries depend on. */
   unfinished: ReadonlySet<string>;
   givenIds: boolean;
-  /** Whether the statement is all of its transaction. */
+  /** True when the statement is the whole transaction. */
   alone: boolean;
 }
 
-/** Stores the jobs, and the queues that are new with them, in one statement, in their order; those whose key or id is taken are left out. */
+/** Inserts the jobs in their order, and queues that are new, in one statement. A job whose key or id is taken is left out. */
 export async function insertJobs(
   sql: Executor,
   entries: readonly Entry[],
@@ -97,18 +97,18 @@ interface AddedRow {
   is_awaited: boolean;
 }
 
-/** Whether a worker has to look at a job that depends on nothing stored: now, or because it is held for a time. */
+/** True when workers must wake for a job without dependencies: it is ready, or held for a time. */
 function isAwaited({ after, limitKey, delayMs, runAt }: Entry, unfinished: ReadonlySet<string>): boolean {
   if (after?.some((id) => unfinished.has(id))) return false;
   return (limitKey ?? null) === null || (delayMs ?? runAt ?? null) !== null;
 }
 
-/** Whether a job's place depends on what is stored, so that it may not be stored. */
+/** True when the job has a key or an id of the caller's, which may be taken. */
 export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Entry): boolean {
   return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
 }
 
-/** What there is of each column: one value where all jobs have the same, which is sent once, or a list of theirs. */
+/** Each column's values: a single one when all jobs share it, which is sent once, else a list. */
 function readColumns(entries: readonly Entry[], unfinished: ReadonlySet<string>) {
   const [first] = entries;
   const lists: boolean[] = [];
@@ -124,20 +124,19 @@ function readColumns(entries: readonly Entry[], unfinished: ReadonlySet<string>)
 }
 
 interface Shape {
-  /** By column, whether it is sent as a list. */
+  /** True for each column that is sent as a list. */
   lists: readonly boolean[];
-  /** Whether one of the jobs is of a thread. */
+  /** True when one of the jobs has a thread. */
   ofThreads: boolean;
   /**
-   * What the statement does when it has stored the jobs: returns those that it stored, wakes the workers, does both, wakes
-   * them while the jobs are on their way to the disk, or nothing.
+   * The end of the statement: returns the stored jobs, wakes the workers, both, wakes them before the flush, or nothing.
    */
   ends: "returning" | "returning and telling" | "telling" | "telling at once" | "silent";
 }
 
-/** The statements by their shapes: putting one together takes longer than sending it. */
+/** The statements by shape: building one takes longer than sending it. */
 const texts = new Map<string, string>();
-/** As many shapes as any application has; more of them are rather made anew than kept. */
+/** More shapes than an application has; beyond it statements are built for each call. */
 const MOST_TEXTS = 200;
 
 function textOf(shape: Shape): string {
@@ -150,18 +149,18 @@ function textOf(shape: Shape): string {
   return found;
 }
 
-/** The columns of `jobs` that are taken from the rows as they are. */
+/** The columns of `jobs` that are copied from the rows. */
 const NAMES = COLUMNS.map((column) => column.name)
   .filter((name) => name !== "delay_ms" && name !== "due_at")
   .join(", ");
 
-/** Whether a job stands behind another of its thread, stored or in the batch. */
+/** True when another job of the thread comes first, stored or in the batch. */
 const BEHIND = `thread_id is not null and (
     row_number() over (partition by thread_id order by ord) > 1
     or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.${UNFINISHED})
   )`;
 
-/** The statement that stores jobs: $1 are their queues, then come the columns, last the channel and the queues to tell of. */
+/** The statement that inserts jobs: $1 are their queues, then come the columns, then the channel and the queues to notify. */
 function writeText({ lists, ofThreads, ends }: Shape): string {
   const columns = COLUMNS.map(({ name, type }, index) => {
     const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
@@ -173,7 +172,7 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
   const listed = columns.filter((column) => column.list !== null);
   const tell = `pg_notify($${columns.length + 2}, queue)`;
   const told = `from unnest($${columns.length + 3}::text[]) as queue`;
-  // Those held for a time wake the workers as well: one may be due before they would look again.
+  // Scheduled jobs wake the workers as well: one may be due before the next poll.
   const added = "select id, queue, hold is null or hold = 'time' as is_awaited from added";
   const endings = {
     returning: added,

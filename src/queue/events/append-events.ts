@@ -7,7 +7,7 @@ import type { PendingQuery, Row } from "postgres";
 import type { Usage } from "#shared/usage";
 
 export interface NewEvent {
-  /** What happened, such as `token` or `step`; not one of the closing types. */
+  /** Such as `token` or `step`; not one of the closing types. */
   type: string;
   /** Any JSON value. */
   data: unknown;
@@ -15,24 +15,24 @@ export interface NewEvent {
 
 export interface Append {
   events: readonly NewEvent[];
-  /** The number of the log's last event as the writer knows it: the claim's, raised by what was appended since. */
+  /** The number of the log's last event as the writer knows it: the claim's `eventSeq` plus its own appends. */
   after: number;
-  /** Shown on the job from now on; left as it is when absent. */
+  /** The job's new progress; unchanged when absent. */
   progress?: { step: string; detail?: string } | undefined;
-  /** What the attempt has used of models so far; left as it is when absent. */
+  /** The attempt's use of models so far; unchanged when absent. */
   usage?: Usage | undefined;
 }
 
 /**
- * Adds events to a running job's log, numbered on from `after`; returns the last one's number. Safe to send again: a
- * batch whose answer was lost is not added twice.
+ * Appends events to a running job's log, numbered from `after + 1`, and returns the last number. Safe to send again: a
+ * batch whose answer was lost is not appended twice.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function appendEvents(sql: Executor, claim: Claim, append: Append): Promise<number> {
   const last = append.after + append.events.length;
   const rows = await sql`with ${appendParts(sql, claim, append)} select 1 from owner`;
   if (rows.length === 0) {
-    // Its own batch, sent before: then the log stands where this one would have brought it.
+    // If an earlier call has appended this batch, the log already ends at `last`.
     const added = await sql`select 1 from jobs where ${holdsLease(sql, claim)} and event_seq = ${last}`;
     if (added.length === 0) throw new LeaseLostError(claim.jobId, claim.attempt);
   }
@@ -41,8 +41,8 @@ export async function appendEvents(sql: Executor, claim: Claim, append: Append):
 }
 
 /**
- * The parts of a `with` that add events to a running job's log, for a statement that writes more; the part named `owner`
- * has a row if they were added. Then call `notifyEvents`.
+ * The CTEs that append events to a running job's log, for a statement that writes more. The CTE `owner` has a row if they
+ * were appended; call `notifyEvents` then.
  */
 export function appendParts(sql: Executor, claim: Claim, append: Append): PendingQuery<Row[]> {
   return sql`
@@ -52,7 +52,7 @@ export function appendParts(sql: Executor, claim: Claim, append: Append): Pendin
     ), noted as (${noteEvents(sql, append)})`;
 }
 
-/** What an update of the job sets when events are added; it counts only where `event_seq` is still `after`. */
+/** The assignments of an update of the job that appends events. Its condition must be `event_seq = after`. */
 export function movedOn(sql: Executor, { events, after, progress, usage }: Append): PendingQuery<Row[]> {
   const progressJson = progress === undefined ? null : JSON.stringify(progress);
   const usageJson = usage === undefined ? null : JSON.stringify(usage);
@@ -60,7 +60,7 @@ export function movedOn(sql: Executor, { events, after, progress, usage }: Appen
     usage = coalesce(${usageJson}::text::jsonb, usage)`;
 }
 
-/** Inserts the events for the job that the part named `owner` has. */
+/** Inserts the events for the job in the CTE `owner`. */
 export function noteEvents(sql: Executor, { events, after }: Append): PendingQuery<Row[]> {
   return sql`
     insert into job_events (job_id, seq, attempt, type, data)

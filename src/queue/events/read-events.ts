@@ -8,14 +8,15 @@ import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
 import type { JobStatus } from "#shared/job-states";
 
 export interface EventPage {
-  /** In order, without gaps, from the one after `after`. */
+  /** In order and without gaps, starting after `after`. */
   events: JobEvent[];
-  /** Whether the last of them closes the log: the job has ended. */
+  /** True when the job has ended and its closing event is in this page or before it. */
   closed: boolean;
 }
 
 /**
- * A job's events after a number, at most `limit` and about `MAX_EVENT_PAGE_BYTES`, but one at least; as of one moment.
+ * Reads a job's events after a number, in one snapshot: at most `limit` events and about `MAX_EVENT_PAGE_BYTES`, but at
+ * least one.
  * @throws NotFoundError when the owner has no such job.
  */
 export async function readEvents(

@@ -5,7 +5,7 @@ import type { LimitedKey } from "../locks.ts";
 import { READY } from "../predicates.ts";
 
 interface Account {
-  places: number | null;
+  slots: number | null;
   rate_limit: number | null;
   per_ms: number | null;
   taken: number;
@@ -14,16 +14,16 @@ interface Account {
 }
 
 /**
- * Lets jobs of a limited key in, as many as its queue's limits per key have places for: higher priority first, then
- * older first. Call it with the key's lock held; it does nothing for jobs of no key.
+ * Readies jobs of a limited key while its queue's limits per key have free slots: higher priority first, then older
+ * first. Call it with the key locked; without a key it does nothing.
  * @see https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm for the rate.
  */
 export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<void> {
   if (limitKey === null) return;
-  // Before the look: what `admitSoon` asks for after it must not be taken for done.
+  // Cleared before the count: a request of `admitSoon` that comes after the count must stay.
   await tx`update limit_keys set admit_at = null where queue = ${queue} and key = ${limitKey} and admit_at is not null`;
   const [account] = await tx<Account[]>`
-    select (limits #>> '{perKey,concurrency}')::int as places, (limits #>> '{perKey,rate,limit}')::int as rate_limit,
+    select (limits #>> '{perKey,concurrency}')::int as slots, (limits #>> '{perKey,rate,limit}')::int as rate_limit,
       (limits #>> '{perKey,rate,perMs}')::float8 as per_ms,
       (select count(*)::int from jobs where queue = ${queue} and limit_key = ${limitKey}
         and (status = 'running' or (${tx.unsafe(READY)}))) as taken,
@@ -31,9 +31,9 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
         from limit_keys where limit_keys.queue = ${queue} and key = ${limitKey}), 0) as ahead_ms
     from queues where name = ${queue}`;
   if (!account) return;
-  const { places, rate_limit: rateLimit, per_ms: perMs, taken, ahead_ms: aheadMs } = account;
+  const { slots, rate_limit: rateLimit, per_ms: perMs, taken, ahead_ms: aheadMs } = account;
   const intervalMs = rateLimit !== null && perMs !== null ? perMs / rateLimit : null;
-  const free = places === null ? Number.MAX_SAFE_INTEGER : places - taken;
+  const free = slots === null ? Number.MAX_SAFE_INTEGER : slots - taken;
   const allowed = intervalMs === null || perMs === null ? free : Math.floor((perMs - aheadMs) / intervalMs + 1e-6);
   const limit = Math.max(0, Math.min(free, allowed, 10_000));
   const admitted =
@@ -46,7 +46,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
     ) returning id`;
   if (admitted.length > 0) await notifyReady(tx, queue);
   if (intervalMs === null || perMs === null) return;
-  // Where time, not places, keeps the rest waiting, the clock lets the next one in.
+  // If the rate holds the rest back, they are admitted by the clock; if slots do, by the next job that ends.
   const newAheadMs = aheadMs + admitted.length * intervalMs;
   const waitMs = allowed <= free ? Math.max(0, newAheadMs + intervalMs - perMs) : null;
   await tx`
@@ -58,7 +58,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
     on conflict (queue, key) do update set arrival_at = excluded.arrival_at, admit_at = least(limit_keys.admit_at, excluded.admit_at)`;
 }
 
-/** Has the keys let in at the workers' next look, where their locks cannot be taken now; wakes a worker for it. */
+/** Requests admission for keys that cannot be locked now; a worker's maintenance admits them. Wakes a worker. */
 export async function admitSoon(sql: Executor, keys: readonly LimitedKey[]): Promise<void> {
   const distinct = new Map(keys.map((key) => [`${key.queue}\n${key.limitKey}`, key]));
   if (distinct.size === 0) return;
@@ -71,13 +71,13 @@ export async function admitSoon(sql: Executor, keys: readonly LimitedKey[]): Pro
   for (const queue of new Set(rows.map((row) => row.queue))) await notifyReady(sql, queue);
 }
 
-/** The limited keys that may let more jobs in now, 100 at the most. */
+/** The limited keys whose admission is due, at most 100. */
 export async function findDueKeys(sql: Executor): Promise<LimitedKey[]> {
   return sql<(LimitedKey & { limitKey: string })[]>`
     select queue, key as "limitKey" from limit_keys where admit_at <= statement_timestamp() order by admit_at limit 100`;
 }
 
-/** Lets a due key's jobs in, in a transaction of its own. */
+/** Locks a due key and admits its jobs. Give it a transaction for itself. */
 export async function admitDueKey(tx: Tx, key: LimitedKey): Promise<void> {
   await lockLimit(tx, key);
   await admit(tx, key);

@@ -10,9 +10,9 @@ import type { Readied } from "./ready.ts";
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
 
 /**
- * Locks the jobs that new ones will wait for, so that none can end unseen, and returns those that must be waited for,
- * the batch's own among them.
- * @throws InvalidJobError when the owner has no such job, or it has failed and the dependent would have to as well.
+ * Locks the jobs that new jobs depend on, so that none ends before the dependency is recorded. Returns the ids of the
+ * unfinished ones and of the batch's own jobs.
+ * @throws InvalidJobError when the owner has no such job, or when it has failed and its dependents fail with it.
  */
 export async function lockDependencies(
   tx: Tx,
@@ -43,7 +43,7 @@ export async function lockDependencies(
   return unfinished;
 }
 
-/** Records what the new jobs wait for. */
+/** Records the dependencies of new jobs. */
 export async function recordDependencies(
   tx: Tx,
   entries: readonly Dependent[],
@@ -63,8 +63,8 @@ export async function recordDependencies(
 }
 
 /**
- * Tells the dependents of a job that it has ended: those that waited for nothing else become ready, or fail with it
- * where that was chosen, and theirs after them.
+ * Settles the dependents of a job that has ended. A dependent without other dependencies becomes ready, or fails if the
+ * job failed and its `onDependencyFailure` says so; then its own dependents are settled.
  */
 export async function settleDependents(
   tx: Tx,
@@ -74,7 +74,7 @@ export async function settleDependents(
   let ended = [jobId];
   for (let fails = ending !== "completed"; ended.length > 0; fails = true) {
     if (fails) await lockThreadsOfDependents(tx, ended);
-    // One that is being queued again counts what it waits for under its row's lock: the statements after this see it.
+    // A redrive counts a job's dependencies under the job's row lock. The statements below see that count.
     await tx`
       select id from jobs where id in (select job_id from job_dependencies where depends_on = any(${ended}::uuid[]))
       order by id for update`;
@@ -84,7 +84,7 @@ export async function settleDependents(
       if (job.was_head) await readyNextInThread(tx, job.thread_id);
       await notifyChanged(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
     }
-    // One that was queued again by hand may have had a place.
+    // A redriven dependent may have held a slot of its limited key.
     await admitSoon(
       tx,
       failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }])),
@@ -112,7 +112,7 @@ interface FailedDependent {
   was_head: boolean;
 }
 
-/** Ends the dependents that were to fail with these jobs; they keep what they waited for, should they be queued again. */
+/** Fails the dependents that fail with these jobs. They keep their dependencies, for a later redrive. */
 async function failDependents(tx: Tx, ended: readonly string[]): Promise<FailedDependent[]> {
   return tx<FailedDependent[]>`
     with dependent as (
@@ -127,7 +127,7 @@ async function failDependents(tx: Tx, ended: readonly string[]): Promise<FailedD
     returning jobs.id, jobs.thread_id, jobs.queue, jobs.limit_key, jobs.event_seq, dependent.was_head`;
 }
 
-/** Lets the queued dependents wait for these jobs no longer: each ending counts once, also of a job that ends again. */
+/** Removes these jobs from the dependencies of queued jobs. A job that ends again after a redrive counts only once. */
 async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void> {
   const released = await tx<{ id: string }[]>`
     with met as (
@@ -147,7 +147,7 @@ async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void
   await announce(tx, ready);
 }
 
-/** Has a job that is queued again wait for those of its dependencies that are unfinished; its row's lock is held. */
+/** Keeps only the unfinished dependencies of a job that is queued again. Call it with the job locked. */
 export async function dropEndedDependencies(tx: Tx, jobId: string): Promise<void> {
   await tx`
     delete from job_dependencies using jobs

@@ -4,9 +4,9 @@ import type { Readied } from "./ready.ts";
 
 const BATCH = 1000;
 
-/** Readies the queued jobs whose time has come by the database's clock, 1,000 at the most; returns how many. */
+/** Readies up to 1,000 scheduled jobs whose time has come by the database's clock. Returns how many. */
 export async function promote(tx: Tx): Promise<number> {
-  // statement_timestamp: with a clock that moves within the statement, all that is scheduled would be looked at.
+  // statement_timestamp is stable, so it can bound an index scan; clock_timestamp would read every scheduled job.
   const rows = await tx<Readied[]>`
     update jobs set hold = ${nextHold(tx)}
     where id in (

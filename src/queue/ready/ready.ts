@@ -4,28 +4,28 @@ import { admitSoon } from "./admit.ts";
 import type { PendingQuery, Row } from "postgres";
 
 /**
- * Why a queued job that is its thread's head is not ready yet; null when it is. A job of a limited key waits for a
- * place first, which `admit` gives it.
+ * Why a queued job at its thread's head is not ready yet; null when it is ready. A job with a limited key is held until
+ * `admit` gives it a slot.
  */
 export function nextHold(sql: Executor): PendingQuery<Row[]> {
   return sql`${sql.unsafe(NEXT_HOLD)}`;
 }
 
-/** The same as text. */
+/** `nextHold` as SQL text. */
 export const NEXT_HOLD = `case
     when jobs.pending_dependencies > 0 then 'dependency'::job_hold
     when jobs.run_at > clock_timestamp() then 'time'::job_hold
     when jobs.limit_key is not null then 'limit'::job_hold
   end`;
 
-/** A job whose hold was worked out anew. */
+/** A job whose hold was computed again. */
 export interface Readied {
   queue: string;
   limit_key: string | null;
   hold: string | null;
 }
 
-/** Wakes the workers for jobs that have become ready or are now held for a time, and has those of limited keys let in soon. */
+/** Notifies the workers of jobs that are now ready or held for a time, and requests admission for jobs with limited keys. */
 export async function announce(tx: Executor, jobs: readonly Readied[]): Promise<void> {
   for (const queue of new Set(jobs.filter((job) => job.hold === null || job.hold === "time").map((job) => job.queue))) {
     await notifyReady(tx, queue);
@@ -36,13 +36,13 @@ export async function announce(tx: Executor, jobs: readonly Readied[]): Promise<
   );
 }
 
-/** Lets the oldest job that waits behind its thread's head be the head; call it with the lock held, once the head has ended. */
+/** Makes the oldest job behind a thread's head the new head. Call it with the thread locked, after the head has ended. */
 export async function readyNextInThread(tx: Tx, threadId: string | null): Promise<void> {
   if (threadId === null) return;
   await announce(tx, await tx<Readied[]>`${readyNext(tx, threadId)} returning queue, limit_key, hold`);
 }
 
-/** The update that does so, but for further conditions and what it returns. */
+/** The update behind `readyNextInThread`; the caller adds conditions and a `returning` clause. */
 export function readyNext(sql: Executor, threadId: string): PendingQuery<Row[]> {
   return sql`
     update jobs set hold = ${nextHold(sql)}
@@ -53,7 +53,7 @@ export function readyNext(sql: Executor, threadId: string): PendingQuery<Row[]> 
     )`;
 }
 
-/** Lets a thread's oldest waiting job be the head where there is none; call it with the lock held. */
+/** Makes a thread's oldest job its head if it has none. Call it with the thread locked. */
 export async function readyHeadless(tx: Tx, threadId: string): Promise<void> {
   const heads = await tx`
     select 1 from jobs where thread_id = ${threadId}

@@ -4,7 +4,7 @@ import { notifyChanged, notifyReady } from "../events/wake.ts";
 import type { LockedJob } from "../lock-job.ts";
 import { admit } from "./admit.ts";
 
-/** Lets a waiting job go on with what was answered, and says so in its log; the job is locked. */
+/** Queues a waiting job whose questions were answered, and logs an `answered` event. Call it with the job locked. */
 export async function resume(
   tx: Tx,
   job: LockedJob,
@@ -18,7 +18,7 @@ export async function resume(
   await notifyChanged(tx, { ...job, eventSeq: 1 });
 }
 
-/** Queues a waiting job whose question has been answered; the locks of its thread and its key are held. */
+/** Queues a waiting job. Call it with its thread and its limited key locked. */
 export async function readyAnswered(tx: Tx, jobId: string): Promise<void> {
   const [job] = await tx<{ queue: string; limit_key: string | null; hold: string | null }[]>`
     update jobs set status = 'queued', run_at = clock_timestamp(),

@@ -5,14 +5,14 @@ import { READY } from "../predicates.ts";
 
 const BATCH = 5_000;
 
-/** Takes the ready jobs of paused types out of the claim index, and puts those of types that go on back; 5,000 at the most. */
+/** Removes ready jobs of paused types from the claim index and puts jobs of resumed types back; at most 5,000 of each. Returns how many. */
 export async function sweepPaused(sql: Executor): Promise<number> {
   const held = await sql<Readied[]>`
     update jobs set hold = 'paused' where id in (
       select id from jobs where ${sql.unsafe(READY)} and job_type = any (array(select name from job_types where paused))
       limit ${BATCH} for update skip locked
     ) returning queue, limit_key, hold`;
-  // What is held gives up its place under a limit, and waits for one like the others when it is freed.
+  // A paused job gives up its slot under a limit, and queues for a new one when its type is resumed.
   const freed = await sql<Readied[]>`
     update jobs set hold = ${nextHold(sql)} where id in (
       select id from jobs where status = 'queued' and hold = 'paused' and job_type <> all (array(select name from job_types where paused))

@@ -4,16 +4,16 @@ import { toStorableJson } from "../check-job.ts";
 import type { Claim } from "../claimed-job.ts";
 import { notifyChanged } from "../events/wake.ts";
 
-/** A job that has run, with what it returned; those that end together are one worker's. */
+/** A job that has run, with its result. Completions of one call belong to one worker. */
 export interface Completion {
   claim: Claim;
   result: unknown;
 }
 
 /**
- * Ends many jobs well in one statement: those of no thread, no limited key and no dependents, which nothing waits for.
- * Returns the claims it did not end, because they are of the others, have lost their lease or have a result that cannot
- * be stored: `complete` tells which.
+ * Completes many jobs in one statement: those without thread, limited key and dependents, for which nothing waits.
+ * Returns the completions it did not make: other jobs, lost leases, results that cannot be stored. Call `complete` for
+ * each of them; it says which.
  */
 export async function completeMany<T extends Completion>(sql: Executor, completions: readonly T[]): Promise<T[]> {
   const alone = findAlone(completions);
@@ -30,27 +30,27 @@ export interface EndedRow {
 }
 
 /**
- * A list of (id, attempt, result) in a statement, of the parameters that have what `findAlone` returns. Most jobs leave no
- * result: what is the same for all of them is sent once, as the first element of a list of one.
+ * The rows (id, attempt, result) of a statement, from the parameters that hold what `findAlone` returns. A result that all
+ * jobs share, such as null, is sent once, as a list of one.
  */
 export const aloneRows = (ids: string, attempts: string, results: string) => `
       select id, attempt, coalesce(result, (${results}::text[])[1]) as result
       from unnest(${ids}::uuid[], ${attempts}::int[], ${results}::text[]) as given (id, attempt, result)`;
 
-/** Whether the worker, $1, still holds the lease of a row of `jobs` that is joined to one of that list, named `done`. */
+/** The condition that the worker, $1, holds the lease of a row of `jobs` that is joined to `done`, a row of that list. */
 export const HELD = `jobs.attempt = done.attempt and jobs.worker_id = $1
-      -- coalesce: so that the lease index is no way to find them.
+      -- coalesce keeps the planner from the lease index, which would read every running job.
       and coalesce(jobs.status = 'running', false) and jobs.lease_expires_at > clock_timestamp() and not jobs.has_dependents`;
 
 const COMPLETE_MANY = `
     update jobs set status = 'completed', result = done.result::jsonb, error_message = null,
       worker_id = null, lease_expires_at = null, completed_at = clock_timestamp()
     from (${aloneRows("$2", "$3", "$4")}) as done
-    -- any, as in claim-rows.ts: so that each job is looked up by its id, never all running ones for each of them.
+    -- any(array[id]), as in claim-rows.ts, keeps the look-up by primary key.
     where jobs.id = any(array[done.id]) and ${HELD}
     returning jobs.id, jobs.attempt, jobs.event_seq`;
 
-/** The ids, attempts and results, as JSON, of the completions that may be made together; null where there are none. */
+/** The ids, attempts and results, as JSON, of the completions that one statement can make; null when there are none. */
 export function findAlone(
   completions: readonly Completion[],
 ): [ids: string[], attempts: number[], results: string[]] | null {
@@ -69,7 +69,7 @@ export function findAlone(
   ];
 }
 
-/** Tells of those that were ended, and gives the others. */
+/** Notifies readers of the ended jobs and returns the other completions. */
 export async function leftOver<T extends Completion>(
   sql: Executor,
   completions: readonly T[],

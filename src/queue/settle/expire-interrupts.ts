@@ -5,8 +5,8 @@ import { afterEnd } from "./after-end.ts";
 import type { PendingQuery, Row } from "postgres";
 
 /**
- * The condition on a question and its job that something is to be done once its deadline has passed. What fails a job is
- * not while that runs on with another's answer: the run decides whether the question still stands.
+ * The condition on an interrupt and its job that its deadline has an effect. A deadline without a default fails only a
+ * job that waits: a run that goes on with another answer decides whether the interrupt still stands.
  */
 export function mayExpire(sql: Executor): PendingQuery<Row[]> {
   return sql`answered_at is null and deadline_at is not null
@@ -14,8 +14,8 @@ export function mayExpire(sql: Executor): PendingQuery<Row[]> {
 }
 
 /**
- * Acts on what one job asked and nobody answered by the deadline: the default becomes the answer, or the job fails.
- * What a job asked that has ended is forgotten. Returns how many questions it acted on; call it again while it does.
+ * Handles the overdue interrupts of one job: the default becomes the answer, or the job fails. Interrupts of ended jobs
+ * are deleted. Returns how many it handled; call it again until it returns 0.
  */
 export async function expireInterrupts(tx: Tx): Promise<number> {
   const [due] = await tx<{ job_id: string; owner_id: string }[]>`

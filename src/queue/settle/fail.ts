@@ -8,7 +8,7 @@ import { endAttempt, endedBefore, lockAttempt } from "./end-attempt.ts";
 import type { Attempt, AttemptEnd, AttemptError, LockedAttempt, NextState } from "./end-attempt.ts";
 
 export interface RetryPolicy {
-  /** The delay before the first retry, before jitter, in milliseconds; 0 retries at once. */
+  /** The delay before the first retry, without jitter, in milliseconds; 0 retries at once. */
   baseMs: number;
   /** The longest delay, in milliseconds. */
   capMs: number;
@@ -17,27 +17,27 @@ export interface RetryPolicy {
 export interface Failure {
   error: AttemptError;
   retry: RetryPolicy;
-  /** True where another try cannot help: the job fails for good, whatever retries are left. */
+  /** True when no retry can help: the job fails for good, whatever retries are left. */
   permanent?: boolean;
-  /** A delay to keep instead of the policy's, such as a provider's Retry-After, in milliseconds; what is no number counts as absent. */
+  /** Replaces the policy's delay, such as a provider's Retry-After, in milliseconds; not a finite number counts as absent. */
   delayMs?: number | undefined;
   /**
-   * `failed` unless given. `failed` and `timed_out` use a retry; `lease_expired` and `crashed` are crashes, which have a
-   * bound of their own.
+   * `failed` unless given. `failed` and `timed_out` use a retry; `lease_expired` and `crashed` count against the job's
+   * `max_crashes` instead.
    */
   outcome?: Extract<AttemptOutcome, "failed" | "timed_out" | "lease_expired" | "crashed">;
-  /** The jobs that ran in the same process when it died, for the history; none unless given. */
+  /** Ids of the jobs that ran in the same process when it died, for the history; none unless given. */
   suspects?: readonly string[];
 }
 
 const CRASHES: ReadonlySet<AttemptOutcome> = new Set(["lease_expired", "crashed"]);
 
-/** What became of a failed job; `cancelled` when that had been asked for. */
+/** The status of the job after a failed attempt; `cancelled` when somebody had asked for that. */
 export type Settled = "queued" | "failed" | "cancelled";
 
 /**
- * Records a failed or crashed attempt: queues the job again after a jittered exponential delay, or ends it as a dead
- * letter once its retries or its crashes are used up.
+ * Records a failed or crashed attempt. Queues the job again after a jittered exponential delay, or ends it as a dead
+ * letter when its retries or its crashes are used up.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Settled> {
@@ -45,7 +45,7 @@ export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Sett
   return settled ?? endedBefore(tx, claim, ["queued", "failed", "cancelled"]);
 }
 
-/** Settles a failed attempt under the caller's guard; undefined when the guard did not hold and nothing was changed. */
+/** `fail` under the caller's guard. Undefined when the guard does not hold; nothing is changed then. */
 export async function settleFailure(
   tx: Tx,
   attempt: Attempt,
@@ -68,7 +68,7 @@ export async function settleFailure(
   return (await endAttempt(tx, attempt, { ...end, guard })) ? next.status : undefined;
 }
 
-/** What becomes of a job whose attempt failed: cancelled if that was asked for, else tried again while it may be. */
+/** The job's next status: cancelled if somebody asked for that, else queued while retries or crashes are left. */
 function decide(
   job: LockedAttempt,
   { error, retry, permanent = false, delayMs, outcome = "failed", isLimited }: Failure & { isLimited: boolean },
@@ -86,12 +86,12 @@ function decide(
   };
 }
 
-/** A delay of the caller's within its bounds, in milliseconds; undefined when there is none. */
+/** The caller's delay, clamped, in milliseconds; undefined without one. */
 function chosenDelay(delayMs: number | undefined): number | undefined {
   return delayMs !== undefined && Number.isFinite(delayMs) ? Math.min(Math.max(delayMs, 0), MAX_DELAY_MS) : undefined;
 }
 
-/** Exponential, with jitter down to a half, in milliseconds. */
+/** Exponential backoff with a jitter of 0.5 to 1, in milliseconds. */
 function backoffMs({ baseMs, capMs }: RetryPolicy, count: number): number {
   return (0.5 + Math.random() / 2) * Math.min(baseMs * 2 ** count, capMs);
 }

@@ -14,20 +14,19 @@ export interface Reaped {
 
 export interface ReapOptions {
   policyOf: (jobType: string) => RetryPolicy;
-  /** The worker that reaps: it takes nothing back before it has itself been in contact with the database for a heartbeat. */
+  /** The worker that reaps. It waits until its own contact with the database has lasted one heartbeat interval. */
   reaper?: Reaper | undefined;
 }
 
 const BATCH = 100;
-/** How many suspects a message names; the history has all of them. */
+/** A message names this many suspects; the history has all of them. */
 const MOST_NAMED = 5;
 
 /**
- * Takes back jobs whose lease has expired. Each is a crash, whatever the reason: the worker was killed, frozen or cut off.
- * The history of each names the other jobs that the same worker ran: one of them may have killed it. Any number of workers
- * may reap at once: the guard lets one of them have each job. One that cannot be taken back keeps none of the others
- * waiting.
- * @throws what the first such job's transaction threw, once the others are done.
+ * Takes back jobs whose lease has expired. Each counts as a crash: the worker was killed, frozen or cut off. The history
+ * names the other jobs of that worker as suspects: one of them may have killed it. Any number of workers may reap at
+ * once; the guard gives each job to one of them. A job that cannot be taken back does not stop the others.
+ * @throws the error of the first such job, after the others are done.
  */
 export async function reap(db: Database, { policyOf, reaper }: ReapOptions): Promise<Reaped[]> {
   const expired = await findExpired(db, reaper);
@@ -65,7 +64,7 @@ interface ExpiredJob {
   thread_id: string | null;
   limit_key: string | null;
   queue: string;
-  /** The other jobs of its worker. */
+  /** The other jobs that its worker ran. */
   suspects: Suspect[];
 }
 
