@@ -5,17 +5,17 @@ import { CLAIMED_COLUMNS, claimValues, COMMITS_UNFLUSHED, OPEN, TAKE_PICKED, toC
 import type { ClaimRow } from "./claim-rows.ts";
 import type { Claimed, ClaimOptions } from "./claim.ts";
 
-/** How many times in a row a claim passes over owners whose jobs cannot be had. */
+/** How often in a row a claim skips owners without a claimable job. */
 const MOST_SKIPS = 10;
 
-/** Takes jobs of the highest priority, also where the owners whose turn it is have none that can be had. */
+/** Takes jobs of the highest priority; skips owners without a claimable job. */
 export async function takeLevel(sql: Executor, options: ClaimOptions, statement: Statement): Promise<Claimed> {
   let { afterOwner } = options;
   const skipped = new Set<string>();
   for (;;) {
     const { passed, ...level } = await claimLevel(sql, { ...options, afterOwner }, statement);
     if (level.jobs.length > 0) return level;
-    // All that they have is of a paused type, or in the hands of another claim: then it is the next ones' turn.
+    // All jobs of these owners are of a paused type or locked by another claim: the next owners take their turn.
     if (passed === null || skipped.has(passed) || skipped.size === MOST_SKIPS)
       return { ...level, lastOwner: options.afterOwner };
     skipped.add(passed);
@@ -24,11 +24,11 @@ export async function takeLevel(sql: Executor, options: ClaimOptions, statement:
 }
 
 interface Level extends Claimed {
-  /** The last of the owners whose turn it was, where there may be more; null when all were looked at. */
+  /** The last owner considered, when others may follow; null when all were. */
   passed: string | null;
 }
 
-/** A step of a walk over the owners of a queue and priority to the next of them. */
+/** One step of a walk over the owners of a queue and priority. */
 const stepOf = (walk: string) => `
       select ${walk}.queue, ${walk}.priority, pair.owner_id, ${walk}.turn + 1 from ${walk} cross join lateral (
         select priority, owner_id from jobs
@@ -37,7 +37,7 @@ const stepOf = (walk: string) => `
       ) as pair
       where ${walk}.turn < $3 and pair.priority = ${walk}.priority`;
 
-/** The statement that takes jobs of the highest priority that the given queues have ready; $4 is the owner that was served last. */
+/** The statement that takes jobs of the highest ready priority of the given queues; $4 is the owner served last. */
 // oxlint-disable-next-line max-lines-per-function -- one statement, and its reasons beside it
 const claimFrom = (queues: string) => `
     with recursive heads as materialized (
@@ -96,15 +96,15 @@ const claimFrom = (queues: string) => `
     ) as more left join claimed on true
     order by claimed.seq`;
 
-/** From the queues without a limit of running jobs. */
+/** Claims from the queues without a limit of running jobs. */
 export const CLAIM_OPEN: Statement = {
   text: claimFrom(`select name from queues where ${OPEN}`),
   values: [],
 };
-/** From the queue that is the last value. */
+/** Claims from one queue, the last value. */
 export const CLAIM_NAMED = claimFrom("select $5::text as name");
 
-/** Takes jobs by a statement, whose own values come after those that all of them have. */
+/** Sends a claiming statement; its own values follow the common ones. */
 async function claimLevel(sql: Executor, options: ClaimOptions, { text, values }: Statement): Promise<Level> {
   const { workerId, afterOwner = "" } = options;
   const rows = await send<LevelRow[]>(sql, { text, values: [...claimValues(options), afterOwner, ...values] });

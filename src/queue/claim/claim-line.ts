@@ -17,14 +17,14 @@ import {
 import type { ClaimRow } from "./claim-rows.ts";
 import type { ClaimOptions } from "./claim.ts";
 
-/** The ready jobs of one owner at one priority of a queue, which are claimed in submit order. */
+/** The ready jobs of one owner at one priority of a queue; they are claimed in submit order. */
 export interface Line {
   queue: string;
   priority: number;
   ownerId: string;
 }
 
-/** What was taken of a line; as in `Claimed`. */
+/** The jobs taken from a line; fields as in `Claimed`. */
 export interface Taken {
   jobs: ClaimedJob[];
   more: boolean;
@@ -32,8 +32,8 @@ export interface Taken {
 }
 
 /**
- * Takes jobs of a line, unless others must be weighed against them: then nothing is taken and `more` is true. Where one
- * owner's jobs of one priority are all there is, which is most of the time, it costs a fraction of what `claim` does.
+ * Takes jobs of a line if no other line competes; otherwise takes nothing and `more` is true. One owner's jobs of one
+ * priority are the common case, and this costs a fraction of `claim`.
  */
 export async function claimLine(sql: Executor, options: ClaimOptions, line: Line): Promise<Taken> {
   const rows = await send<LineRow[]>(sql, { text: CLAIM_LINE, values: lineValues(options, line) });
@@ -42,8 +42,7 @@ export async function claimLine(sql: Executor, options: ClaimOptions, line: Line
 }
 
 /**
- * Ends jobs as `completeMany` does and takes jobs of a line as `claimLine` does, in one statement. `left` are those it
- * did not end.
+ * `completeMany` and `claimLine` in one statement. `left` are the completions it did not make.
  */
 export async function endAndClaimLine<T extends Completion>(
   sql: Executor,
@@ -60,11 +59,11 @@ export async function endAndClaimLine<T extends Completion>(
 
 interface LineRow extends ClaimRow {
   others: boolean;
-  /** Whether it is one that was ended; null where there is none, absent where none was to end. */
+  /** True for a completed job, false for a claimed one; null in a row without a job, absent without completions. */
   ends?: boolean | null;
 }
 
-/** The values of a statement that claims of a line. */
+/** The values of a statement that claims from a line. */
 function lineValues(options: ClaimOptions, { queue, priority, ownerId }: Line): unknown[] {
   return [...claimValues(options), queue, priority, ownerId];
 }
@@ -73,13 +72,13 @@ const LINE = "($5::int, $6::text)";
 const ORDER = "order by priority desc, owner_id desc";
 
 /**
- * The parts of a statement that lock jobs of a line, whose queue is $4, priority $5 and owner $6: `picked` has them,
- * `state` what else there is, and in columns of its own what is asked for besides.
+ * The CTEs that lock jobs of the line (queue $4, priority $5, owner $6): `picked` holds the jobs, `state` says whether other
+ * lines compete. `also` adds columns to `state`.
  */
 const pickLine = (also = "") => `
     state as materialized (
-      -- In the claim index the others stand before the line, after it, or in other queues: one look at each place. Not by
-      -- exists, which drops the order and with it the index.
+      -- Competing jobs precede the line in the claim index, follow it, or are in other queues: one probe for each. exists
+      -- would drop the order and with it the index.
       select next.priority is not null as lower, next.priority is distinct from $5
         and exists (select 1 from queues where name = $4 and ${OPEN})
         and (select priority from jobs where queue = $4 and ${READY} and (priority, owner_id) > ${LINE} ${ORDER} limit 1) is null
@@ -89,11 +88,11 @@ const pickLine = (also = "") => `
         ) as alone ${also}
       from (select (
         select priority from jobs where queue = $4 and ${READY} and (priority, owner_id) < ${LINE} ${ORDER} limit 1
-      -- offset 0: so that it is looked for once, not for each mention.
+      -- offset 0 keeps the subquery from being inlined at each use.
       ) as priority offset 0) as next
     ), picked as materialized (
       select id, 1::bigint as turn from jobs
-      -- As in claim-level.ts: equal, said so that the order is only the claim index's to give.
+      -- As in claim-level.ts: two inequalities instead of =, so that only the claim index can give the order.
       where (select alone from state) and queue = $4 and ${READY} and (priority, owner_id) <= ${LINE} and (priority, owner_id) >= ${LINE}
         and coalesce(job_type <> all (array(select name from job_types where paused)), true)
       ${ORDER}, seq limit $3 for update skip locked
@@ -106,7 +105,7 @@ const CLAIM_LINE = `
 
 const END_AND_CLAIM_LINE = `
     with ${pickLine()}, claimed as (
-      -- One update for both: what an update of this table costs by itself, its indexes and checks, is paid once.
+      -- One update for both pays the cost of the table's indexes and checks once.
       update jobs set
         status = case when done.ends then 'completed'::job_status else 'running'::job_status end,
         result = case when done.ends then done.result::jsonb else jobs.result end,
@@ -120,7 +119,7 @@ const END_AND_CLAIM_LINE = `
         usage = case when done.ends then jobs.usage end,
         started_at = coalesce(jobs.started_at, clock_timestamp())
       from (
-        -- The ends come first: they wait for those who hold a row by mistake, which must not be while this holds others.
+        -- Completions come first: they may wait for a row lock, and must not while this statement holds claimed rows.
         select id, attempt, result, true as ends, null::bigint as turn from (${aloneRows("$7", "$8", "$9")}) as given
         union all select id, null, null, false, turn from picked
       ) as done

@@ -4,27 +4,27 @@ import type { ClaimOptions } from "./claim.ts";
 import type { Budget } from "#shared/usage";
 
 /*
- * The statements that claim are texts which are put together once: for each claim anew, that would take as long as to
- * send them. In each of them $1 is the worker, $2 how many seconds a lease lasts and $3 the most jobs to take.
+ * The claiming statements are texts that are built once: building one takes as long as sending it. In each of them $1 is
+ * the worker, $2 the lease in seconds and $3 the most jobs to take.
  */
 
-/** The first values of a statement that claims. */
+/** The first values of a claiming statement. */
 export function claimValues({ workerId, leaseMs, limit }: ClaimOptions): unknown[] {
   return [workerId, leaseMs / 1000, limit];
 }
 
-/** What a queue is from which jobs are claimed without counting those that run. */
+/** The condition on a queue that has no limit of running jobs. */
 export const OPEN = "not paused and limits ->> 'concurrency' is null";
 
-/** When a lease that is given now ends. */
+/** The end of a lease that starts now. */
 export const LEASE_END = "clock_timestamp() + make_interval(secs => $2::float8)";
 
-/** What a claim needs of its jobs besides their payloads. */
+/** The columns of a claimed job, without its payload. */
 export const TAKEN_COLUMNS = `jobs.id, jobs.owner_id, jobs.thread_id, jobs.limit_key, jobs.decision_set_id, jobs.job_type,
   jobs.queue, jobs.priority, jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.crash_count, jobs.timeout_ms, jobs.budget, jobs.event_seq,
   jobs.trace_context, jobs.claimed_at, jobs.run_at, jobs.seq`;
 
-/** Gives the jobs of `picked`, a list of their ids and turns, to the worker. */
+/** Assigns the jobs of the CTE `picked` (id, turn) to the worker. */
 export const TAKE_PICKED = `
     update jobs set
       status = 'running',
@@ -35,19 +35,19 @@ export const TAKE_PICKED = `
       claimed_at = clock_timestamp(),
       usage = null,
       started_at = coalesce(jobs.started_at, clock_timestamp())
-    -- Of one element, not equal: where the planner takes the table for empty, as it does when it was vacuumed before it
-    -- was filled, it would as soon walk the whole primary key, in the order of a merge.
+    -- any(array[id]) rather than = id: with the statistics of an empty table the planner would merge-join over the whole
+    -- primary key.
     from picked where jobs.id = any(array[picked.id])
     returning ${TAKEN_COLUMNS}, jobs.payload, picked.turn`;
 
 /**
- * One more column of a part that is computed once: the claim commits without waiting for the disk, which takes as long
- * as all the rest of it. A database that crashes before it was written has the job ready, as if it had not been claimed;
- * whatever the attempt has stored by then was stored with it, for a commit that is flushed takes all before it along.
+ * A column that makes the claim commit without a flush, which would double its time. After a crash of the database an
+ * unflushed claim is undone and its job is ready again. No write of the attempt can survive without it: a later flushed
+ * commit flushes everything before it.
  */
 export const COMMITS_UNFLUSHED = `${UNFLUSHED} as unflushed`;
 
-/** What a claim reads of the jobs in `claimed`; JSON comes as text, for the driver's parsers are not ours to rely on. */
+/** The columns that a claim returns from the CTE `claimed`. JSON comes as text: callers may have changed the driver's parsers. */
 export const CLAIMED_COLUMNS = `claimed.id, claimed.owner_id, claimed.thread_id, claimed.limit_key, claimed.decision_set_id, claimed.job_type,
     claimed.queue, claimed.priority, claimed.payload::text as payload, claimed.attempt, claimed.retry_count, claimed.max_retries, claimed.crash_count,
     claimed.timeout_ms, claimed.budget, claimed.event_seq, claimed.trace_context::text as trace_context, claimed.turn,

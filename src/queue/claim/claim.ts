@@ -11,37 +11,37 @@ export interface ClaimOptions {
   /** The most jobs to take, at least 1. */
   limit: number;
   leaseMs: number;
-  /** The owner that was served last, so that the next takes its turn; what `lastOwner` of the claim before said. */
+  /** The owner served last, so that the next owner takes its turn: `lastOwner` of the previous claim. */
   afterOwner?: string | undefined;
-  /** The only line there was; what `line` of the claim before said. */
+  /** The only line that was ready: `line` of the previous claim. */
   line?: Line | undefined;
 }
 
 export interface Claimed {
   /** Higher priority first, then older first. */
   jobs: ClaimedJob[];
-  /** Whether more was ready than was taken, as far as one can see without waiting for other claims. */
+  /** True when more jobs were ready than taken, as far as this claim could see without waiting for other claims. */
   more: boolean;
-  /** Hand it to the next claim; the one before's where nothing was claimed. */
+  /** Pass it to the next claim. If nothing was claimed, it is the previous claim's. */
   lastOwner: string | undefined;
-  /** The line that all ready jobs stand in but those of lower priority; undefined where there are several. Hand it on too. */
+  /** The line of all ready jobs of the highest priority; undefined when there are several lines. Pass it to the next claim. */
   line: Line | undefined;
-  /** Whether it committed without a flush, so that `flushClaims` has to follow. */
+  /** True when it committed without a flush: call `flushClaims`. */
   unflushed: boolean;
 }
 
 /**
- * Takes ready jobs that no other worker holds: higher priority first; within a priority the owners in turn, so that a
- * flood of one does not keep the others waiting; each owner's older first. Empty when none is ready.
- * Safe to send again: a claim whose answer was lost is found by `releaseOrphans`, or by `reap` when its lease expires.
- * Commits without waiting for the disk, so that it must be all that its transaction does, and `flushClaims` follows.
+ * Takes ready jobs that no other worker holds: higher priority first, then owners in turn, then older first. A flood of
+ * one owner's jobs does not delay the others. Empty when none is ready. Safe to send again: `releaseOrphans` finds a claim
+ * whose answer was lost, or `reap` does after its lease. Commits without a flush: give it a transaction of its own, and
+ * call `flushClaims`.
  */
 export async function claim(sql: Executor, options: ClaimOptions): Promise<Claimed> {
   const { line } = options;
   return claimOn(sql, options, line && (await claimLine(sql, options, line)));
 }
 
-/** Goes on claiming after what was taken from the line that `options` name. */
+/** Continues a claim after `first` was taken from the line in `options`. */
 export async function claimOn(sql: Executor, options: ClaimOptions, first: Taken | undefined): Promise<Claimed> {
   const claimed: Claimed = {
     jobs: first?.jobs ?? [],
@@ -56,7 +56,7 @@ export async function claimOn(sql: Executor, options: ClaimOptions, first: Taken
   }
   while (claimed.more && claimed.jobs.length < options.limit) {
     const limit = options.limit - claimed.jobs.length;
-    // One statement takes from one priority: where that gave all it had, the next goes on below it.
+    // One statement takes from one priority. When that priority is exhausted, the next statement takes from a lower one.
     const level = await takeLevel(sql, { ...options, limit, afterOwner: claimed.lastOwner }, CLAIM_OPEN);
     claimed.jobs.push(...level.jobs);
     claimed.more = level.more;
@@ -70,16 +70,15 @@ export async function claimOn(sql: Executor, options: ClaimOptions, first: Taken
 
 export interface LimitedClaimOptions extends ClaimOptions {
   /**
-   * Leaves out the queues whose first job has a lower priority than what queues without a limit have ready (`lower`), or
-   * no higher one (`equal`), so that these get their turn; none unless given.
+   * Skips a limited queue whose first job has a lower priority than the first ready job of the queues without a limit
+   * (`lower`), or a priority that is not higher (`equal`). Skips none unless given.
    */
   yields?: "lower" | "equal" | undefined;
 }
 
 /**
- * Takes jobs of the queues that have a limit of running jobs, within it; of the queue with the highest priority first.
- * The queues stay locked until the transaction ends, so that two workers cannot both take the last place. `more` is true
- * as well where ready jobs wait for the place of a running one.
+ * Takes jobs of queues with a limit of running jobs, highest priority first. The queues stay locked until the transaction
+ * ends: two workers cannot both take the last slot. `more` is also true when ready jobs wait for a slot.
  */
 export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimOptions): Promise<Claimed> {
   const claimed: Claimed = {
@@ -95,7 +94,7 @@ export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimO
       claimed.more = true;
       continue;
     }
-    // A statement of its own: counted under the lock, with what was committed before it.
+    // Counted by its own statement, after the lock: its snapshot contains all earlier claims.
     const [running] = await tx<{ count: number }[]>`
       select count(*)::int as count from jobs where status = 'running' and queue = ${name}`;
     const limit = Math.min(places - (running?.count ?? 0), options.limit - claimed.jobs.length);
@@ -118,13 +117,13 @@ export async function claimLimited(tx: Tx, { yields, ...options }: LimitedClaimO
 interface LimitedQueue {
   name: string;
   places: number;
-  /** The highest priority that it has ready. */
+  /** The highest priority of its ready jobs. */
   priority: number;
-  /** The highest priority that the queues without a limit have ready; null when nothing is. */
+  /** The highest priority of the ready jobs of queues without a limit; null without any. */
   rival: number | null;
 }
 
-/** Locks the limited queues that have ready jobs, in one order for all; by priority, those of the same one by lot. */
+/** Locks the limited queues with ready jobs, by name. Returns them by priority; equal ones in random order. */
 async function lockLimitedQueues(tx: Tx): Promise<LimitedQueue[]> {
   const head = (queue: PendingQuery<Row[]>) => tx`
     select priority from jobs where queue = ${queue} and ${tx.unsafe(READY)} order by priority desc limit 1`;

@@ -6,10 +6,9 @@ import { claimOn } from "./claim.ts";
 import type { Claimed, ClaimOptions } from "./claim.ts";
 
 /**
- * What `completeMany` and `claim` do, in one statement and one commit: a worker with few places spends most of its time
- * waiting for commits. `left` are the completions that were not made. Safe to send again, as both are. Needs a connection
- * with `INDEXED_PLANS`: by another plan it may hold what it is to claim while it waits to complete, and two workers each
- * other up.
+ * `completeMany` and `claim` in one statement and one commit: a worker with few slots mostly waits for commits. `left` are
+ * the completions it did not make. Safe to send again. Needs a connection with `INDEXED_PLANS`: another plan could lock
+ * claim candidates before it completes, and two workers would deadlock.
  */
 export async function completeAndClaim<T extends Completion>(
   sql: Executor,
