@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Design } from "./design.ts";
-import { totalCost } from "./estimate-costs.ts";
+import type { Design } from "./design/design.ts";
+import { totalCost } from "./design/estimate-costs.ts";
 import { think } from "./think.ts";
-import { writeReply } from "./write-reply.ts";
+import { writeReply } from "./reply/write-reply.ts";
 
 /** A conversation: what each message led to, and the replies. */
 function converse(...messages: string[]) {

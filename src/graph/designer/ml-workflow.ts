@@ -3,10 +3,10 @@ import { Annotation, END, MessagesAnnotation, START, StateGraph } from "@langcha
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { askModel } from "../providers/ask-model.ts";
-import type { Design } from "./design.ts";
+import type { Design } from "./design/design.ts";
 import { think } from "./think.ts";
 import type { Thought } from "./think.ts";
-import { writeReply } from "./write-reply.ts";
+import { writeReply } from "./reply/write-reply.ts";
 import { PermanentGraphError } from "../errors.ts";
 import type { ChatModel } from "../providers/open-model.ts";
 import { TEXT_KEY } from "../run/read-stream.ts";

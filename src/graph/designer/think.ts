@@ -1,11 +1,11 @@
-import { designSystem } from "./design.ts";
-import type { Design } from "./design.ts";
-import { findFamily } from "./find-family.ts";
-import { readChange } from "./read-change.ts";
-import { readIntent } from "./read-intent.ts";
-import type { Topic } from "./read-intent.ts";
-import { applyChange, isEmptyChange, NO_QUANTITIES } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
+import { designSystem } from "./design/design.ts";
+import type { Design } from "./design/design.ts";
+import { findFamily } from "./families/find-family.ts";
+import { readChange } from "./request/read-change.ts";
+import { readIntent } from "./request/read-intent.ts";
+import type { Topic } from "./request/read-intent.ts";
+import { applyChange, isEmptyChange, NO_QUANTITIES } from "./request/requirements.ts";
+import type { Requirements } from "./request/requirements.ts";
 
 /** What a message leads to. */
 export type Thought =

@@ -1,5 +1,5 @@
-import { BEHAVIOUR_FAMILIES } from "./families-of-behaviour.ts";
-import { CONTENT_FAMILIES } from "./families-of-content.ts";
+import { BEHAVIOUR_FAMILIES } from "./behaviour.ts";
+import { CONTENT_FAMILIES } from "./content.ts";
 import type { TaskFamily } from "./task-family.ts";
 
 const FAMILIES: readonly TaskFamily[] = [...BEHAVIOUR_FAMILIES, ...CONTENT_FAMILIES];

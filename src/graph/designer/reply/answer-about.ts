@@ -1,11 +1,11 @@
-import { weighOptions } from "./choose-model.ts";
-import type { WeighedOption } from "./choose-model.ts";
-import type { Design } from "./design.ts";
-import { number, totalCost } from "./estimate-costs.ts";
-import { familyNamed } from "./find-family.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
-import type { ModelKind } from "./model-kinds.ts";
-import type { Topic } from "./read-intent.ts";
+import { weighOptions } from "../design/choose-model.ts";
+import type { WeighedOption } from "../design/choose-model.ts";
+import type { Design } from "../design/design.ts";
+import { number, totalCost } from "../design/estimate-costs.ts";
+import { familyNamed } from "../families/find-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import type { ModelKind } from "../families/model-kinds.ts";
+import type { Topic } from "../request/read-intent.ts";
 
 const KIND_WORDS: readonly [RegExp, readonly ModelKind[]][] = [
   [/neural|deep[- ]learning|transformers?|lstm|\bcnn\b|\bgnn\b|graph/i, ["large-neural", "small-neural"]],

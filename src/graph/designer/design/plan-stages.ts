@@ -1,9 +1,9 @@
 import { weeksNeeded } from "./choose-model.ts";
 import { number, planCapacity } from "./estimate-costs.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption, TaskFamily } from "./task-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption, TaskFamily } from "../families/task-family.ts";
 
 /** One part of a plan. */
 export interface Stage {

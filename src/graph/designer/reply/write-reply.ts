@@ -1,9 +1,9 @@
 import { answerAbout } from "./answer-about.ts";
-import { shownQuantities } from "./compare-designs.ts";
-import type { Design } from "./design.ts";
-import { number, totalCost } from "./estimate-costs.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Thought } from "./think.ts";
+import { shownQuantities } from "../design/compare-designs.ts";
+import type { Design } from "../design/design.ts";
+import { number, totalCost } from "../design/estimate-costs.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Thought } from "../think.ts";
 
 /** The reply to a message as Markdown. */
 export function writeReply(request: string, thought: Thought, present: Design | null): string {

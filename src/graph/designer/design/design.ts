@@ -3,12 +3,12 @@ import { weighOptions } from "./choose-model.ts";
 import type { WeighedOption } from "./choose-model.ts";
 import { estimateCosts, number, planCapacity } from "./estimate-costs.ts";
 import type { Capacity, Cost } from "./estimate-costs.ts";
-import { familyNamed } from "./find-family.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
+import { familyNamed } from "../families/find-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
 import { planStages } from "./plan-stages.ts";
 import type { Stage } from "./plan-stages.ts";
-import type { Requirements } from "./requirements.ts";
-import type { Risk } from "./task-family.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { Risk } from "../families/task-family.ts";
 
 export interface Alternative {
   name: string;

@@ -1,6 +1,6 @@
 import type { Design } from "./design.ts";
 import { number, totalCost } from "./estimate-costs.ts";
-import type { Quantities } from "./requirements.ts";
+import type { Quantities } from "../request/requirements.ts";
 
 const SHOWN: Record<keyof Quantities, { label: string; show: (value: number) => string }> = {
   latencyMs: { label: "Latency", show: (value) => `${number(value)} ms` },

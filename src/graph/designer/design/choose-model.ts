@@ -1,8 +1,8 @@
 import { estimateCosts, number, totalCost } from "./estimate-costs.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption, TaskFamily } from "./task-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption, TaskFamily } from "../families/task-family.ts";
 
 /** One option of a family, weighed against what was asked. */
 export interface WeighedOption {

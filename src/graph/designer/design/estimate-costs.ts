@@ -1,7 +1,7 @@
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption } from "./task-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption } from "../families/task-family.ts";
 
 export interface Cost {
   /** What is paid for, with the sum that leads to the figure. */
