@@ -1,4 +1,4 @@
-/** What a question is about. */
+/** The subject of a question. */
 export type Topic =
   | "compare"
   | "why-not"
@@ -16,11 +16,11 @@ export interface Intent {
   words: number;
   aboutMachineLearning: boolean;
   isQuestion: boolean;
-  /** "What if …": the change is not to be made yet. */
+  /** "What if …": the user does not want the change made yet. */
   supposes: boolean;
-  /** The message turns to another task. */
+  /** The message starts another task. */
   startsOver: boolean;
-  /** Null where it asks about nothing in particular. */
+  /** Null when the message has no particular subject. */
   topic: Topic | null;
 }
 
@@ -44,7 +44,7 @@ const TOPICS: readonly [Topic, RegExp][] = [
   ["summary", /summar\w*|overview|recap|show (?:me )?(?:the )?(?:design|plan)|where are we|present design|the plan/i],
 ];
 
-/** Reads from the form of a message what it wants. */
+/** Reads the intent of a message from its wording. */
 export function readIntent(request: string): Intent {
   const text = request.trim();
   return {
