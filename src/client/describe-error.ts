@@ -12,7 +12,7 @@ export function isNotFound(error: unknown): boolean {
   return status === 404 || status === 400;
 }
 
-/** A query's retry rule: twice, but never for an unknown id. */
+/** Retries a failed query twice, but never after an unknown id. */
 export function retryUnlessNotFound(failureCount: number, error: unknown): boolean {
   return !isNotFound(error) && failureCount < 2;
 }

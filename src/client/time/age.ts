@@ -1,5 +1,5 @@
 /**
- * Times as the pages show them, and the shared clock that keeps them current.
+ * Formats times for the pages. One shared clock keeps them current.
  * This folder must not know features.
  * Invariant: times arrive as ISO 8601 strings; spans are in milliseconds.
  */

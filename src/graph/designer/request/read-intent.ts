@@ -1,17 +1,3 @@
-/** The subject of a question. */
-export type Topic =
-  | "compare"
-  | "why-not"
-  | "cost"
-  | "risk"
-  | "evaluation"
-  | "rollout"
-  | "data"
-  | "scale"
-  | "timeline"
-  | "model"
-  | "summary";
-
 export interface Intent {
   words: number;
   aboutMachineLearning: boolean;
@@ -24,7 +10,8 @@ export interface Intent {
   topic: Topic | null;
 }
 
-const TOPICS: readonly [Topic, RegExp][] = [
+/** By subject of a question; the first match counts. */
+const TOPICS = [
   [
     "compare",
     /\bcompar\w*|\bversus\b|\bvs\.?\b|difference between|better than|pros and cons|trade-?offs?|alternatives?|other options/i,
@@ -42,7 +29,9 @@ const TOPICS: readonly [Topic, RegExp][] = [
   ["scale", /\bscale\b|throughput|nodes?|servers?|capacity|latency|traffic|load|performance|fast/i],
   ["model", /\bwhy\b|\bmodel\b|algorithm|architecture|rationale|reason|approach/i],
   ["summary", /summar\w*|overview|recap|show (?:me )?(?:the )?(?:design|plan)|where are we|present design|the plan/i],
-];
+] as const satisfies readonly (readonly [string, RegExp])[];
+
+export type Topic = (typeof TOPICS)[number][0];
 
 /** Reads the intent of a message from its wording. */
 export function readIntent(request: string): Intent {

@@ -31,7 +31,7 @@ export interface Editable {
 
 /**
  * The lines of the shown branch in reading order. A user message is followed by its reply, or by its job until then.
- * Outgoing messages come last, or in place of the message they replace. Those that the thread already has are left out.
+ * Outgoing messages come last, or in place of the message they replace. Messages the thread has are left out.
  */
 export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[], chosen: Chosen = {}): Line[] {
   const jobs = new Map(thread?.jobs.map((job) => [job.jobId, job]));
