@@ -9,7 +9,7 @@ import type { Design } from "../design/design.ts";
 import { formatNumber, totalCost } from "../design/estimate-costs.ts";
 import { ASSUMED } from "../request/requirements.ts";
 import type { Thought } from "../think.ts";
-import { bullets, stageText } from "./markdown.ts";
+import { bullets, capitalise, stageText } from "./markdown.ts";
 
 /** Writes the reply to a message as Markdown. */
 export function writeReply(request: string, thought: Thought, current: Design | null): string {
@@ -28,7 +28,7 @@ function described(design: Design): string {
     `### Plan\n\n${design.plan.map((stage, index) => `${index + 1}. ${stageText(stage)}`).join("\n")}`,
     `### Cost\n\n${costTable(design)}`,
     `### Alternatives\n\n${alternativesTable(design)}`,
-    `### Risks\n\n${bullets(design.risks.map(({ risk, mitigation }) => `**${sentence(risk)}**: ${mitigation}`))}`,
+    `### Risks\n\n${bullets(design.risks.map(({ risk, mitigation }) => `**${capitalise(risk)}**: ${mitigation}`))}`,
     `### Rollout\n\n${bullets(design.policy)}`,
     openQuestions(design),
   ]
@@ -139,8 +139,4 @@ function askBack(request: string, missing: keyof typeof QUESTIONS): string {
       ? "For example: “we only have 10k rows”, “make it cheaper”, “why not a neural network?”."
       : "For example: “detect card fraud at 2,000 transactions per second within 50 ms, with reasons for each case”.";
   return `${opening}\n\n${bullets(QUESTIONS[missing])}\n\n${example}`;
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
