@@ -1,4 +1,4 @@
-// A tool-calling agent: the model looks prices up by itself; an order waits for a person.
+// A tool-calling agent. The model looks up prices by itself; an order waits for a person's approval.
 import { tool } from "@langchain/core/tools";
 import { END, interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { ToolNode } from "@langchain/langgraph/prebuilt";
@@ -20,7 +20,7 @@ const placeOrder = tool(
   ({ part, quantity }: z.infer<typeof orderSchema>) => {
     const price = priceOf(part, quantity);
     if (price === null) return `No such part; there are ${Object.keys(CATALOGUE).join(", ")}`;
-    // What is above this line runs again when the answer has come: keep effects below it.
+    // The code above runs again after the answer. Keep effects below this call.
     const { approved } = interrupt<unknown, { approved: boolean }>(
       { kind: "approval", message: `Order ${quantity} × ${part} for $${price}?` },
       { responseSchema: z.object({ approved: z.boolean() }) },
@@ -30,13 +30,13 @@ const placeOrder = tool(
   { name: "place_order", description: "Orders parts, after a person has approved", schema: orderSchema },
 );
 
-/** A new agent; the function is called when the graph is loaded. */
+/** Makes the agent. The worker calls it once, when it loads the graph. */
 export function agent() {
   const tools = [lookUpPrice, placeOrder];
   const baseURL = process.env["OPENAI_BASE_URL"];
   const model = new ChatOpenAI({
     model: process.env["AGENT_MODEL"] ?? "gpt-4.1-mini",
-    // The queue retries, with the provider's own delay.
+    // The queue retries, after the delay that the provider asks for.
     maxRetries: 0,
     apiKey: process.env["OPENAI_API_KEY"] ?? "unset",
     ...(baseURL !== undefined && { configuration: { baseURL } }),

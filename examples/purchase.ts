@@ -1,4 +1,4 @@
-// A graph that waits for a person: its job holds no worker until somebody has answered, a minute or a week later.
+// A graph that waits for a person. Its job holds no worker while it waits, even for a week.
 import { AIMessage } from "@langchain/core/messages";
 import { Annotation, END, interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { z } from "zod";
@@ -15,14 +15,14 @@ const decisionSchema = z.object({
   note: z.string().max(500).optional().describe("A note for the supplier"),
 });
 
-/** Reads the order from the message. */
+/** Reads part and quantity from the message. */
 function read({ messages }: typeof State.State) {
   const text = messages.at(-1)?.text.toLowerCase() ?? "";
   const part = Object.keys(CATALOGUE).find((name) => text.includes(name)) ?? null;
   return { part, quantity: Number(/\d+/.exec(text)?.[0] ?? 1) };
 }
 
-/** Asks a person, and orders only if they approve. */
+/** Asks for approval, then orders. */
 function order({ part, quantity }: typeof State.State) {
   if (part === null)
     return { messages: [new AIMessage(`I can order these parts: ${Object.keys(CATALOGUE).join(", ")}.`)] };

@@ -1,4 +1,9 @@
-// oxlint-disable-next-line import/no-unassigned-import -- a setting, which has to come first
+/**
+ * The browser client. `features/` holds the pages, `ui/` their visual parts, `shell/` the frame around every page.
+ * It must not know the server's code: only the router's type and the shared contracts.
+ * Invariant: features do not import each other.
+ */
+// oxlint-disable-next-line import/no-unassigned-import -- a setting that must come before any schema
 import "./zod-without-eval.ts";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -7,7 +12,7 @@ import { createRoot } from "react-dom/client";
 import { router } from "./router.tsx";
 import { restoreTheme } from "./shell/theme.ts";
 import { queryClient, trpc, trpcClient } from "./trpc.ts";
-// oxlint-disable-next-line import/no-unassigned-import -- a style sheet has nothing to name
+// oxlint-disable-next-line import/no-unassigned-import -- a style sheet exports nothing
 import "./styles.css";
 
 restoreTheme();

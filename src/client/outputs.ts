@@ -1,4 +1,4 @@
-/** What the procedures return, as it arrives: after JSON, where an unknown value may be missing. */
+/** The results of the procedures after JSON, where a value of type `unknown` may be missing. */
 import type { inferRouterOutputs } from "@trpc/server";
 import type { AppRouter } from "#server/router";
 

@@ -21,7 +21,7 @@ const thread = createRoute({
   },
 });
 
-/** What the jobs page shows, kept in the address so that it can be reloaded and passed on; rubbish is left out. */
+/** The filter of the jobs page. The address holds it, so a filtered list can be shared. Invalid values are ignored. */
 const jobsSearch = z.object({
   status: z.enum(JOB_STATUSES).optional().catch(undefined),
   search: z.string().max(200).optional().catch(undefined),

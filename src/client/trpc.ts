@@ -1,4 +1,4 @@
-/** The typed way to the server. One request per call, so that a slow one never holds up a fast one. */
+/** The typed client of the server. Calls are not batched: a slow call must not delay a fast one. */
 import { QueryClient } from "@tanstack/react-query";
 import { httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { createTRPCReact } from "@trpc/react-query";
@@ -9,7 +9,7 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 export const trpc: CreateTRPCReact<AppRouter, unknown> = createTRPCReact<AppRouter>();
 
-/** Fetch with a deadline: a request on a dead connection would otherwise never settle. */
+/** Fetch with a deadline, because a request on a dead connection never settles. */
 const fetchWithDeadline: typeof fetch = (input, init) => {
   const deadline = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, deadline]) : deadline });
@@ -25,7 +25,7 @@ export const trpcClient = trpc.createClient({
   ],
 });
 
-/** The server is usually on this very machine, so being offline says nothing about reaching it. */
+/** `networkMode: "always"`: the server is usually on this machine, reachable while the browser is offline. */
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: { networkMode: "always", retry: 1, retryDelay: 500, staleTime: 1000 },

@@ -1,5 +1,5 @@
 import { z } from "zod";
 
-// Zod would try `new Function`, which the content security policy refuses and browsers report. Import this file before
-// any schema is made.
+// Zod would try `new Function`, and browsers report that as a breach of the content security policy. Import this file
+// before any schema is made.
 z.config({ jitless: true });

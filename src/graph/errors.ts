@@ -1,12 +1,12 @@
-/** A failure that another try cannot help, such as a refused key. */
+/** A failure that a retry cannot fix, such as a refused key. */
 export class PermanentGraphError extends Error {
   override readonly name = "PermanentGraphError";
 }
 
-/** The model's provider asks to come back later: try the turn again then. */
+/** The model's provider limits the rate: retry the turn after `retryAfterMs`. */
 export class RateLimitedGraphError extends Error {
   override readonly name = "RateLimitedGraphError";
-  /** How long the provider asks to wait, in milliseconds; null when it does not say. */
+  /** The delay that the provider asks for, in milliseconds; null when it names none. */
   readonly retryAfterMs: number | null;
   constructor(retryAfterMs: number | null, options?: ErrorOptions) {
     super(
@@ -17,7 +17,7 @@ export class RateLimitedGraphError extends Error {
   }
 }
 
-/** The run was asked to drain and stopped after a step; its checkpoint is saved, and running the turn again goes on there. */
+/** A drain request stopped the run after a step. Its checkpoint is saved: running the turn again resumes there. */
 export class DrainedError extends Error {
   override readonly name = "DrainedError";
 }

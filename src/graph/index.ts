@@ -1,6 +1,7 @@
 /**
- * LangGraph graphs and what they reason with. It owns how a turn is thought through; it must never know jobs or SQL.
- * Invariant: a turn that is run again with the same ids goes on where it was and adds its message once.
+ * LangGraph graphs: the built-in offline engine, the graphs of a `langgraph.json` and the model providers.
+ * This layer runs one turn of a graph. It must never know jobs or SQL.
+ * Invariant: running a turn again with the same ids resumes it and adds its message once.
  */
 export { DrainedError, PermanentGraphError, RateLimitedGraphError } from "./errors.ts";
 export { loadGraphs, readGraphEnv, wrapGraph } from "./load-graphs.ts";

@@ -1,6 +1,6 @@
 import type { Tracer } from "#tracing";
 
-/** One message of a turn's past. */
+/** An earlier message of the conversation. */
 export interface PastMessage {
   id: string;
   role: "user" | "assistant" | "system" | "tool";
@@ -15,66 +15,66 @@ export interface TurnInput {
   history: readonly PastMessage[];
 }
 
-/** A question that a graph puts to a person with `interrupt()`. */
+/** A question that a graph asks a person with `interrupt()`. */
 export interface Question {
-  /** LangGraph's id of it, another for each question. */
+  /** LangGraph's interrupt id, unique for each question. */
   id: string;
   kind: string;
   value: unknown;
-  /** The JSON Schema of the answer; null takes anything. */
+  /** The JSON Schema of the answer; null accepts anything. */
   schema: unknown;
-  /** How long from now it may be answered, in milliseconds; null for ever. */
+  /** Time left to answer, in milliseconds; null means no deadline. */
   deadlineMs: number | null;
-  /** What counts as the answer after that; absent where the job then fails. */
+  /** The answer used after the deadline. Without it the job fails then. */
   default?: unknown;
 }
 
-/** How a run ended: with the graph's last state, or waiting for a person. */
+/** How a run ended: finished with the graph's last state, or waiting for a person. */
 export type Ending<Output> = { waits: false; output: Output } | { waits: true; questions: Question[] };
 
-/** What one call of a model has used. */
+/** The tokens of one model call. */
 export interface ModelUse {
-  /** The model that was asked, as `MODEL` names it: `provider:name`; null where it does not say. */
+  /** The model as `provider:name`, in the form of `MODEL`; null when the provider does not report it. */
   model: string | null;
   inputTokens: number;
   outputTokens: number;
 }
 
-/** What a run tells while it runs, in order. A step of a subgraph is named after those that lead to it: `team/write`. */
+/** An event of a running turn. A step of a subgraph carries the names of its parent steps: `team/write`. */
 export type TurnEvent =
-  /** A node has finished. */
+  /** A node finished. */
   | { type: "step"; data: { step: string } }
-  /** The next piece of a text; `message` tells those apart that a model writes at once, null for what no model wrote. */
+  /** The next piece of a text. Models may stream at once: `message` is the model's message, null when a node wrote it. */
   | { type: "token"; data: { text: string; step: string | null; message: string | null } }
-  /** A node has started, finished or failed. */
+  /** A node started, finished or failed. */
   | { type: "task"; data: { id: string; step: string; state: "started" | "finished" | "failed" } }
-  /** What a node wrote to its stream writer. */
+  /** Data that a node wrote to its stream writer. */
   | { type: "custom"; data: unknown }
   /** The run waits for a person. */
   | { type: "interrupt"; data: { id: string | null; value: unknown }[] };
 
 export interface TurnOptions {
-  /** The same for every attempt of one turn, so that a retry resumes. */
+  /** The same for every attempt of one turn. A retry resumes by it. */
   runId: string;
   signal: AbortSignal;
-  /** Once aborted, the run stops after the step that is under way, and rejects with `DrainedError`. */
+  /** Aborting it stops the run after the current step. The run then rejects with `DrainedError`. */
   drain?: AbortSignal;
-  /** What people have answered so far, by the questions' ids. */
+  /** People's answers so far, by question id. */
   answers?: ReadonlyMap<string, unknown>;
-  /** Begins the turn elsewhere than where the thread's last one ended. */
+  /** Starts the turn at an earlier point of the thread; absent continues from the thread's end. */
   branch?: Branch;
-  /** Called with a node's name when it has finished. */
+  /** Called with a node's name once the node has finished. */
   onStep?: (step: string) => void;
   onEvent?: (event: TurnEvent) => void;
-  /** Called when a model has answered. */
+  /** Called for each model answer that reports its tokens. */
   onUse?: (use: ModelUse) => void;
-  /** What the run's parts are traced with; absent where nothing is traced. */
+  /** Absent when tracing is off. */
   tracer?: Tracer | undefined;
 }
 
 export interface Branch {
-  /** Where to begin; null begins without a past, which is then given as messages. */
+  /** The checkpoint to start at; null starts with an empty state and the messages of `readPast`. */
   checkpointId: string | null;
-  /** What was said before on this branch, oldest first; asked for where there is no checkpoint to begin at. */
+  /** Reads the branch's earlier messages, oldest first. Called only when there is no checkpoint to start at. */
   readPast: () => Promise<readonly PastMessage[]>;
 }

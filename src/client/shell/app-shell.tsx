@@ -1,7 +1,11 @@
+/**
+ * The frame of every page: navigation, theme, the not-found and error states.
+ * This folder must not know features.
+ * Invariant: the frame shows without any data from the server.
+ */
 import { Link, Outlet, useMatchRoute } from "@tanstack/react-router";
 import { Monitor, Moon, Sun } from "lucide-react";
-import { Button } from "../ui/button.tsx";
-import { classNames } from "../ui/class-names.ts";
+import { Button, classNames } from "../ui/index.ts";
 import { nextTheme, useTheme } from "./theme.ts";
 
 const NAV_CLASS = "rounded-lg px-2.5 py-1.5 text-sm font-medium text-faint transition-colors hover:text-ink sm:px-3";
@@ -32,7 +36,7 @@ function ThemeToggle() {
   );
 }
 
-/** What every page has: the top navigation, and the page below it filling the window. */
+/** The top navigation, with the page below it. */
 export function AppShell() {
   const matchRoute = useMatchRoute();
   const inChat = matchRoute({ to: "/" }) !== false || matchRoute({ to: "/threads/$threadId" }) !== false;

@@ -1,9 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import { Compass } from "lucide-react";
-import { Button } from "../ui/button.tsx";
-import { EmptyNotice, ErrorNotice } from "../ui/notice.tsx";
+import { Button, EmptyNotice, ErrorNotice } from "../ui/index.ts";
 
-/** What an address that leads nowhere shows. */
+/** Shown for an unknown address. */
 export function NotFound() {
   return (
     <main className="grid h-full place-items-center">
@@ -17,7 +16,7 @@ export function NotFound() {
   );
 }
 
-/** What a page that could not be shown leaves behind. */
+/** Shown when rendering a page failed. */
 export function PageFailed({ reset }: { reset: () => void }) {
   return (
     <main className="mx-auto max-w-lg p-6">

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** `public/theme.js` reads it too. */
+/** `public/theme.js` reads this key as well. */
 const STORAGE_KEY = "threadmill.theme";
 const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -8,30 +8,26 @@ export type Theme = (typeof THEMES)[number];
 const readers = new Set<() => void>();
 let theme: Theme = "system";
 
-function show(): void {
-  if (theme === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = theme;
-}
-
-/** Takes over the theme that `public/theme.js` has shown; call once. */
+/** Adopts the theme that `public/theme.js` applied. Call it once. */
 export function restoreTheme(): void {
   const shown = document.documentElement.dataset["theme"];
   theme = THEMES.find((known) => known === shown) ?? "system";
 }
 
-/** Chooses a theme and remembers it. */
+/** Applies a theme and stores it. */
 function chooseTheme(next: Theme): void {
   theme = next;
-  show();
+  if (theme === "system") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = theme;
   try {
     localStorage.setItem(STORAGE_KEY, next);
   } catch {
-    // Not remembered where storage is denied.
+    // Storage may be denied; the theme then lasts until the page is closed.
   }
   for (const read of readers) read();
 }
 
-/** The theme after this one in the order system, light, dark. */
+/** The next theme in the order system, light, dark. */
 export function nextTheme(current: Theme): Theme {
   return THEMES[(THEMES.indexOf(current) + 1) % THEMES.length] ?? "system";
 }
@@ -41,14 +37,7 @@ function subscribe(read: () => void): () => void {
   return () => readers.delete(read);
 }
 
-/** The chosen theme and how to choose another. */
+/** The current theme, and the function that changes it. */
 export function useTheme(): [Theme, (next: Theme) => void] {
-  return [
-    useSyncExternalStore(
-      subscribe,
-      () => theme,
-      () => theme,
-    ),
-    chooseTheme,
-  ];
+  return [useSyncExternalStore(subscribe, () => theme), chooseTheme];
 }

@@ -1,8 +1,13 @@
+/**
+ * Formats times for the pages. One shared clock keeps them current.
+ * This folder must not know features.
+ * Invariant: times arrive as ISO 8601 strings; spans are in milliseconds.
+ */
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;
 const DAY_S = 24 * HOUR_S;
 
-/** How long ago a time was, in one unit: `now`, `12s`, `4m`, `2h`, `3d`; a time in the future counts as now. */
+/** The age of a time in one unit: `now`, `12s`, `4m`, `2h`, `3d`. A future time counts as now. */
 export function formatAge(iso: string, nowMs: number): string {
   const seconds = Math.floor((nowMs - Date.parse(iso)) / 1000);
   if (!(seconds >= 1)) return "now";
@@ -12,7 +17,7 @@ export function formatAge(iso: string, nowMs: number): string {
   return `${Math.floor(seconds / DAY_S)}d`;
 }
 
-/** A span of time in at most two units: `840ms`, `3.2s`, `2m 5s`, `1h 4m`. */
+/** A duration in at most two units: `840ms`, `3.2s`, `2m 5s`, `1h 4m`. */
 export function formatDuration(durationMs: number): string {
   const spanMs = Math.max(0, durationMs);
   if (spanMs < 1000) return `${Math.round(spanMs)}ms`;
@@ -23,7 +28,7 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(seconds / HOUR_S)}h ${Math.floor((seconds % HOUR_S) / MINUTE_S)}m`;
 }
 
-/** A time for a person, in their zone and language, to the second. */
+/** A time to the second, in the user's time zone and language. */
 export function formatMoment(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

@@ -1,7 +1,7 @@
 import { formatAge, formatMoment } from "./age.ts";
 import { useNow } from "./now.ts";
 
-/** How long ago `iso` was, kept up to date; the full time shows on hover. */
+/** The current age of a time. Hovering shows the full time. */
 export function Age({ iso, suffix = "" }: { iso: string; suffix?: string }) {
   const text = formatAge(iso, useNow());
   return (

@@ -24,11 +24,7 @@ function subscribe(read: () => void): () => void {
   };
 }
 
-/** The time in ms, renewed every second by one timer that all readers share. */
+/** The current time in milliseconds, updated every second. All components share one timer. */
 export function useNow(): number {
-  return useSyncExternalStore(
-    subscribe,
-    () => nowMs,
-    () => nowMs,
-  );
+  return useSyncExternalStore(subscribe, () => nowMs);
 }

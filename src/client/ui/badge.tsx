@@ -12,15 +12,13 @@ const TONES = {
 
 export type Tone = keyof typeof TONES;
 
-export function Badge({
-  tone = "neutral",
-  pulse = false,
-  children,
-}: {
+interface BadgeProps {
   tone?: Tone;
   pulse?: boolean;
   children: ReactNode;
-}) {
+}
+
+export function Badge({ tone = "neutral", pulse = false, children }: BadgeProps) {
   return (
     <span
       className={classNames(

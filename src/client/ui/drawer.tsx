@@ -8,7 +8,7 @@ interface DrawerProps {
   children: ReactNode;
 }
 
-/** A panel that slides in from the left over the page; Escape and a click beside it close it. */
+/** A panel over the left side of the page. Escape and a click outside close it. */
 export function Drawer({ title, open, onOpenChange, children }: DrawerProps) {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>

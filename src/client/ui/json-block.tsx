@@ -1,4 +1,4 @@
-/** A JSON value, indented, in a box that scrolls by itself. */
+/** An indented JSON value in a scrolling box. */
 export function JsonBlock({ label, value }: { label: string; value: unknown }) {
   return (
     <pre

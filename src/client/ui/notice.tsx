@@ -1,7 +1,7 @@
 import { CircleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 
-/** Something went wrong: one sentence and what can be done about it. */
+/** An error in one sentence, with an action that may help. */
 export function ErrorNotice({ children, action }: { children: ReactNode; action?: ReactNode }) {
   return (
     <div
@@ -15,7 +15,7 @@ export function ErrorNotice({ children, action }: { children: ReactNode; action?
   );
 }
 
-/** Nothing to show, and why. */
+/** Explains why there is nothing to show. */
 export function EmptyNotice({ icon, title, children }: { icon?: ReactNode; title: string; children?: ReactNode }) {
   return (
     <div className="flex flex-col items-center gap-2 px-6 py-16 text-center">
@@ -26,7 +26,7 @@ export function EmptyNotice({ icon, title, children }: { icon?: ReactNode; title
   );
 }
 
-/** Grey bars in place of what is being loaded. */
+/** Grey bars as a placeholder while content loads. */
 export function Skeleton({ label, rows = 4 }: { label: string; rows?: number }) {
   return (
     <div role="status" aria-label={label} className="flex animate-pulse flex-col gap-3 p-4">

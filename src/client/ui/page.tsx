@@ -1,17 +1,14 @@
 import type { ReactNode } from "react";
 
-/** A scrolling page of the operator's side, with its heading and actions. */
-export function Page({
-  title,
-  lead,
-  actions,
-  children,
-}: {
+interface PageProps {
   title: string;
   lead?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
-}) {
+}
+
+/** A scrolling operator page with its heading and actions. */
+export function Page({ title, lead, actions, children }: PageProps) {
   return (
     <main className="h-full overflow-y-auto">
       <div className="mx-auto flex max-w-7xl flex-col gap-5 px-4 py-6 sm:px-6 sm:py-8">

@@ -1,15 +1,15 @@
 import type { ReactNode } from "react";
 
 interface SelectProps {
-  /** Said to those who cannot see it. */
+  /** Read by screen readers; not visible. */
   label: string;
   value: string;
   onChange: (value: string) => void;
-  /** Its options. */
+  /** `<option>` elements. */
   children: ReactNode;
 }
 
-/** A small choice beside other controls. */
+/** A small select box for use beside other controls. */
 export function Select({ label, value, onChange, children }: SelectProps) {
   return (
     <select

@@ -1,27 +1,40 @@
 import type { ComponentProps, ReactNode } from "react";
 import { classNames } from "./class-names.ts";
 
-/** A table in a frame; it scrolls inside the frame where the window is too narrow, never the page. */
-export function TableFrame({ label, children }: { label: string; children: ReactNode }) {
+/** By header: the alignment of the column. "wide" takes the free width, "hidden" shows the header to screen readers only. */
+type Columns = Readonly<Record<string, "left" | "right" | "wide" | "hidden">>;
+
+interface TableFrameProps {
+  label: string;
+  columns: Columns;
+  children: ReactNode;
+}
+
+/** A table in a frame. In a narrow window the frame scrolls sideways, not the page. */
+export function TableFrame({ label, columns, children }: TableFrameProps) {
   return (
     <div className="overflow-x-auto rounded-xl border border-line bg-raised">
       <table aria-label={label} className="w-full border-collapse text-left text-sm">
-        {children}
+        <thead>
+          <tr>
+            {Object.entries(columns).map(([header, kind]) => (
+              <th
+                key={header}
+                scope="col"
+                className={classNames(
+                  "border-b border-line bg-panel px-2.5 py-2 text-xs font-medium whitespace-nowrap text-faint first:pl-4 last:pr-4 sm:px-3",
+                  kind === "right" && "text-right",
+                  kind === "wide" && "w-full",
+                )}
+              >
+                {kind === "hidden" ? <span className="sr-only">{header}</span> : header}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
       </table>
     </div>
-  );
-}
-
-export function HeadCell({ className, ...rest }: ComponentProps<"th">) {
-  return (
-    <th
-      scope="col"
-      className={classNames(
-        "border-b border-line bg-panel px-2.5 py-2 text-xs font-medium whitespace-nowrap text-faint first:pl-4 last:pr-4 sm:px-3",
-        className,
-      )}
-      {...rest}
-    />
   );
 }
 

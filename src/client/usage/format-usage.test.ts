@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { formatCost, formatInAndOut, formatUsage } from "./format-usage.ts";
 
-test("tokens are counted in and out, and their cost is told where it is known", () => {
+test("tokens are added up, and the cost is shown when it is known", () => {
   const usage = (inputTokens: number, outputTokens: number, costUsd: number | null) => ({
     inputTokens,
     outputTokens,

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Design } from "./design.ts";
-import { totalCost } from "./estimate-costs.ts";
+import type { Design } from "./design/design.ts";
+import { totalCost } from "./design/estimate-costs.ts";
 import { think } from "./think.ts";
-import { writeReply } from "./write-reply.ts";
+import { writeReply } from "./reply/write-reply.ts";
 
-/** A conversation: what each message led to, and the replies. */
+/** Runs a conversation: returns each message's thought, design and reply. */
 function converse(...messages: string[]) {
   const present: { design: Design | null } = { design: null };
   return messages.map((message) => {
@@ -140,18 +140,22 @@ test.each(PROMPTS)("%s", (prompt, task, stated) => {
   expect(first?.reply.length).toBeLessThan(6_000);
 });
 
-test("each request gets a reply of its own, and the same one each time", () => {
+test("different requests get different replies, and the same request the same reply", () => {
   const replies = PROMPTS.map(([prompt]) => converse(prompt)[0]?.reply);
   expect(new Set(replies).size).toBe(PROMPTS.length);
   expect(PROMPTS.map(([prompt]) => converse(prompt)[0]?.reply)).toEqual(replies);
 });
 
 test.each([
-  ["too few examples rule out what must be trained on many", "Recommend songs to users, 2k interactions", "two-tower"],
+  ["few examples rule out models that need many", "Recommend songs to users, 2k interactions", "two-tower"],
   ["a tight latency rules out hosted models", "Summarise messages within 100 ms", "hosted"],
-  ["own servers rule out providers", "Chatbot for our documents, on-premises", "hosted"],
-  ["explanations rule out networks", "Classify emails, 50k emails, every decision must be explainable", "encoder"],
-  ["no GPU rules out what needs one", "Transcribe podcasts, 500 hours of audio, no GPU", "fine-tuned streaming"],
+  ["own servers rule out hosted models", "Chatbot for our documents, on-premises", "hosted"],
+  [
+    "explanations rule out neural networks",
+    "Classify emails, 50k emails, every decision must be explainable",
+    "encoder",
+  ],
+  ["no GPU rules out models on GPUs", "Transcribe podcasts, 500 hours of audio, no GPU", "fine-tuned streaming"],
 ])("%s", (_rule, prompt, excluded) => {
   const design = designOf(prompt);
   expect(design.conflicts).toEqual([]);
@@ -159,7 +163,7 @@ test.each([
   expect(design.alternatives.some((one) => one.name.includes(excluded))).toBe(true);
 });
 
-test("what cannot be had together is said", () => {
+test("the reply names requirements that conflict", () => {
   const [turn] = converse("Summarise contracts on the device within 1 ms for $50 a month, 95% accuracy");
   expect(turn?.design?.conflicts).not.toEqual([]);
   expect(turn?.reply).toContain("Not everything you asked for fits together");
@@ -173,7 +177,7 @@ test.each<[string, Partial<Design["requirements"]>, string]>([
   ["double the traffic", { requestsPerSecond: 4_000 }, "Load: 2,000/s → 4,000/s"],
   ["the budget is 900 dollars a month", { monthlyBudgetUsd: 900 }, "Budget: not stated → $900 a month"],
   ["It has to be on-premises now.", { constraints: ["data stays on own servers"] }, "Added: data stays on own servers"],
-])("a later turn “%s” changes the design and says what changed", (message, expected, line) => {
+])("a later turn “%s” changes the design and lists the changes", (message, expected, line) => {
   const [, turn] = converse(FRAUD, message);
   expect(turn?.thought.act).toBe("design");
   expect(turn?.design?.requirements).toMatchObject(expected);
@@ -181,7 +185,7 @@ test.each<[string, Partial<Design["requirements"]>, string]>([
   expect(turn?.reply).toContain(line);
 });
 
-test("a constraint can be taken back, and an untouched number stays", () => {
+test("a constraint can be withdrawn, and other numbers stay", () => {
   const before = designOf(FRAUD, "it must run on-premises and in real time");
   expect(before.requirements.constraints).toHaveLength(2);
   const after = designOf(FRAUD, "it must run on-premises and in real time", "it does not need to be real-time");
@@ -200,21 +204,21 @@ test.each([
   ["how long will it take?", /weeks for 2 people/],
   ["does it scale?", /at peak ÷/],
   ["summarise the design please", /^### Fraud/],
-])("“%s” is answered from the design, which stays", (question, expected) => {
+])("“%s” is answered from the design without changing it", (question, expected) => {
   const [first, second] = converse(FRAUD, question);
   expect(second?.thought.act).toBe("answer");
   expect(second?.reply).toMatch(expected);
   expect(second?.design).toBe(first?.design);
 });
 
-test("“what if” shows the difference and changes nothing", () => {
+test("“what if” shows the differences and keeps the design", () => {
   const [first, second] = converse("Find defects in photos, 30k labelled images", "what if it ran on-device?");
   expect(second?.thought.act).toBe("suppose");
   expect(second?.reply).toContain("Added: runs on the device");
   expect(second?.design).toBe(first?.design);
 });
 
-test("another task in the same thread is another design", () => {
+test("another task in the same thread starts a new design", () => {
   const [, second] = converse(FRAUD, "Now design a system that recommends films to our users");
   expect(second?.design?.requirements).toMatchObject({ task: "recommendation", latencyMs: null });
   expect(second?.reply).toContain("Task: fraud and anomaly detection → recommendation");
@@ -232,7 +236,7 @@ test.each([
   expect(turn?.reply).toContain(question);
 });
 
-test("any text in any order gives a reply and never a broken number", () => {
+test("any messages in any order give replies without broken numbers", () => {
   const pieces = fc.constantFrom(
     ...PROMPTS.map(([prompt]) => prompt),
     "make it cheaper",

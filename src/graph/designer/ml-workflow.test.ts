@@ -7,7 +7,7 @@ const quiet = () => new AbortController().signal;
 const ask = (content: string, messageId: string) => ({ threadId: "t", messageId, content, history: [] });
 const offline = (checkpointer = new RunSaver()) => buildMlWorkflow({ checkpointer, model: null });
 
-test("different requests give different designs, and a follow-up changes the present one", async () => {
+test("different requests give different designs, and a follow-up changes the current one", async () => {
   const { runTurn } = offline();
   const first = await runTurn(ask("Detect card fraud at 2,000 transactions per second within 50 ms", "1"), {
     runId: "a",
@@ -24,7 +24,7 @@ test("different requests give different designs, and a follow-up changes the pre
   ).toContain("two-tower");
 });
 
-test("a turn that is run again runs no node and gives the same reply", async () => {
+test("running a finished turn again runs no node and returns the same reply", async () => {
   const { runTurn } = offline();
   const steps: string[] = [];
   const onStep = (step: string) => steps.push(step);
@@ -33,7 +33,7 @@ test("a turn that is run again runs no node and gives the same reply", async () 
   expect(steps).toEqual(["intake", "plan", "compose"]);
 });
 
-test("events tell each task's start and end, each step, and the reply piece by piece, in order", async () => {
+test("events report each task's start and end, each step and each piece of the reply, in order", async () => {
   const events: TurnEvent[] = [];
   const { reply } = await offline().runTurn(ask("Forecast demand", "1"), {
     runId: "a",
@@ -53,7 +53,7 @@ test("events tell each task's start and end, each step, and the reply piece by p
   }
 });
 
-test("asked to drain, a run stops after the step under way, and the next attempt goes on there", async () => {
+test("a drained run stops after the current step, and the next attempt resumes there", async () => {
   const { runTurn } = offline();
   const drain = new AbortController();
   const steps: string[] = [];
@@ -76,7 +76,7 @@ test("asked to drain, a run stops after the step under way, and the next attempt
   expect(steps).toEqual(["intake", "plan", "compose"]);
 });
 
-test("asked to drain before it began, a run does nothing and can be run later", async () => {
+test("a run drained before its start does nothing and can run later", async () => {
   const { runTurn } = offline();
   const turn = runTurn(ask("Forecast demand", "1"), { runId: "a", signal: quiet(), drain: AbortSignal.abort() });
   await expect(turn).rejects.toBeInstanceOf(DrainedError);

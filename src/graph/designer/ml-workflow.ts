@@ -1,12 +1,18 @@
+/**
+ * The built-in graph: an offline engine that designs machine-learning systems. `request/` reads a message, `families/`
+ * holds the knowledge, `design/` makes the design and `reply/` writes it as Markdown.
+ * It must not know jobs, SQL or a provider's API.
+ * Invariant: without a model, the same messages always give the same designs and replies.
+ */
 import { AIMessage, HumanMessage, SystemMessage } from "@langchain/core/messages";
 import { Annotation, END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
 import { askModel } from "../providers/ask-model.ts";
-import type { Design } from "./design.ts";
+import type { Design } from "./design/design.ts";
 import { think } from "./think.ts";
 import type { Thought } from "./think.ts";
-import { writeReply } from "./write-reply.ts";
+import { writeReply } from "./reply/write-reply.ts";
 import { PermanentGraphError } from "../errors.ts";
 import type { ChatModel } from "../providers/open-model.ts";
 import { TEXT_KEY } from "../run/read-stream.ts";
@@ -17,7 +23,7 @@ export interface TurnOutput {
   /** The reply as Markdown. */
   reply: string;
   title: string | null;
-  /** Null where the turn designed nothing new. */
+  /** Null when the turn made no new version. */
   version: Omit<Design, "title"> | null;
 }
 
@@ -26,7 +32,7 @@ export interface MlWorkflowOptions {
   checkpointer: BaseCheckpointSaver;
   /** Null lets the offline engine write the reply. */
   model: ChatModel | null;
-  /** How long the model may be silent, in milliseconds; 60,000 unless given. */
+  /** The longest silence of the model, in milliseconds; 60,000 by default. */
   modelIdleMs?: number;
 }
 
@@ -47,7 +53,7 @@ const SYSTEM_PROMPT = `You design machine-learning systems. Answer the last mess
 Keep to the facts, numbers and choices of the draft below; say so where you would choose otherwise. The draft:
 `;
 
-/** The built-in graph, intake → plan → compose, over the given checkpoint saver. */
+/** Builds the graph intake → plan → compose. */
 export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_MS }: MlWorkflowOptions) {
   const graph = new StateGraph(State)
     .addNode("intake", (state) => ({ request: state.messages.at(-1)?.text ?? "", reply: "" }))
@@ -57,7 +63,9 @@ export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_
     })
     .addNode("compose", async (state, config) => {
       const draft = writeReply(state.request, state.thought, state.design);
-      const text = model ? await write(model, state, { draft, config, modelIdleMs }) : speak(draft, config);
+      const text = model
+        ? await askWithDraft(model, state, { draft, config, modelIdleMs })
+        : streamDraft(draft, config);
       return { reply: text, messages: [new AIMessage({ content: text, id: `reply-${state.turnId}` })] };
     })
     .addEdge(START, "intake")
@@ -67,13 +75,13 @@ export function buildMlWorkflow({ checkpointer, model, modelIdleMs = MODEL_IDLE_
     .compile({ checkpointer });
 
   /**
-   * Runs one turn, or what is left of it after an earlier attempt.
-   * @throws DrainedError when it was asked to drain: run it again elsewhere. PermanentGraphError and
-   * RateLimitedGraphError as the model's provider says.
+   * Runs one turn, or resumes it after an earlier attempt.
+   * @throws DrainedError after a drain request: run the turn again elsewhere. PermanentGraphError or
+   * RateLimitedGraphError after a failed model call.
    */
   async function runTurn(input: TurnInput, options: TurnOptions): Promise<TurnOutput> {
     const ending = await runGraph({ graph, saver: checkpointer, toInput: toState }, input, options);
-    if (ending.waits) throw new PermanentGraphError("The built-in graph asks nobody");
+    if (ending.waits) throw new PermanentGraphError("The built-in graph never asks a person");
     return toOutput(ending.output as WorkflowState);
   }
   return { runTurn };
@@ -96,13 +104,17 @@ interface WriteOptions {
   modelIdleMs: number;
 }
 
-async function write(model: ChatModel, { messages }: WorkflowState, { draft, config, modelIdleMs }: WriteOptions) {
+async function askWithDraft(
+  model: ChatModel,
+  { messages }: WorkflowState,
+  { draft, config, modelIdleMs }: WriteOptions,
+) {
   const asked = [new SystemMessage(SYSTEM_PROMPT + draft), ...messages.slice(-MODEL_MESSAGES)];
   return askModel(model, asked, { config, idleMs: modelIdleMs });
 }
 
-/** Streams a text that is there already, a paragraph at a time. */
-function speak(text: string, config: LangGraphRunnableConfig): string {
+/** Streams a finished text, one paragraph at a time. */
+function streamDraft(text: string, config: LangGraphRunnableConfig): string {
   for (const part of text.split(/(?<=\n\n)/)) config.writer?.({ [TEXT_KEY]: part });
   return text;
 }

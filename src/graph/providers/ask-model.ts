@@ -5,14 +5,14 @@ import { readModelError } from "./read-model-error.ts";
 
 export interface AskOptions {
   config: RunnableConfig;
-  /** How long the model may be silent between two parts of its answer, in milliseconds. */
+  /** The longest silence between two parts of the answer, in milliseconds. */
   idleMs: number;
 }
 
 /**
  * Asks a model and streams its answer through the config's callbacks.
- * @throws PermanentGraphError, RateLimitedGraphError, or an error that is worth another try: the connection broke, the
- * answer ended early, or the model was silent for too long.
+ * @throws PermanentGraphError or RateLimitedGraphError. Any other error is worth a retry: the connection broke, the answer
+ * ended early, or the model was silent for longer than `idleMs`.
  */
 export async function askModel(
   model: ChatModel,
@@ -22,14 +22,17 @@ export async function askModel(
   const idle = new AbortController();
   const signal = config.signal ? AbortSignal.any([config.signal, idle.signal]) : idle.signal;
   let timer: NodeJS.Timeout | undefined;
-  const listen = () => {
+  const restartTimer = () => {
     clearTimeout(timer);
     timer = setTimeout(() => idle.abort(new Error(`The model was silent for ${idleMs} ms`)), idleMs);
   };
   try {
-    listen();
-    const stream = model.stream([...messages], { ...config, signal });
-    const answer = await collect(stream, listen);
+    restartTimer();
+    let answer: AIMessageChunk | undefined;
+    for await (const part of await model.stream([...messages], { ...config, signal })) {
+      restartTimer();
+      answer = answer?.concat(part) ?? part;
+    }
     if (!answer || !hasEnded(answer)) throw new Error("The model's answer ended early");
     return answer.text;
   } catch (error) {
@@ -40,19 +43,7 @@ export async function askModel(
   }
 }
 
-async function collect(
-  stream: Promise<AsyncIterable<AIMessageChunk>>,
-  onPart: () => void,
-): Promise<AIMessageChunk | null> {
-  let whole: AIMessageChunk | null = null;
-  for await (const part of await stream) {
-    onPart();
-    whole = whole ? whole.concat(part) : part;
-  }
-  return whole;
-}
-
-/** Each provider says why it stopped; without that the stream was cut. */
+/** Every provider reports why its answer ended. An answer without a reason was cut off. */
 function hasEnded(answer: AIMessageChunk): boolean {
   const said = { ...answer.additional_kwargs, ...answer.response_metadata } as Record<string, unknown>;
   return Boolean(said["finish_reason"] ?? said["stop_reason"] ?? said["done_reason"] ?? said["done"]);

@@ -10,7 +10,7 @@ export async function load(url, context, next) {
   return next(url, context);
 }`;
 
-/** Which providers' packages a process loads that runs the code. */
+/** The provider packages that a process loads while it runs the code. */
 function loadedBy(code: string): Set<string> {
   const loader = `data:text/javascript,${encodeURIComponent(LOADER)}`;
   const script = `import { register } from "node:module"; register(${JSON.stringify(loader)}); ${code}`;

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A turn whose reply the provider's real client writes, against a local server. */
+/** A turn through the provider's real client, against a local server. */
 async function open(provider: Provider, modelIdleMs = 20_000) {
   const server = await startModelServer(provider);
   cleanups.push(async () => server.close());
@@ -46,7 +46,7 @@ async function open(provider: Provider, modelIdleMs = 20_000) {
 const plain = (error: unknown) => !(error instanceof PermanentGraphError) && !(error instanceof RateLimitedGraphError);
 
 describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
-  test("streams its answer piece by piece, once, and counts its tokens; the design stays the engine's", async () => {
+  test("streams each piece of its answer once and counts tokens; the design comes from the engine", async () => {
     const { server, run, tokens, uses } = await open(provider);
     server.behave({ kind: "answer", texts: ["Take ", "two ", "towers."] });
     const output = await run();
@@ -58,7 +58,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     expect(JSON.stringify(server.requests[0]?.body)).toContain(input.content);
   });
 
-  test("429 says how long to wait, and the client does not try again by itself", async () => {
+  test("429 gives the delay, and the client does not retry", async () => {
     const { server, run } = await open(provider);
     server.behave({ kind: "refuse", status: 429, headers: { "retry-after": "7" } });
     const error = await run().catch((reason: unknown) => reason);
@@ -67,7 +67,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test.each([401, 403, 404])("%i is permanent, and no key is in the error", async (status) => {
+  test.each([401, 403, 404])("%i is permanent, and the error does not contain the key", async (status) => {
     const { server, run } = await open(provider);
     server.behave({ kind: "refuse", status });
     const error = await run().catch((reason: unknown) => reason);
@@ -77,7 +77,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("500 is worth another try, which runs only the step that asked", async () => {
+  test("500 is worth a retry, which runs only the step that called the model", async () => {
     const { server, run, steps } = await open(provider);
     server.behave({ kind: "refuse", status: 500 });
     expect(await run().catch(plain)).toBe(true);
@@ -87,7 +87,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
   });
 
   test.each([true, false])(
-    "a stream that breaks (cleanly: %s) is worth another try and leaves no half reply",
+    "a broken stream (cleanly: %s) is worth a retry and leaves no partial reply",
     async (cleanly) => {
       const { server, run } = await open(provider);
       server.behave({ kind: "break", cleanly });
@@ -97,13 +97,13 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
     },
   );
 
-  test.each([true, false])("a model that falls silent (after a first piece: %s) is given up", async (afterFirst) => {
+  test.each([true, false])("a call to a silent model (after a first piece: %s) times out", async (afterFirst) => {
     const { server, run } = await open(provider, 150);
     server.behave({ kind: "hang", afterFirst });
     await expect(run()).rejects.toThrow("silent for 150 ms");
   });
 
-  test("a run that is told to stop leaves a silent model at once", async () => {
+  test("an abort ends a call to a silent model at once", async () => {
     const { server, run } = await open(provider);
     server.behave({ kind: "hang", afterFirst: false });
     const stop = new AbortController();
@@ -115,7 +115,7 @@ describe.each<Provider>(["openai", "anthropic", "ollama"])("%s", (provider) => {
   });
 });
 
-test("OpenAI's exhausted quota is permanent, though it is a 429", async () => {
+test("an exhausted OpenAI quota is permanent, although its status is 429", async () => {
   const { server, run } = await open("openai");
   server.behave({ kind: "refuse", status: 429, body: { error: { code: "insufficient_quota", message: "no" } } });
   await expect(run()).rejects.toBeInstanceOf(PermanentGraphError);
@@ -128,10 +128,10 @@ test.each([
   [{ "retry-after": "999999" }, 3_600_000],
   [{ "retry-after": "soon" }, null],
   [{}, null],
-])("the wait that %j asks for is %s ms", (headers, expected) => {
+])("%j asks to wait %s ms", (headers, expected) => {
   expect(readRetryAfter(new Headers(headers))).toBe(expected);
 });
 
-test.each(["gpt-4", "openai:", "azure:gpt", ""])("MODEL=%s is refused by name", async (spec) => {
+test.each(["gpt-4", "openai:", "azure:gpt", ""])("MODEL=%s is rejected, and the error names MODEL", async (spec) => {
   await expect(openModel(spec, {})).rejects.toThrow(/MODEL must be provider:name/);
 });

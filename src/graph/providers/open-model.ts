@@ -1,3 +1,8 @@
+/**
+ * The chat models of OpenAI, Anthropic and Ollama: opens them, streams their answers, maps their failures.
+ * This folder must not know graphs or prompts.
+ * Invariant: a model's client never retries, because the queue does.
+ */
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { readModelError } from "./read-model-error.ts";
 
@@ -11,11 +16,11 @@ export interface ModelOptions {
   ollamaBaseUrl?: string | undefined;
 }
 
-/** How long a provider may take to begin its answer, in milliseconds. */
+/** The longest wait for the start of an answer. */
 const TIMEOUT_MS = 60_000;
 
 /**
- * Opens the chat model that `provider:name` says; the provider's package is loaded only now. The client does not retry: the queue does.
+ * Opens the chat model named `provider:name`. Loads the provider's package on first use.
  * @throws Error naming MODEL when the provider is unknown.
  */
 export async function openModel(spec: string, options: ModelOptions): Promise<ChatModel> {
@@ -52,7 +57,7 @@ export async function openModel(spec: string, options: ModelOptions): Promise<Ch
   throw new Error("MODEL must be provider:name, where provider is openai, anthropic or ollama");
 }
 
-/** Ollama's client drops the headers of a refusal, so it is read before the client sees it. */
+/** Reads a refusal before Ollama's client, which drops the headers. */
 const fetchOrExplain: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   if (!response.ok) {

@@ -1,49 +1,34 @@
 import { PermanentGraphError, RateLimitedGraphError } from "../errors.ts";
 
 const LONGEST_WAIT_MS = 3_600_000;
+const REFUSED_KEY =
+  "The model's provider refused the key: check the API key that belongs to MODEL or to the graph's own model";
+const REFUSED_REQUEST = "The model's provider refused the request: it may be too long for the model";
+const USED_UP = "The quota at the model's provider is used up: raise it or change MODEL";
+/** By HTTP status: why a retry cannot help. */
+const PERMANENT: ReadonlyMap<unknown, string> = new Map([
+  [400, REFUSED_REQUEST],
+  [401, REFUSED_KEY],
+  [402, "The model's provider refused the call for lack of credit: top up its account"],
+  [403, REFUSED_KEY],
+  [404, "The model's provider does not know the model: check MODEL or the graph's own model, and the base URL"],
+  [413, REFUSED_REQUEST],
+  [422, REFUSED_REQUEST],
+]);
 
-/** What a failed call of a model means for the turn: permanent, limited in rate, or, unchanged, worth another try. */
+/** Maps a failed model call to a permanent or a rate-limit error. Returns any other error unchanged: retry it. */
 export function readModelError(error: unknown): unknown {
   if (error instanceof PermanentGraphError || error instanceof RateLimitedGraphError) return error;
-  const { status, status_code: statusCode, code, headers } = asRecord(error);
+  const { status: ownStatus, status_code: statusCode, code, headers } = asRecord(error);
+  const status = ownStatus ?? statusCode;
   const options = { cause: error };
-  switch (status ?? statusCode) {
-    case 401:
-    case 403:
-      return new PermanentGraphError(
-        "The model's provider refused the key: check the API key that belongs to MODEL or to the graph's own model",
-        options,
-      );
-    case 402:
-      return new PermanentGraphError(
-        "The model's provider refused the call for lack of credit: top up its account",
-        options,
-      );
-    case 404:
-      return new PermanentGraphError(
-        "The model's provider does not know the model: check MODEL or the graph's own model, and the base URL",
-        options,
-      );
-    case 400:
-    case 413:
-    case 422:
-      return new PermanentGraphError(
-        "The model's provider refused the request as it is: it may be too long for the model",
-        options,
-      );
-    case 429:
-      if (code === "insufficient_quota")
-        return new PermanentGraphError(
-          "The quota at the model's provider is used up: raise it or change MODEL",
-          options,
-        );
-      return new RateLimitedGraphError(readRetryAfter(headers), options);
-    default:
-      return error;
-  }
+  if (status === 429 && code !== "insufficient_quota")
+    return new RateLimitedGraphError(readRetryAfter(headers), options);
+  const reason = status === 429 ? USED_UP : PERMANENT.get(status);
+  return reason === undefined ? error : new PermanentGraphError(reason, options);
 }
 
-/** The wait that response headers ask for, in milliseconds from 0 to one hour; null when they ask for none. */
+/** The delay that response headers ask for, in milliseconds from 0 to one hour; null when they ask for none. */
 export function readRetryAfter(headers: unknown): number | null {
   const read = (name: string): string | null =>
     headers instanceof Headers ? headers.get(name) : ((asRecord(headers)[name] as string | undefined) ?? null);
@@ -53,7 +38,7 @@ export function readRetryAfter(headers: unknown): number | null {
   const after = read("retry-after");
   if (after === null) return null;
   if (/^\s*\d+(?:\.\d+)?\s*$/.test(after)) return bounded(Number(after) * 1_000);
-  // Against the provider's own clock: this process's may be off.
+  // Compared with the provider's `date` header, because this process's clock may be wrong.
   return bounded(Date.parse(after) - Date.parse(read("date") ?? ""));
 }
 

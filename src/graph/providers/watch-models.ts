@@ -1,19 +1,19 @@
 import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import type { LLMResult } from "@langchain/core/outputs";
-import type { Callback } from "./callback.ts";
+import { readUse } from "./callbacks.ts";
+import type { Callback } from "./callbacks.ts";
 import { readModelError } from "./read-model-error.ts";
-import { readUse } from "./read-use.ts";
 import type { ModelUse } from "../turn.ts";
 
-/** Hears of each call of a model in a run, whichever node makes it: what it used, or how it failed. */
+/** Follows every model call of a run, in any node: reports its tokens and remembers its failure. */
 export class ModelWatch extends BaseCallbackHandler {
   override readonly name = "threadmill_models";
-  // A budget must stop the run before its next step.
+  // Otherwise a run over its budget could start another step.
   override awaitHandlers = true;
   readonly #onUse: ((use: ModelUse) => void) | undefined;
   readonly #failures = new WeakSet();
-  /** Which model each call asks that is under way, by the call's id; those that do not say are not in it. */
-  readonly #asked = new Map<string, string>();
+  /** The model of each call in flight, by call id, where the call names it. */
+  readonly #models = new Map<string, string>();
 
   constructor(onUse: ((use: ModelUse) => void) | undefined) {
     super();
@@ -21,29 +21,29 @@ export class ModelWatch extends BaseCallbackHandler {
   }
 
   override handleChatModelStart(...[, , runId, , , , metadata = {}]: Callback<"handleChatModelStart">): void {
-    this.#note(runId, metadata);
+    this.#remember(runId, metadata);
   }
 
   override handleLLMStart(...[, , runId, , , , metadata = {}]: Callback<"handleLLMStart">): void {
-    this.#note(runId, metadata);
+    this.#remember(runId, metadata);
   }
 
   override handleLLMEnd(result: LLMResult, runId: string): void {
-    const model = this.#asked.get(runId) ?? null;
-    this.#asked.delete(runId);
+    const model = this.#models.get(runId) ?? null;
+    this.#models.delete(runId);
     for (const use of readUse(result)) this.#onUse?.({ ...use, model });
   }
 
   override handleLLMError(error: unknown, runId: string): void {
-    this.#asked.delete(runId);
+    this.#models.delete(runId);
     if (typeof error === "object" && error !== null) this.#failures.add(error);
   }
 
-  #note(runId: string, { ls_provider: provider, ls_model_name: name }: Record<string, unknown>): void {
-    if (typeof provider === "string" && typeof name === "string") this.#asked.set(runId, `${provider}:${name}`);
+  #remember(runId: string, { ls_provider: provider, ls_model_name: name }: Record<string, unknown>): void {
+    if (typeof provider === "string" && typeof name === "string") this.#models.set(runId, `${provider}:${name}`);
   }
 
-  /** What an error means that ended the run, where it is a model's or was caused by one; any other as it is. */
+  /** Maps the error of a run by its cause in a model call. Returns any other error unchanged. */
   explain(error: unknown): unknown {
     for (let one = error; one instanceof Error; one = one.cause) {
       if (!this.#failures.has(one)) continue;

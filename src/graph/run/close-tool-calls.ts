@@ -2,8 +2,8 @@ import { AIMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 
 /**
- * Answers to the tool calls at the end of a conversation whose run was stopped before they had one. Without them a model
- * refuses all that follows.
+ * Makes an error result for each unanswered tool call at the end of a conversation. A model refuses a conversation with
+ * unanswered calls.
  */
 export function closeToolCalls(messages: readonly BaseMessage[]): ToolMessage[] {
   const at = messages.findLastIndex((message) => !ToolMessage.isInstance(message));
@@ -15,7 +15,7 @@ export function closeToolCalls(messages: readonly BaseMessage[]): ToolMessage[] 
       ? []
       : [
           new ToolMessage({
-            // The same for each attempt, so that it is there once.
+            // The same id in each attempt adds the message once.
             id: `closed-${caller.id}-${id}`,
             tool_call_id: id,
             name,

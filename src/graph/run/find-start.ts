@@ -5,11 +5,11 @@ import { emptyCheckpoint, uuid6 } from "@langchain/langgraph-checkpoint";
 import type { Branch, PastMessage, Question } from "../turn.ts";
 
 export interface Start {
-  /** What the graph is given instead of its input; absent where it gets that. */
+  /** Replaces the graph's input; absent when the graph gets its input. */
   command?: Command;
-  /** The checkpoint to begin at; absent where it is the thread's newest. */
+  /** The checkpoint to start at; absent means the thread's newest. */
   checkpointId?: string;
-  /** What was said before, where no checkpoint knows it. */
+  /** The branch's earlier messages, when no checkpoint holds them. */
   past?: readonly PastMessage[];
 }
 
@@ -22,8 +22,8 @@ interface StartOptions {
 }
 
 /**
- * Where a run begins or goes on. An answer is handed over only while its question is pending by the checkpoint, so that
- * an attempt which comes after the answer was taken does not give it to the next question of the same node.
+ * Finds where a run starts or resumes. An answer is passed on only while the checkpoint shows its question as pending.
+ * Otherwise a later attempt would give the answer to the next question of the same node.
  */
 export async function findStart(saver: BaseCheckpointSaver, options: StartOptions): Promise<Start> {
   const { answers, branch } = options;
@@ -43,24 +43,24 @@ async function findBranch(
   const at = (id?: string) => ({ configurable: { thread_id: threadId, checkpoint_ns: "", checkpoint_id: id } });
   const newest = await saver.getTuple(at());
   if ((newest?.metadata as { run_id?: string } | undefined)?.run_id === runId) {
-    // An earlier attempt has begun the branch; where it only cleared the ground, its past is still to be told.
+    // An earlier attempt started the branch. If it stored only the empty root, the messages are still missing.
     const begun = Object.keys(newest?.checkpoint.channel_versions ?? {}).length > 0;
     return begun ? {} : { past: await readPast() };
   }
   if (checkpointId !== null && (await saver.getTuple(at(checkpointId)))) return { checkpointId };
   if (newest) {
     const root = { ...emptyCheckpoint(), id: uuid6(-3) };
-    // The run's id tells its next attempt that this is its own.
+    // The next attempt recognises this root by the run id.
     const metadata = { source: "update" as const, step: -2, parents: {}, run_id: runId };
     await saver.put({ configurable: { thread_id: threadId, checkpoint_ns: "", run_id: runId } }, root, metadata, {});
   }
   return { past: await readPast() };
 }
 
-/** What a stopped run asks: the questions of its tasks, those of subgraphs in place of what they look like from outside. */
+/** Reads the questions of an interrupted run. A subgraph's own questions replace the copies that its parent reports. */
 export async function readQuestions(saver: BaseCheckpointSaver, { tasks, config }: StateSnapshot): Promise<Question[]> {
   const stored = await saver.getTuple(config);
-  // A task that has ended keeps the questions it once asked.
+  // LangGraph keeps the questions of tasks that have ended.
   const ended = new Set(stored?.pendingWrites?.filter(([, channel]) => !NO_OUTPUT.has(channel)).map(([id]) => id));
   const questions: Question[] = [];
   for (const task of tasks) {
@@ -72,7 +72,7 @@ export async function readQuestions(saver: BaseCheckpointSaver, { tasks, config 
   return questions;
 }
 
-/** The channels to which a task may write before it has ended. */
+/** A write to any other channel shows that the task has ended. */
 const NO_OUTPUT: ReadonlySet<string> = new Set([
   INTERRUPT,
   "__resume__",

@@ -2,21 +2,21 @@ import { AIMessageChunk } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import type { TurnEvent } from "../turn.ts";
 
-/** The stream modes that events are made from. */
+/** The stream modes that turn events come from. */
 export const EVENT_MODES = ["updates", "messages", "custom", "tasks"] as const;
 
-/** A node streams text that no model writes as custom data under this key. */
+/** A node streams its own text as custom data under this key. */
 export const TEXT_KEY = "__text__";
 
-/** One chunk of the stream of a graph and its subgraphs: the namespace of the one that sends it, the mode and the data. */
+/** One chunk of a graph's stream: the namespace of the sending graph or subgraph, the mode and the data. */
 export type StreamChunk = [namespace: readonly string[], mode: string, data: unknown];
 
-/** What one chunk of a graph's stream says; empty where it says nothing to a reader. */
+/** Converts a stream chunk to turn events; empty when the chunk carries nothing for a reader. */
 export function readStream([namespace, mode, chunk]: StreamChunk): TurnEvent[] {
   const path = (step: string) => [...namespace.map((part) => part.split(":")[0]), step].join("/");
   switch (mode) {
     case "updates":
-      // The graph itself tells again what its subgraphs ask.
+      // The root graph repeats the questions of its subgraphs.
       return readUpdates(chunk as Record<string, unknown>, path).filter(
         ({ type }) => type !== "interrupt" || namespace.length === 0,
       );
@@ -48,7 +48,7 @@ function readUpdates(updates: Record<string, unknown>, path: Path): TurnEvent[] 
 }
 
 function readMessage([message, metadata]: [BaseMessage, Record<string, unknown>], path: Path): TurnEvent[] {
-  // Whole messages that nodes return come through here too; only a model's pieces are text that is new.
+  // Nodes' whole messages arrive here as well. Only a model's chunks are new text.
   if (!AIMessageChunk.isInstance(message) || message.text === "") return [];
   const step = metadata["langgraph_node"];
   const data = { text: message.text, step: typeof step === "string" ? path(step) : null, message: message.id ?? null };

@@ -21,7 +21,7 @@ const options = (more: Partial<TurnOptions> = {}): TurnOptions => ({
   ...more,
 });
 const speaker = (text: string) => new FakeListChatModel({ responses: [text], sleep: 1 });
-/** A graph of one node that talks through a model. */
+/** A graph that writes custom data, then replies through a model. */
 const talker = (text: string) =>
   new StateGraph(MessagesAnnotation)
     .addNode("note", (_state, config) => {
@@ -41,7 +41,7 @@ async function openServer() {
   return { server, model };
 }
 
-test("what a subgraph streams is told once, with the steps that lead to it", async () => {
+test("events of a subgraph arrive once, with the names of the parent steps", async () => {
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("team", talker("hello big world"))
     .addEdge(START, "team")
@@ -63,7 +63,7 @@ test("what a subgraph streams is told once, with the steps that lead to it", asy
   expect(steps).toEqual(["team/note", "team/talk", "team"]);
 });
 
-test("messages that are written at the same time can be told apart", async () => {
+test("tokens of concurrent messages carry their message id", async () => {
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("talk", async ({ text }: { text: string }, config) => ({
       messages: [await speaker(text).invoke([], config)],
@@ -83,7 +83,7 @@ test("messages that are written at the same time can be told apart", async () =>
 test.each([
   [{ status: 401 }, PermanentGraphError, { message: expect.stringContaining("refused the key") as string }],
   [{ status: 429, headers: { "retry-after": "7" } }, RateLimitedGraphError, { retryAfterMs: 7_000 }],
-])("a model's refusal %j in any graph means what it means in the built-in one", async (refusal, kind, more) => {
+])("a model's refusal %j is mapped in any graph as in the built-in one", async (refusal, kind, more) => {
   const { server, model } = await openServer();
   server.behave({ kind: "refuse", ...refusal });
   const graph = new StateGraph(MessagesAnnotation)
@@ -96,7 +96,7 @@ test.each([
   expect(error).toMatchObject(more);
 });
 
-test("an error with a status that is no model's stays as it is", async () => {
+test("an error with a status that no model call caused stays unchanged", async () => {
   const failure = Object.assign(new Error("no such page"), { status: 404 });
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("look", () => {
@@ -106,7 +106,7 @@ test("an error with a status that is no model's stays as it is", async () => {
   await expect(wrapGraph("g", graph).runTurn(new RunSaver(), ask("hi"), options())).rejects.toBe(failure);
 });
 
-test("tool calls that a stopped run left open are closed once, before the next message", async () => {
+test("tool calls left open by an interrupted run are closed once, before the next message", async () => {
   let seen: BaseMessage[] = [];
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("model", ({ messages }) => {
@@ -131,7 +131,7 @@ test("tool calls that a stopped run left open are closed once, before the next m
     { tool_call_id: "a", status: "error", name: "order" },
     { tool_call_id: "b", status: "error", name: "order" },
   ]);
-  // Once they are closed they stay so, and are closed once.
+  // A third turn adds no further tool results.
   await runTurn(saver, ask("and now?", "3"), options({ runId: "three" }));
   expect(roles()).toEqual(["human", "ai", "tool", "tool", "human", "ai", "human"]);
 });

@@ -1,3 +1,8 @@
+/**
+ * Runs one turn of any compiled graph: finds where to start, streams its events, traces it and reads its questions.
+ * This folder must not know jobs, SQL or a particular graph.
+ * Invariant: an attempt resumes from the last checkpoint, and an answer reaches only the question it was given for.
+ */
 import type { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import { AIMessage, HumanMessage, SystemMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
@@ -14,24 +19,23 @@ import { traceRun } from "./trace-run.ts";
 import type { Ending, PastMessage, TurnInput, TurnOptions } from "../turn.ts";
 import { ModelWatch } from "../providers/watch-models.ts";
 
-// oxlint-disable-next-line typescript/no-explicit-any -- any graph, whatever its nodes and channels
+// oxlint-disable-next-line typescript/no-explicit-any -- a graph with any nodes and channels
 export type AnyGraph = Pregel<any, any>;
 
 /** A compiled graph that stores its checkpoints with `saver`. */
 export interface Runnable {
   graph: AnyGraph;
   saver: BaseCheckpointSaver;
-  /** The graph's input for a turn; `open` is what has to stand before its message, where `closesToolCalls` asks for it. */
-  toInput: (input: TurnInput, open: readonly BaseMessage[]) => object;
-  /** Whether a model of the graph may call tools. */
+  /** Makes the graph's input. `closing` answers the open tool calls and comes before the turn's message. */
+  toInput: (input: TurnInput, closing: readonly BaseMessage[]) => object;
+  /** True when the graph's models may call tools. */
   closesToolCalls?: boolean;
 }
 
 /**
- * Runs one turn of any graph, or what is left of it after an earlier attempt; ends with the graph's last state, or with
- * what it asks people.
- * @throws DrainedError when it was asked to drain: run it again elsewhere. PermanentGraphError and RateLimitedGraphError
- * as a model's provider says. Else what the graph's nodes throw.
+ * Runs one turn, or resumes it after an earlier attempt.
+ * @throws DrainedError after a drain request: run the turn again elsewhere. PermanentGraphError or RateLimitedGraphError
+ * after a failed model call. Any other error comes from a node.
  */
 export async function runGraph(runnable: Runnable, input: TurnInput, options: TurnOptions): Promise<Ending<unknown>> {
   const { tracer } = options;
@@ -49,12 +53,12 @@ async function runTurn(
   const { threadId } = input;
   const readState = async () => graph.getState({ configurable: { thread_id: threadId } }, { subgraphs: true });
   const start = await findStart(saver, { threadId, runId, answers, branch, readState });
-  const given = start.command ?? (await makeInput(runnable, input, { start, runId }));
-  const { control, release } = drainWith(options.drain);
+  const graphInput = start.command ?? (await makeInput(runnable, input, { start, runId }));
+  const { control, release } = linkDrain(options.drain);
   const models = new ModelWatch(options.onUse);
-  let ended: { last: unknown; stopped: boolean };
+  let ended: { last: unknown; interrupted: boolean };
   try {
-    const stream = await graph.stream(given, {
+    const stream = await graph.stream(graphInput, {
       configurable: {
         thread_id: threadId,
         run_id: runId,
@@ -67,19 +71,19 @@ async function runTurn(
       streamMode: onEvent ? ["values", ...EVENT_MODES] : ["values", "updates"],
       callbacks: [models, ...options.callbacks],
     });
-    ended = await tell(stream as AsyncIterable<StreamChunk>, options);
+    ended = await forwardEvents(stream as AsyncIterable<StreamChunk>, options);
   } catch (error) {
-    // By its name, for the graph may have been made with another copy of the library.
+    // Compared by name, because the graph may use another copy of the library.
     if (error instanceof Error && error.name === "GraphDrained")
       throw new DrainedError("The run stopped after a step", { cause: error });
     throw models.explain(error);
   } finally {
     release();
   }
-  if (!ended.stopped) return { waits: false, output: ended.last };
+  if (!ended.interrupted) return { waits: false, output: ended.last };
   const questions = await readQuestions(saver, await readState());
   if (questions.length === 0)
-    throw new PermanentGraphError("The graph stopped before a node without a question: call interrupt() in the node");
+    throw new PermanentGraphError("The graph stopped before a node and asked nothing: call interrupt() in the node");
   return { waits: true, questions };
 }
 
@@ -92,20 +96,20 @@ async function makeInput(
   if (!closesToolCalls) return toInput(input, []);
   const at = { configurable: { thread_id: input.threadId, checkpoint_id: start.checkpointId } };
   const state = await graph.getState(at);
-  // An attempt that resumes has its input already.
+  // A resumed attempt already has its input.
   if ((state.metadata as { run_id?: string } | undefined)?.run_id === runId) return toInput(input, []);
   const { messages } = state.values as { messages?: unknown };
   return toInput(input, Array.isArray(messages) ? closeToolCalls(messages as BaseMessage[]) : []);
 }
 
-/** Passes on what a run tells; gives its last state, and whether it stopped before its end. */
-async function tell(stream: AsyncIterable<StreamChunk>, { onEvent, onStep }: TurnOptions) {
+/** Forwards a run's events. Returns its last state, and whether it was interrupted before its end. */
+async function forwardEvents(stream: AsyncIterable<StreamChunk>, { onEvent, onStep }: TurnOptions) {
   let last: unknown;
-  let stopped = false;
+  let interrupted = false;
   for await (const chunk of stream) {
     const [namespace, mode, data] = chunk;
     if (namespace.length === 0) {
-      if (typeof data === "object" && data !== null && "__interrupt__" in data) stopped = true;
+      if (typeof data === "object" && data !== null && "__interrupt__" in data) interrupted = true;
       else if (mode === "values") last = data;
     }
     for (const event of readStream(chunk)) {
@@ -113,10 +117,10 @@ async function tell(stream: AsyncIterable<StreamChunk>, { onEvent, onStep }: Tur
       if (event.type === "step") onStep?.(event.data.step);
     }
   }
-  return { last, stopped };
+  return { last, interrupted };
 }
 
-function drainWith(drain: AbortSignal | undefined): { control: RunControl; release: () => void } {
+function linkDrain(drain: AbortSignal | undefined): { control: RunControl; release: () => void } {
   const control = new RunControl();
   const request = () => control.requestDrain("the worker is leaving");
   if (drain?.aborted) request();
@@ -124,7 +128,7 @@ function drainWith(drain: AbortSignal | undefined): { control: RunControl; relea
   return { control, release: () => drain?.removeEventListener("abort", request) };
 }
 
-/** A message of a turn's past as LangChain has it. */
+/** Converts an earlier message to LangChain's class. */
 export function toMessage({ id, role, content }: PastMessage): BaseMessage {
   if (role === "assistant") return new AIMessage({ id, content });
   return role === "system" ? new SystemMessage({ id, content }) : new HumanMessage({ id, content });

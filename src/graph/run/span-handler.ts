@@ -2,12 +2,12 @@ import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import type { LLMResult } from "@langchain/core/outputs";
 import { isGraphBubbleUp } from "@langchain/langgraph";
 import type { Attributes, Span, SpanOptions, Tracer } from "#tracing";
-import type { Callback } from "../providers/callback.ts";
-import { readUse } from "../providers/read-use.ts";
+import { readUse } from "../providers/callbacks.ts";
+import type { Callback } from "../providers/callbacks.ts";
 
 interface Run {
   span: Span;
-  /** False where the span is that of a run around it. */
+  /** False when the span belongs to an enclosing run. */
   own: boolean;
 }
 
@@ -15,10 +15,10 @@ const HIDDEN = "langsmith:hidden";
 const NODE_TAG = /^graph:step:/;
 const SUBGRAPH = "LangGraph";
 
-/** Makes a span of each node, subgraph, model call and tool call of a graph's run; nothing that is said in them is told. */
+/** Makes a span for each node, subgraph, model call and tool call. Spans never carry message content. */
 export class SpanHandler extends BaseCallbackHandler {
   override readonly name = "threadmill_spans";
-  // A span must be there before the code that it is asked for in.
+  // A span must exist before the code inside it asks for it.
   override awaitHandlers = true;
   readonly #tracer: Tracer;
   readonly #root: Span;
@@ -30,17 +30,17 @@ export class SpanHandler extends BaseCallbackHandler {
     this.#root = root;
   }
 
-  /** The span of a run, or of the nearest one around it; undefined for a run that is none of this graph's. */
+  /** The span of a run or of its nearest enclosing run; undefined for a run outside this graph. */
   spanOf(runId: string | undefined): Span | undefined {
     return runId === undefined ? undefined : this.#runs.get(runId)?.span;
   }
 
-  /** Ends the spans of what was cut off and never told of its end. */
+  /** Ends the spans of aborted runs: LangChain reports no end for them. */
   close(): void {
     for (const runId of this.#runs.keys()) this.#end(runId, { "threadmill.cut_off": true });
   }
 
-  // LangChain calls with the parent fourth and the name eighth, whatever its types name them.
+  // LangChain passes the parent fourth and the name eighth, although its types name them otherwise.
   override handleChainStart(...[, , runId, parentId, tags = [], metadata = {}, , name]: Callback<"handleChainStart">) {
     const shown = !tags.includes(HIDDEN);
     if (shown && parentId !== undefined && tags.some((tag) => NODE_TAG.test(tag)))
@@ -56,7 +56,7 @@ export class SpanHandler extends BaseCallbackHandler {
   }
 
   override handleChainError(...[error, runId]: Callback<"handleChainError">) {
-    // An interrupt, a drain or a command to the graph around: a way to go on, not a failure.
+    // An interrupt, a drain or a command to the parent graph is not a failure.
     if (isGraphBubbleUp(error as Error)) this.#end(runId, { "threadmill.node.outcome": "interrupted" });
     else this.#fail(runId, error);
   }

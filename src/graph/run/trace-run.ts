@@ -5,7 +5,7 @@ import { DrainedError } from "../errors.ts";
 import { SpanHandler } from "./span-handler.ts";
 import type { Ending } from "../turn.ts";
 
-/** Runs a graph within a span; the handler it is given makes a span of each node, model call and tool call. */
+/** Runs a graph within a span. The handler adds a child span for each node, model call and tool call. */
 export async function traceRun(
   tracer: Tracer,
   run: (handler: SpanHandler) => Promise<Ending<unknown>>,
@@ -29,7 +29,7 @@ export async function traceRun(
   }
 }
 
-/** LangChain's id of the run that the present code is part of. */
+/** LangChain's id of the run that the calling code belongs to. */
 function currentRunId(): string | undefined {
   const config: unknown = AsyncLocalStorageProviderSingleton.getRunnableConfig();
   const callbacks = (config as { callbacks?: Partial<CallbackManager> } | undefined)?.callbacks;

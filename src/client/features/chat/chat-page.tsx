@@ -1,10 +1,12 @@
+/**
+ * The chat page. `threads/` lists and loads conversations, `conversation/` shows one, `compose/` sends messages.
+ * This folder must not know other features.
+ * Invariant: a sent message appears at once, and it appears once.
+ */
 import { PanelLeft } from "lucide-react";
 import { useState } from "react";
 import { trpc } from "../../trpc.ts";
-import { Button } from "../../ui/button.tsx";
-import { Drawer } from "../../ui/drawer.tsx";
-import { EmptyNotice } from "../../ui/notice.tsx";
-import { Select } from "../../ui/select.tsx";
+import { Button, Drawer, EmptyNotice, Select } from "../../ui/index.ts";
 import { Composer, ComposerBar, PLACEHOLDER } from "./compose/composer.tsx";
 import { ThreadList } from "./threads/thread-list.tsx";
 import { ThreadView } from "./threads/thread-view.tsx";
@@ -17,7 +19,7 @@ const EXAMPLES = [
   "Answer support questions from our handbook, with sources, and keep personal data in the EU",
 ];
 
-/** The chat: the threads beside the conversation; null is a thread that has not begun. */
+/** The threads beside the conversation. A null `threadId` starts a new thread. */
 export function ChatPage({ threadId }: { threadId: string | null }) {
   const [drawerOpen, setDrawerOpen] = useState(false);
   return (

@@ -3,7 +3,7 @@ import { describeRetries, formatRetries } from "./format-retries.ts";
 
 const tries = { retryCount: 1, maxRetries: 3, crashCount: 0, maxCrashes: 3 };
 
-test("crashes are shown beside retries, and only where there were some", () => {
+test("crashes appear beside the retries when there were any", () => {
   expect(formatRetries(tries)).toBe("1/3");
   expect(formatRetries({ ...tries, crashCount: 1 })).toBe("1/3 · 1 crash");
   expect(formatRetries({ ...tries, crashCount: 2 })).toBe("1/3 · 2 crashes");

@@ -1,9 +1,9 @@
 import { describeError } from "../../describe-error.ts";
 import type { JobDetail } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
-import { Button } from "../../ui/button.tsx";
+import { Button } from "../../ui/index.ts";
 
-/** What can be done to a job in its state. */
+/** The actions that a job's state allows. */
 export function JobActions({ job, onDone }: { job: JobDetail; onDone: () => void }) {
   const done = { onSuccess: onDone };
   const retry = trpc.jobs.retry.useMutation(done);
@@ -15,7 +15,7 @@ export function JobActions({ job, onDone }: { job: JobDetail; onDone: () => void
   return (
     <>
       {failure && <span className="text-sm text-bad">{describeError(failure)}</span>}
-      {cancel.isSuccess && status === "running" && <span className="text-sm text-faint">Asked to stop…</span>}
+      {cancel.isSuccess && status === "running" && <span className="text-sm text-faint">Stopping…</span>}
       {retriable && (
         <Button disabled={retry.isPending} onClick={() => retry.mutate({ jobId })}>
           {status === "queued" ? "Run now" : "Retry"}

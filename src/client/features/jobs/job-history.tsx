@@ -3,8 +3,8 @@ import type { Attempt, JobEvent } from "../../outputs.ts";
 import { formatDuration, formatMoment } from "../../time/age.ts";
 import { useNow } from "../../time/now.ts";
 import { formatUsage } from "../../usage/format-usage.ts";
-import { Badge } from "../../ui/badge.tsx";
-import type { Tone } from "../../ui/badge.tsx";
+import { Badge } from "../../ui/index.ts";
+import type { Tone } from "../../ui/index.ts";
 
 const TONES: Record<AttemptOutcome, Tone> = {
   completed: "good",
@@ -17,7 +17,7 @@ const TONES: Record<AttemptOutcome, Tone> = {
   waiting: "ask",
 };
 
-/** Each execution of a job: who ran it, for how long, and how it ended. */
+/** A job's attempts: worker, duration and outcome. */
 export function AttemptList({ attempts }: { attempts: readonly Attempt[] }) {
   const nowMs = useNow();
   if (attempts.length === 0) return <p className="text-sm text-faint">Not claimed yet.</p>;

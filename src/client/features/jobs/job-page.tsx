@@ -1,14 +1,12 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { isTerminal } from "#shared/job-states";
-import { describeError, isNotFound } from "../../describe-error.ts";
+import { describeError, isNotFound, retryUnlessNotFound } from "../../describe-error.ts";
 import { formatMoment } from "../../time/age.ts";
 import { Age } from "../../time/live-age.tsx";
 import type { JobDetail } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
-import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
-import { JsonBlock } from "../../ui/json-block.tsx";
-import { Page } from "../../ui/page.tsx";
+import { EmptyNotice, ErrorNotice, JsonBlock, Page, Skeleton } from "../../ui/index.ts";
 import { formatCost, formatInAndOut } from "../../usage/format-usage.ts";
 import { AttemptList, EventList } from "./job-history.tsx";
 import { JobActions } from "./job-actions.tsx";
@@ -17,12 +15,12 @@ import { StatusBadge } from "./status-badge.tsx";
 
 const LIVE_MS = 1_000;
 
-/** One job: where it stands, what happened to it, and what an operator can do. */
+/** One job: its state, its history and the operator's actions. */
 export function JobPage({ jobId }: { jobId: string }) {
   const query = trpc.jobs.get.useQuery(
     { jobId },
     {
-      retry: (count, error) => !isNotFound(error) && count < 2,
+      retry: retryUnlessNotFound,
       refetchInterval: ({ state: { data, error } }) => {
         if (data === undefined && isNotFound(error)) return false;
         return data && isTerminal(data.status) ? false : LIVE_MS;

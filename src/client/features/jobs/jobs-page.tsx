@@ -1,3 +1,8 @@
+/**
+ * The operator's pages for jobs and queues: the live list here, one job in `job-page.tsx`.
+ * This folder must not know other features.
+ * Invariant: the address holds the filter, so a reload shows the same list.
+ */
 import { keepPreviousData } from "@tanstack/react-query";
 import { Search } from "lucide-react";
 import { useEffect, useState } from "react";
@@ -6,10 +11,7 @@ import { JOB_STATUSES } from "#shared/job-states";
 import type { JobStatus } from "#shared/job-states";
 import { describeError } from "../../describe-error.ts";
 import { trpc } from "../../trpc.ts";
-import { Button } from "../../ui/button.tsx";
-import { classNames } from "../../ui/class-names.ts";
-import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
-import { Page } from "../../ui/page.tsx";
+import { Button, EmptyNotice, ErrorNotice, Page, Skeleton, classNames } from "../../ui/index.ts";
 import { JobsTable } from "./jobs-table.tsx";
 import { QueuesBar } from "./queues-bar.tsx";
 import { refreshMs } from "./refresh.ts";
@@ -20,11 +22,16 @@ export interface JobsFilter {
   type?: string | undefined;
 }
 
+interface FilterProps {
+  filter: JobsFilter;
+  onFilter: (filter: JobsFilter) => void;
+}
+
 const PAGE_ROWS = 50;
 const TYPING_MS = 250;
 
-/** The live table of jobs; its filter is the address's. */
-export function JobsPage({ filter, onFilter }: { filter: JobsFilter; onFilter: (filter: JobsFilter) => void }) {
+/** The live table of jobs. */
+export function JobsPage({ filter, onFilter }: FilterProps) {
   const counts = trpc.jobs.counts.useQuery(undefined, { refetchInterval: (query) => refreshMs(query.state.data) });
   const list = trpc.jobs.list.useInfiniteQuery(
     { limit: PAGE_ROWS, status: filter.status, search: filter.search, jobType: filter.type },
@@ -36,6 +43,7 @@ export function JobsPage({ filter, onFilter }: { filter: JobsFilter; onFilter: (
   );
   const rows = list.data?.pages.flatMap((page) => page.jobs) ?? [];
   const failure = list.error ?? counts.error;
+  const isFiltered = [filter.status, filter.search, filter.type].some(Boolean);
   return (
     <Page title="Jobs" lead="Newest first, live." actions={<SearchBox filter={filter} onFilter={onFilter} />}>
       <QueuesBar />
@@ -51,8 +59,8 @@ export function JobsPage({ filter, onFilter }: { filter: JobsFilter; onFilter: (
       {failure && <ErrorNotice>{describeError(failure)} Still trying.</ErrorNotice>}
       {list.isPending && !failure && <Skeleton label="Loading jobs" rows={8} />}
       {list.data && rows.length === 0 && (
-        <EmptyNotice title={filter.status || filter.search || filter.type ? "No job matches" : "No jobs yet"}>
-          {filter.status || filter.search || filter.type ? "Change the filter." : "Every chat message becomes one."}
+        <EmptyNotice title={isFiltered ? "No job matches" : "No jobs yet"}>
+          {isFiltered ? "Change the filter." : "Every chat message becomes one."}
         </EmptyNotice>
       )}
       {rows.length > 0 && <JobsTable rows={rows} onType={(type) => onFilter({ ...filter, type })} />}
@@ -67,15 +75,7 @@ export function JobsPage({ filter, onFilter }: { filter: JobsFilter; onFilter: (
   );
 }
 
-function StatusChips({
-  counts,
-  filter,
-  onFilter,
-}: {
-  counts: JobCounts | undefined;
-  filter: JobsFilter;
-  onFilter: (filter: JobsFilter) => void;
-}) {
+function StatusChips({ counts, filter, onFilter }: FilterProps & { counts: JobCounts | undefined }) {
   const total = counts && JOB_STATUSES.reduce((sum, status) => sum + counts[status], 0);
   const chips = [
     { status: undefined, count: total },
@@ -101,7 +101,7 @@ function StatusChips({
   );
 }
 
-function SearchBox({ filter, onFilter }: { filter: JobsFilter; onFilter: (filter: JobsFilter) => void }) {
+function SearchBox({ filter, onFilter }: FilterProps) {
   const [text, setText] = useState(filter.search ?? "");
   useEffect(() => {
     const search = text.trim() === "" ? undefined : text.trim();

@@ -1,12 +1,11 @@
 import { Pause, Play } from "lucide-react";
 import { describeError } from "../../describe-error.ts";
 import { trpc } from "../../trpc.ts";
-import { Badge } from "../../ui/badge.tsx";
-import { Button } from "../../ui/button.tsx";
+import { Badge, Button } from "../../ui/index.ts";
 
 const REFRESH_MS = 5_000;
 
-/** The queues, what waits in each, and the switch that stops its claims. */
+/** The queues with their job counts, and a button that pauses claims. */
 export function QueuesBar() {
   const list = trpc.queues.list.useQuery(undefined, { refetchInterval: REFRESH_MS });
   const refresh = { onSuccess: async () => list.refetch() };
@@ -30,7 +29,7 @@ export function QueuesBar() {
             variant="ghost"
             size="icon-sm"
             aria-label={paused ? `Resume queue ${queue}` : `Pause queue ${queue}`}
-            title={paused ? "Let its jobs be claimed again" : "Claim no more of its jobs; those that run go on"}
+            title={paused ? "Start claiming its jobs again" : "Stop claiming its jobs; running jobs continue"}
             onClick={() => (paused ? resume : pause).mutate({ queue })}
           >
             {paused ? <Play aria-hidden className="size-3.5" /> : <Pause aria-hidden className="size-3.5" />}

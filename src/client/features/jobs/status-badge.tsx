@@ -1,6 +1,6 @@
 import type { Hold, JobStatus } from "#shared/job-states";
-import { Badge } from "../../ui/badge.tsx";
-import type { Tone } from "../../ui/badge.tsx";
+import { Badge } from "../../ui/index.ts";
+import type { Tone } from "../../ui/index.ts";
 
 const TONES: Record<JobStatus, Tone> = {
   queued: "neutral",
@@ -13,13 +13,13 @@ const TONES: Record<JobStatus, Tone> = {
 
 const HOLD_REASONS: Record<Hold, string> = {
   time: "Scheduled for later",
-  thread: "Behind an earlier job of its thread",
-  dependency: "Waits for other jobs",
+  thread: "Waiting for an earlier job of its thread",
+  dependency: "Waiting for other jobs",
   paused: "Its job type is paused",
-  limit: "Waits for a place under a limit",
+  limit: "Waiting because a limit is reached",
 };
 
-/** A job's status; for a queued one that is not ready, why. */
+/** A job's status, with the reason when a queued job is held. */
 export function StatusBadge({ status, hold = null }: { status: JobStatus; hold?: Hold | null }) {
   return (
     <span title={hold === null ? undefined : HOLD_REASONS[hold]}>

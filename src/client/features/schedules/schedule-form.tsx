@@ -3,12 +3,11 @@ import type { ReactNode } from "react";
 import { EXPORT_JOB_TYPE } from "#shared/limits";
 import { describeError } from "../../describe-error.ts";
 import { trpc } from "../../trpc.ts";
-import { Button } from "../../ui/button.tsx";
-import { ErrorNotice } from "../../ui/notice.tsx";
+import { Button, ErrorNotice } from "../../ui/index.ts";
 
 const INPUT = "h-9 w-full rounded-lg border border-line bg-canvas px-2.5 text-sm outline-none focus:border-accent";
 
-/** Makes a schedule, or replaces the one of the same name. */
+/** Creates a schedule, or replaces the schedule of the same name. */
 // oxlint-disable-next-line max-lines-per-function -- one form, field by field
 export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
   const [badPayload, setBadPayload] = useState(false);
@@ -59,7 +58,7 @@ export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
       <Field label="Payload (JSON)">
         <textarea name="payload" rows={3} defaultValue="{}" className={`${INPUT} h-auto py-2 font-mono`} />
       </Field>
-      <Field label="Runs missed while no worker was there">
+      <Field label="Runs missed while no worker was running">
         <select name="missedRuns" className={INPUT}>
           <option value="skip">Skip them</option>
           <option value="run_once">Run once for all of them</option>
@@ -69,7 +68,7 @@ export function ScheduleForm({ onSaved }: { onSaved: () => void }) {
         <Button type="submit" variant="primary" disabled={save.isPending}>
           Save
         </Button>
-        {badPayload && <ErrorNotice>payload must be JSON.</ErrorNotice>}
+        {badPayload && <ErrorNotice>The payload must be JSON.</ErrorNotice>}
         {save.error && <ErrorNotice>{describeError(save.error)}</ErrorNotice>}
       </div>
     </form>

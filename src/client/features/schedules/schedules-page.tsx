@@ -1,18 +1,29 @@
+/**
+ * The schedules page: lists, creates, pauses, runs and deletes schedules.
+ * This folder must not know other features.
+ * Invariant: the server decides when a schedule runs; the page only shows its times.
+ */
 import { useState } from "react";
 import { describeError } from "../../describe-error.ts";
 import { formatMoment } from "../../time/age.ts";
 import type { ScheduleRow } from "../../outputs.ts";
 import { trpc } from "../../trpc.ts";
-import { Badge } from "../../ui/badge.tsx";
-import { Button } from "../../ui/button.tsx";
-import { EmptyNotice, ErrorNotice, Skeleton } from "../../ui/notice.tsx";
-import { Page } from "../../ui/page.tsx";
-import { Cell, HeadCell, Row, TableFrame } from "../../ui/table.tsx";
+import { Badge, Button, Cell, EmptyNotice, ErrorNotice, Page, Row, Skeleton, TableFrame } from "../../ui/index.ts";
 import { ScheduleForm } from "./schedule-form.tsx";
 
 const REFRESH_MS = 5_000;
+const COLUMNS = {
+  Name: "left",
+  Cron: "left",
+  "Time zone": "left",
+  "Job type": "left",
+  "Next run": "left",
+  "Last run": "left",
+  "Missed runs": "left",
+  Actions: "hidden",
+} as const;
 
-/** The schedules: when each makes its next job, and how to make, pause, run and delete one. */
+/** The list of schedules with their actions, and the form for a new one. */
 export function SchedulesPage() {
   const [adding, setAdding] = useState(false);
   const list = trpc.schedules.list.useQuery(undefined, { refetchInterval: REFRESH_MS });
@@ -20,7 +31,7 @@ export function SchedulesPage() {
   return (
     <Page
       title="Schedules"
-      lead="Jobs made at set times, exactly one for each tick."
+      lead="Jobs created at set times, exactly one for each tick."
       actions={<Button onClick={() => setAdding(!adding)}>{adding ? "Close" : "New schedule"}</Button>}
     >
       {adding && (
@@ -34,29 +45,13 @@ export function SchedulesPage() {
       {list.isError && <ErrorNotice>{describeError(list.error)} Still trying.</ErrorNotice>}
       {list.isPending && !list.isError && <Skeleton label="Loading schedules" />}
       {list.data && rows.length === 0 && !adding && (
-        <EmptyNotice title="No schedules">Make one to have jobs enqueued by the clock.</EmptyNotice>
+        <EmptyNotice title="No schedules">Create one to enqueue jobs at set times.</EmptyNotice>
       )}
       {rows.length > 0 && (
-        <TableFrame label="Schedules">
-          <thead>
-            <tr>
-              <HeadCell>Name</HeadCell>
-              <HeadCell>Cron</HeadCell>
-              <HeadCell>Time zone</HeadCell>
-              <HeadCell>Job type</HeadCell>
-              <HeadCell>Next run</HeadCell>
-              <HeadCell>Last run</HeadCell>
-              <HeadCell>Missed runs</HeadCell>
-              <HeadCell>
-                <span className="sr-only">Actions</span>
-              </HeadCell>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((schedule) => (
-              <ScheduleLine key={schedule.scheduleId} schedule={schedule} onDone={() => void list.refetch()} />
-            ))}
-          </tbody>
+        <TableFrame label="Schedules" columns={COLUMNS}>
+          {rows.map((schedule) => (
+            <ScheduleLine key={schedule.scheduleId} schedule={schedule} onDone={() => void list.refetch()} />
+          ))}
         </TableFrame>
       )}
     </Page>

@@ -2,12 +2,12 @@ import { ArrowUp } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { MAX_CONTENT_CHARS } from "#shared/limits";
-import { Button } from "../../../ui/button.tsx";
+import { Button } from "../../../ui/index.ts";
 
-/** What the built-in graph needs to know. */
+/** Names the facts that the built-in graph needs. */
 export const PLACEHOLDER = "Describe the system you need: the task, the data, how fast, for how much";
 
-/** From here on the count of characters is shown. */
+/** Above this length the character count is shown. */
 const NEAR_LIMIT = MAX_CONTENT_CHARS - 2_000;
 const drafts = new Map<string, string>();
 
@@ -15,11 +15,11 @@ interface ComposerProps {
   draftKey: string;
   onSend: (content: string) => void;
   placeholder: string;
-  /** What else can be chosen for the message. */
+  /** Controls beside the send button. */
   options?: ReactNode;
 }
 
-/** The box for a message; what was typed stays with its thread until it is sent. */
+/** The message box. Unsent text stays with its thread. */
 export function Composer({ draftKey, onSend, placeholder, options }: ComposerProps) {
   const [content, setContent] = useState(() => drafts.get(draftKey) ?? "");
   const box = useRef<HTMLTextAreaElement>(null);
@@ -38,7 +38,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
     setContent("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // While an input method composes a character, Enter chooses it.
+    // While an input method composes a character, Enter confirms the character.
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     send();
@@ -82,7 +82,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
   );
 }
 
-/** Where the box for a message stands. */
+/** The place of the message box below the conversation. */
 export function ComposerBar({ children }: { children: ReactNode }) {
   return <div className="mx-auto mt-auto w-full max-w-3xl shrink-0 px-3 pb-3 sm:px-6 sm:pb-5">{children}</div>;
 }

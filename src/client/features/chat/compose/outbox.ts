@@ -1,24 +1,29 @@
+/**
+ * The outbox: messages from the moment they are sent until the thread shows them. It survives a reload.
+ * This folder must not know how conversations are loaded or shown.
+ * Invariant: each message keeps one idempotency key, so resending it never creates a second job.
+ */
 import { useSyncExternalStore } from "react";
 import type { MultitaskStrategy } from "#shared/contracts";
 
-/** A message on its way: shown at once, sent until the server has it. */
+/** A sent message that the thread does not show yet. */
 export interface Outgoing {
-  /** Made once for the message and sent with every try, so that it becomes one job however often it is sent. */
+  /** The same in every try. */
   idempotencyKey: string;
   threadId: string;
-  /** Whether it starts its thread, which does not exist before the server has taken it. */
+  /** True for the first message of a thread: the server creates the thread with it. */
   startsThread: boolean;
   content: string;
-  /** The reply that it follows or the message that it replaces; null where it comes after the newest. */
+  /** The reply it follows or the message it replaces; null follows the newest message. */
   parentId: string | null;
-  /** What becomes of the thread's unfinished jobs; null lets it wait behind them. */
+  /** The treatment of the thread's unfinished jobs; null waits behind them. */
   strategy: MultitaskStrategy | null;
-  /** The graph that a new thread is with; null for the built-in one. */
+  /** The graph of a new thread; null means the built-in one. */
   graph: string | null;
   state: "sending" | "failed" | "sent";
-  /** Why the last try failed; null while none has. */
+  /** The error of the last try; null when it did not fail. */
   error: string | null;
-  /** The message's job, once the server has taken it; null before. */
+  /** The message's job; null until the server has acknowledged the message. */
   jobId: string | null;
 }
 
@@ -26,7 +31,7 @@ const STORAGE_KEY = "threadmill.outbox";
 const readers = new Set<() => void>();
 let messages: readonly Outgoing[] = restore();
 
-/** What a page that was closed in the middle of sending left behind; the key makes sending it again safe. */
+/** Restores the messages of the page before a reload. A message in flight counts as failed; resending it is safe. */
 function restore(): readonly Outgoing[] {
   try {
     const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]");
@@ -37,7 +42,7 @@ function restore(): readonly Outgoing[] {
         : message,
     );
   } catch {
-    return []; // Storage may be denied, or hold what an older page left.
+    return []; // Storage may be denied or hold an older format.
   }
 }
 
@@ -46,22 +51,20 @@ function change(next: readonly Outgoing[]): void {
   try {
     sessionStorage.setItem(STORAGE_KEY, JSON.stringify(next));
   } catch {
-    // Not kept over a reload where storage is denied.
+    // Storage may be denied; the outbox then does not survive a reload.
   }
   for (const read of readers) read();
 }
 
-/** Puts a message in the outbox. */
 export function addOutgoing(message: Outgoing): void {
   change([...messages, message]);
 }
 
-/** Changes a message of the outbox. */
 export function changeOutgoing(idempotencyKey: string, changed: Partial<Outgoing>): void {
   change(messages.map((message) => (message.idempotencyKey === idempotencyKey ? { ...message, ...changed } : message)));
 }
 
-/** Takes messages out that the thread itself shows by now, or that were given up. */
+/** Removes messages that the thread shows by now. */
 export function removeOutgoing(keys: ReadonlySet<string>): void {
   if (messages.some((message) => keys.has(message.idempotencyKey))) {
     change(messages.filter((message) => !keys.has(message.idempotencyKey)));
@@ -73,11 +76,7 @@ function subscribe(read: () => void): () => void {
   return () => readers.delete(read);
 }
 
-/** Every message on its way, oldest first. */
+/** All messages of the outbox, oldest first. */
 export function useOutbox(): readonly Outgoing[] {
-  return useSyncExternalStore(
-    subscribe,
-    () => messages,
-    () => messages,
-  );
+  return useSyncExternalStore(subscribe, () => messages);
 }

@@ -5,9 +5,9 @@ import { trpc } from "../../../trpc.ts";
 import { addOutgoing, changeOutgoing } from "./outbox.ts";
 import type { Outgoing } from "./outbox.ts";
 
-/** A message as it was written. */
+/** A message as the user wrote it. */
 export interface NewMessage {
-  /** Null starts a thread. */
+  /** Null starts a new thread. */
   threadId: string | null;
   content: string;
   parentId?: string | null;
@@ -15,7 +15,7 @@ export interface NewMessage {
   graph?: string | null;
 }
 
-/** How to send a message, and to send one again that failed. */
+/** Functions that send a message and resend a failed one. */
 export function useSend(): {
   send: (message: NewMessage) => void;
   resend: (message: Outgoing) => void;
@@ -41,7 +41,7 @@ export function useSend(): {
   };
 
   const send = ({ threadId, content, parentId = null, strategy = null, graph = null }: NewMessage) => {
-    // The thread's id is made here, so that sending the first message twice cannot start two threads.
+    // The client makes the thread's id: resending the first message then cannot start a second thread.
     const message: Outgoing = {
       idempotencyKey: crypto.randomUUID(),
       threadId: threadId ?? crypto.randomUUID(),

@@ -12,7 +12,7 @@ test("a simple schema becomes one field, and its answer is the value itself", ()
   expect(() => answer({ type: "array" }, "[")).toThrow(SyntaxError);
 });
 
-test("an object becomes a field for each property; what is empty and not required is left out", () => {
+test("an object becomes one field per property, and empty optional fields are left out", () => {
   const fields = readFields({
     type: "object",
     properties: { approved: { type: "boolean", description: "Place the order?" }, note: { type: "string" } },
@@ -27,7 +27,7 @@ test("an object becomes a field for each property; what is empty and not require
   expect(readFields({ type: "object" })).toMatchObject([{ name: "", kind: "json" }]);
 });
 
-test("a question is read from the usual places", () => {
+test("the text of a question is found under the usual keys", () => {
   expect(readQuestion("Which?")).toBe("Which?");
   expect(readQuestion({ kind: "x", message: "Order?" })).toBe("Order?");
   expect(readQuestion({ action: "pay" })).toContain('"action": "pay"');

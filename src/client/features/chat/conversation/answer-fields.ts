@@ -1,11 +1,11 @@
-/** One value that a person is asked for. */
+/** One field of an answer form. */
 export interface Field {
-  /** The property it becomes; empty where it is the whole answer. */
+  /** The property that it fills; empty when it is the whole answer. */
   name: string;
   label: string;
   required: boolean;
   kind: "text" | "number" | "boolean" | "choice" | "json";
-  /** Of a choice: what may be chosen. */
+  /** The options of a choice; empty for other kinds. */
   options: readonly string[];
 }
 
@@ -19,7 +19,7 @@ interface Schema {
   required?: unknown;
 }
 
-/** The fields of a form whose answer fits a JSON Schema; one of free JSON where the schema is not simple. */
+/** Derives form fields from a JSON Schema. A schema that is not simple gives one field for free JSON. */
 export function readFields(schema: unknown): Field[] {
   if (!isObject(schema)) return [toField("", { type: "string" }, true)];
   const { type, properties, required } = schema as Schema;
@@ -40,8 +40,8 @@ function toField(name: string, { type, enum: options, title, description }: Sche
 }
 
 /**
- * The answer that a filled form makes; fields that are empty and not required are left out.
- * @param entries what was typed, by the field's name.
+ * Makes the answer from a form. Empty optional fields are left out.
+ * @param entries the typed texts, by field name.
  * @throws SyntaxError when free JSON does not parse.
  */
 export function toAnswer(fields: readonly Field[], entries: Readonly<Record<string, string>>): unknown {
@@ -58,7 +58,7 @@ function toValue(kind: Field["kind"], text: string): unknown {
   return kind === "json" ? (JSON.parse(text) as unknown) : text;
 }
 
-/** What a question says, from the usual places; as JSON where it says it otherwise. */
+/** Finds the text of a question under the usual keys. Without one it shows the value as JSON. */
 export function readQuestion(value: unknown): string {
   if (typeof value === "string") return value;
   if (!isObject(value)) return JSON.stringify(value);

@@ -1,26 +1,30 @@
+/**
+ * Shows one conversation: messages, replies, running jobs and questions to the user.
+ * This folder must not know how a thread is loaded or a message is sent.
+ * Invariant: a job and its reply share one place in the list; the reply replaces the job.
+ */
 import { useEffect, useRef } from "react";
-import { Button } from "../../../ui/button.tsx";
-import { ErrorNotice } from "../../../ui/notice.tsx";
+import { Button, ErrorNotice } from "../../../ui/index.ts";
 import { JobState } from "./job-state.tsx";
 import type { Outgoing } from "../compose/outbox.ts";
 import { Reply } from "./reply.tsx";
 import type { Line } from "../threads/turns.ts";
 import { Bubble, UserMessage } from "./user-message.tsx";
 
-/** Within this distance of its end, the list follows what is added. */
+/** Within this distance of its end, the list scrolls along with new content. */
 const NEAR_END_PX = 120;
 
 interface ConversationProps {
   threadId: string;
   lines: readonly Line[];
   onResend: (message: Outgoing) => void;
-  /** Sends a message anew, as another version of one. */
+  /** Sends a new version of a message. */
   onRewrite: (messageId: string, content: string) => void;
-  /** Shows another version of the message that follows a given one. */
+  /** Shows another version of the message after `parentId`. */
   onChooseVersion: (parentId: string | null, messageId: string) => void;
 }
 
-/** A conversation, scrolled to its end for as long as the reader stays there. */
+/** A conversation. It stays scrolled to its end while the reader is there. */
 export function Conversation({ lines, ...rest }: ConversationProps) {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLOListElement>(null);
@@ -36,7 +40,7 @@ export function Conversation({ lines, ...rest }: ConversationProps) {
   const last = lines.at(-1);
   const sent = last?.kind === "outgoing" ? last.key : null;
   useEffect(() => {
-    // One's own message is always brought into view.
+    // A message that the user just sent always scrolls into view.
     if (sent === null || box.current === null) return;
     following.current = true;
     box.current.scrollTop = box.current.scrollHeight;

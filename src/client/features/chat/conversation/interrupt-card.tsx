@@ -5,13 +5,13 @@ import { describeError } from "../../../describe-error.ts";
 import type { JobStatusView } from "../../../outputs.ts";
 import { formatMoment } from "../../../time/age.ts";
 import { trpc } from "../../../trpc.ts";
-import { Button } from "../../../ui/button.tsx";
+import { Button } from "../../../ui/index.ts";
 import { readFields, readQuestion, toAnswer } from "./answer-fields.ts";
 import type { Field } from "./answer-fields.ts";
 
 type Interrupt = JobStatusView["interrupts"][number];
 
-/** A question of the graph with the form for its answer. */
+/** A question of the graph, with a form for the answer. */
 export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: Interrupt }) {
   const queries = useQueryClient();
   const answer = trpc.chat.answer.useMutation({ onSettled: async () => queries.invalidateQueries() });
@@ -23,7 +23,7 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
       setFault(null);
       answer.mutate({ jobId, interruptId: interrupt.id, answers: toAnswer(fields, filled) });
     } catch {
-      setFault("That is no JSON: text must stand in quotes.");
+      setFault("This is not valid JSON. Put text in quotes.");
     }
   };
   const asked = findButtons(fields);
@@ -73,21 +73,19 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
   );
 }
 
-/** The one question that its own buttons answer; what else there is to fill in goes along. */
+/** The one field that is answered by buttons. A click also sends the other fields. */
 function findButtons(fields: readonly Field[]): Field | undefined {
   const buttons = fields.filter((field) => field.kind === "boolean" || field.kind === "choice");
   return buttons.length === 1 && buttons[0]?.required === true ? buttons[0] : undefined;
 }
 
-function Choices({
-  field,
-  disabled,
-  onChoose,
-}: {
+interface ChoicesProps {
   field: Field;
   disabled: boolean;
   onChoose: (value: string) => void;
-}) {
+}
+
+function Choices({ field, disabled, onChoose }: ChoicesProps) {
   const approval = field.name === "approved" || field.name === "approve";
   const choices =
     field.kind === "choice"
@@ -109,7 +107,7 @@ function Choices({
   ));
 }
 
-const INPUT = "w-full rounded-lg border border-line-strong bg-page px-3 py-2 outline-none focus:border-accent";
+const INPUT = "w-full rounded-lg border border-line-strong bg-canvas px-3 py-2 outline-none focus:border-accent";
 
 function FieldInput({ field, value, onChange }: { field: Field; value: string; onChange: (value: string) => void }) {
   const label = field.label === "" ? "Answer" : field.label;

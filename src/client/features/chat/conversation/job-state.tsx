@@ -2,19 +2,17 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { LoaderCircle } from "lucide-react";
 import { useEffect, useReducer, useRef } from "react";
-import type { ReactNode } from "react";
 import { isTerminal } from "#shared/job-states";
 import { describeError } from "../../../describe-error.ts";
 import type { JobStatusView } from "../../../outputs.ts";
 import { trpc } from "../../../trpc.ts";
-import { Button } from "../../../ui/button.tsx";
-import { ErrorNotice } from "../../../ui/notice.tsx";
+import { Button, ErrorNotice } from "../../../ui/index.ts";
 import { InterruptCard } from "./interrupt-card.tsx";
 import { NOTHING_YET, readPartial } from "./partial-reply.ts";
 import { pollDelayMs } from "./poll-delay.ts";
 import { Reply } from "./reply.tsx";
 
-/** What a turn's job is doing, until its reply is there: polled, and in the end shown in place. */
+/** Shows a turn's job until it ends, then its reply or error. Polls the status. */
 export function JobState({ jobId, threadId, first }: { jobId: string; threadId: string; first: JobStatusView | null }) {
   const cache = trpc.useUtils();
   const queries = useQueryClient();
@@ -89,12 +87,12 @@ function Questions({ jobId, interrupts }: { jobId: string; interrupts: JobStatus
 interface UnfinishedJobProps {
   jobId: string;
   job: JobStatusView | undefined;
-  /** Why its status is not known; null when it is. */
+  /** The error of the last status poll; null when it succeeded. */
   unreachable: string | null;
   onEnd: () => void;
 }
 
-/** What a job has written of its reply so far, what it is doing, and the way to stop it. */
+/** The partial reply of a job, its current step and a stop button. */
 function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
   const queries = useQueryClient();
   const cancel = trpc.jobs.cancel.useMutation({ onSuccess: async () => queries.invalidateQueries() });
@@ -104,13 +102,7 @@ function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
     {
       onData: ({ data: event }) => {
         read(event);
-        if (
-          event.type === "completed" ||
-          event.type === "failed" ||
-          event.type === "cancelled" ||
-          event.type === "waiting"
-        )
-          onEnd();
+        if (["completed", "failed", "cancelled", "waiting"].includes(event.type)) onEnd();
       },
     },
   );
@@ -119,7 +111,9 @@ function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
       {partial.text !== "" && <Reply content={partial.text} usage={null} />}
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
         <LoaderCircle aria-hidden className="size-4 animate-spin" />
-        <Doing job={job} step={partial.step} unreachable={unreachable} />
+        <span role="status">
+          {unreachable === null ? describeProgress(job, partial.step) : `${unreachable} Still trying.`}
+        </span>
         <DetailsLink jobId={jobId} />
         <Button variant="ghost" size="sm" disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
           {cancel.isSuccess ? "Stopping…" : "Stop"}
@@ -137,24 +131,12 @@ function DetailsLink({ jobId }: { jobId: string }) {
   );
 }
 
-/** One sentence about where an unfinished job stands. */
-function Doing({
-  job,
-  step,
-  unreachable,
-}: Pick<UnfinishedJobProps, "job" | "unreachable"> & { step: string | null }): ReactNode {
-  if (unreachable !== null) return <span role="status">{unreachable} Still trying.</span>;
-  if (job === undefined) return <span role="status">Looking…</span>;
-  if (job.status === "running") return <span role="status">{stepName(step ?? job.progress?.step)}</span>;
-  if (job.retryCount > 0) {
-    return (
-      <span role="status">
-        Retry {job.retryCount} of {job.maxRetries} after: {job.error ?? "an error"}
-      </span>
-    );
-  }
-  if (job.crashCount > 0) return <span role="status">Queued again after a crash…</span>;
-  return <span role="status">Queued, waiting for a worker…</span>;
+/** Describes the state of an unfinished job. */
+function describeProgress(job: JobStatusView | undefined, step: string | null): string {
+  if (job === undefined) return "Loading the status…";
+  if (job.status === "running") return stepName(step ?? job.progress?.step);
+  if (job.retryCount > 0) return `Retry ${job.retryCount} of ${job.maxRetries} after: ${job.error ?? "an error"}`;
+  return job.crashCount > 0 ? "Queued again after a crash…" : "Queued, waiting for a worker…";
 }
 
 const STEPS: Record<string, string> = {

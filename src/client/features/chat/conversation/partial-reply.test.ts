@@ -7,7 +7,7 @@ const read = (events: [attempt: number, type: string, data?: unknown][]) =>
     NOTHING_YET,
   );
 
-test("tokens become the reply's text, in order, and progress its step", () => {
+test("tokens add up to the reply's text, and progress sets its step", () => {
   const events: Parameters<typeof read>[0] = [
     [1, "started"],
     [1, "progress", { step: "plan" }],
@@ -17,7 +17,7 @@ test("tokens become the reply's text, in order, and progress its step", () => {
   expect(read(events)).toMatchObject({ seq: 4, attempt: 1, text: "Hello", step: "plan" });
 });
 
-test("what a dead attempt wrote is dropped, and what it still says is not heard", () => {
+test("a dead attempt's text is dropped and its later events are ignored", () => {
   expect(
     read([
       [1, "token", { text: "Hel" }],
@@ -38,7 +38,7 @@ test("what a dead attempt wrote is dropped, and what it still says is not heard"
   ).toBe("new");
 });
 
-test("what several models write at once is shown one after the other, not mixed", () => {
+test("texts that models write at once appear one after the other", () => {
   const events: Parameters<typeof read>[0] = [
     [1, "token", { text: "Le", message: "left" }],
     [1, "token", { text: "Ri", message: "right" }],
@@ -48,13 +48,13 @@ test("what several models write at once is shown one after the other, not mixed"
   expect(read(events).text).toBe("Left\n\nRight");
 });
 
-test("events of other kinds and odd shapes change nothing", () => {
+test("events of other types and malformed events change nothing", () => {
   const partial = { ...NOTHING_YET, seq: 1, attempt: 1, step: "s" };
   expect(readPartial(partial, { seq: 2, attempt: 1, type: "task", data: 1 })).toEqual({ ...partial, seq: 2 });
   expect(readPartial(partial, { seq: 2, attempt: 1, type: "token", data: null }).text).toBe("");
 });
 
-test("an event that was read before is not read again", () => {
+test("a repeated event is ignored", () => {
   const partial = { ...NOTHING_YET, seq: 7, attempt: 1, text: "a" };
   expect(readPartial(partial, { seq: 7, attempt: 1, type: "token", data: { text: "a" } })).toBe(partial);
 });

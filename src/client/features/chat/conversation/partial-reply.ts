@@ -1,18 +1,18 @@
-/** What a job's event log has told so far of a reply that is being written. */
-export interface Partial {
+/** A reply in progress, read from its job's event log. */
+export interface PartialReply {
   /** The number of the last event read; 0 before the first. */
   seq: number;
-  /** The attempt that writes it; 0 before one has begun. */
+  /** The attempt that writes the reply; 0 before the first. */
   attempt: number;
-  /** The texts that are being written, in the order in which they began: models may write several at once. */
+  /** The texts in progress, in the order of their start. Models may write several at once. */
   parts: readonly { message: string; text: string }[];
-  /** All of them, one after the other. */
+  /** All parts, one after the other. */
   text: string;
-  /** The step that the run is at; null before the first. */
+  /** The run's current step; null before the first. */
   step: string | null;
 }
 
-export const NOTHING_YET: Partial = { seq: 0, attempt: 0, parts: [], text: "", step: null };
+export const NOTHING_YET: PartialReply = { seq: 0, attempt: 0, parts: [], text: "", step: null };
 
 interface LogEvent {
   seq: number;
@@ -22,11 +22,11 @@ interface LogEvent {
 }
 
 /**
- * The reply after one more event of the log. What a dead attempt had written is dropped when the next one begins to
- * write, for that writes it again from its last checkpoint.
+ * Adds one event to the reply. The next attempt's first event drops the text of a dead attempt, because the new attempt
+ * writes it again from its last checkpoint.
  */
-export function readPartial(before: Partial, { seq, attempt, type, data }: LogEvent): Partial {
-  // A stream that was joined again may begin with what is known.
+export function readPartial(before: PartialReply, { seq, attempt, type, data }: LogEvent): PartialReply {
+  // A resumed stream may repeat events.
   if (seq <= before.seq || attempt < before.attempt) return before;
   const fresh = { ...NOTHING_YET, seq, attempt };
   const partial = attempt > before.attempt ? fresh : { ...before, seq };
@@ -35,7 +35,7 @@ export function readPartial(before: Partial, { seq, attempt, type, data }: LogEv
   return type === "retrying" || type === "released" ? fresh : partial;
 }
 
-function addText(partial: Partial, message: string, text: string): Partial {
+function addText(partial: PartialReply, message: string, text: string): PartialReply {
   const known = partial.parts.some((part) => part.message === message);
   const parts = known
     ? partial.parts.map((part) => (part.message === message ? { message, text: part.text + text } : part))

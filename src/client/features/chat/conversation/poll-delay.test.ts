@@ -8,7 +8,7 @@ test.each(["completed", "failed", "cancelled"] as const)("stops once the job is 
   expect(pollDelayMs({ status, runAt: at(0) }, 0, nowMs)).toBe(false);
 });
 
-test("is quick at first and slows down, but never beyond three seconds", () => {
+test("polls fast at first and slows down to three seconds", () => {
   const running = { status: "running", runAt: at(0) } as const;
   expect(pollDelayMs(undefined, 0, nowMs)).toBe(250);
   expect(pollDelayMs(running, 1_000, nowMs)).toBe(250);
@@ -16,12 +16,12 @@ test("is quick at first and slows down, but never beyond three seconds", () => {
   expect(pollDelayMs(running, 3_600_000, nowMs)).toBe(3_000);
 });
 
-test("does not hurry for a retry that is not due yet", () => {
+test("waits for a retry that is not due yet, up to three seconds", () => {
   expect(pollDelayMs({ status: "queued", runAt: at(2_000) }, 0, nowMs)).toBe(2_000);
   expect(pollDelayMs({ status: "queued", runAt: at(60_000) }, 0, nowMs)).toBe(3_000);
   expect(pollDelayMs({ status: "queued", runAt: at(-60_000) }, 0, nowMs)).toBe(250);
 });
 
-test("asks seldom while a person is waited for", () => {
+test("polls every five seconds while the job waits for a person", () => {
   expect(pollDelayMs({ status: "waiting", runAt: at(0) }, 0, nowMs)).toBe(5_000);
 });

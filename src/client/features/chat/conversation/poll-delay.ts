@@ -7,15 +7,15 @@ const WAITING_MS = 5_000;
 
 export interface Polled {
   status: JobStatus;
-  /** When the job may run at the earliest, ISO 8601. */
+  /** The earliest start of the job, ISO 8601. */
   runAt: string;
 }
 
 /**
- * How long to wait before asking for a job's status again, in milliseconds; false once it has ended. Quick at first,
- * a tenth of the time waited so far later on, and not before a retry is due.
+ * The delay until the next poll of a job's status, in milliseconds; false once the job has ended. It grows to a tenth of
+ * the time watched so far, from 250 ms to 3 s, and waits for a due retry.
  * @param job the last status; undefined before the first.
- * @param sinceMs how long this job has been watched.
+ * @param sinceMs the time this job has been watched.
  */
 export function pollDelayMs(job: Polled | undefined, sinceMs: number, nowMs: number = Date.now()): number | false {
   if (job && isTerminal(job.status)) return false;

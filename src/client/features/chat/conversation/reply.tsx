@@ -4,12 +4,12 @@ import type { ComponentProps } from "react";
 import Markdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 import type { Usage } from "#shared/usage";
-import { Button } from "../../../ui/button.tsx";
+import { Button } from "../../../ui/index.ts";
 import { formatUsage } from "../../../usage/format-usage.ts";
 
 const COPIED_MS = 1_500;
 
-/** Copies a text, and shows for a moment that it has. */
+/** Copies a text and confirms it for a moment. */
 function CopyButton({ label, text }: { label: string; text: () => string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -45,10 +45,10 @@ function CodeBlock(props: ComponentProps<"pre">) {
 
 const InLink = createContext(false);
 
-/** An image of a reply: a link to it, since loading it would tell its server that the reply was read. */
+/** A link instead of an image: loading the image would tell its server that the reply was read. */
 function ImageLink({ src, alt }: ComponentProps<"img">) {
   const text = [alt, src].find((one) => typeof one === "string" && one !== "") ?? "image";
-  // A link within a link is no HTML.
+  // HTML does not allow a link within a link.
   if (use(InLink) || typeof src !== "string" || src === "") return <span>{text}</span>;
   return (
     <a href={src} target="_blank" rel="noopener noreferrer">
@@ -73,7 +73,7 @@ const PARTS = {
   ),
 };
 
-/** An assistant's reply, written as Markdown; HTML in it is shown as text. */
+/** An assistant's reply in Markdown. HTML in it is shown as text. */
 export function Reply({ content, usage }: { content: string; usage: Usage | null }) {
   return (
     <article aria-label="Reply" className="group/reply min-w-0">

@@ -1,7 +1,7 @@
 import { ChevronLeft, ChevronRight, Pencil } from "lucide-react";
 import { useState } from "react";
 import { MAX_CONTENT_CHARS } from "#shared/limits";
-import { Button } from "../../../ui/button.tsx";
+import { Button } from "../../../ui/index.ts";
 import type { Editable } from "../threads/turns.ts";
 
 interface UserMessageProps {
@@ -11,7 +11,7 @@ interface UserMessageProps {
   onChoose: (messageId: string) => void;
 }
 
-/** What the user said, with the way to say it otherwise and to see what was said before. */
+/** A user's message, with its edit button and its other versions. */
 export function UserMessage({ content, edit, onRewrite, onChoose }: UserMessageProps) {
   const [draft, setDraft] = useState<string | null>(null);
   if (draft !== null) {
@@ -35,7 +35,7 @@ export function UserMessage({ content, edit, onRewrite, onChoose }: UserMessageP
           variant="ghost"
           size="icon-sm"
           aria-label="Edit"
-          title="Edit: the answer begins anew, and this one stays"
+          title="Edit: sends a new version and keeps this one"
           className="opacity-0 transition-opacity group-focus-within/message:opacity-100 group-hover/message:opacity-100 pointer-coarse:opacity-100"
           onClick={() => setDraft(content)}
         >
@@ -49,7 +49,7 @@ export function UserMessage({ content, edit, onRewrite, onChoose }: UserMessageP
 
 function Versions({ edit: { messageId, versions }, onChoose }: Pick<UserMessageProps, "edit" | "onChoose">) {
   const index = versions.indexOf(messageId);
-  const step = (by: number, label: string, Icon: typeof ChevronLeft) => {
+  const arrow = (by: number, label: string, Icon: typeof ChevronLeft) => {
     const other = versions[index + by];
     return (
       <Button
@@ -65,11 +65,11 @@ function Versions({ edit: { messageId, versions }, onChoose }: Pick<UserMessageP
   };
   return (
     <span role="group" aria-label="Versions" className="flex items-center">
-      {step(-1, "Older version", ChevronLeft)}
+      {arrow(-1, "Older version", ChevronLeft)}
       <span className="tabular-nums">
         {index + 1}/{versions.length}
       </span>
-      {step(1, "Newer version", ChevronRight)}
+      {arrow(1, "Newer version", ChevronRight)}
     </span>
   );
 }
@@ -93,8 +93,7 @@ function Editor({ draft, onChange, onCancel, onSend }: EditorProps) {
     >
       <textarea
         aria-label="New version"
-        // The reader has just asked for it.
-        // oxlint-disable-next-line jsx-a11y/no-autofocus
+        // oxlint-disable-next-line jsx-a11y/no-autofocus -- the user just opened the editor
         autoFocus
         rows={2}
         value={draft}
@@ -114,7 +113,6 @@ function Editor({ draft, onChange, onCancel, onSend }: EditorProps) {
   );
 }
 
-/** A message in its bubble. */
 export function Bubble({ content, muted }: { content: string; muted: boolean }) {
   return (
     <div className="flex w-full justify-end">

@@ -13,12 +13,12 @@ const message = (id: string, parentId: string | null): Message => ({
 });
 const ids = (messages: readonly Message[], chosen = {}) => readPath(messages, chosen).map((step) => step.message.id);
 
-test("a conversation without branches is its messages", () => {
+test("a conversation without branches shows all its messages", () => {
   expect(readPath([], {})).toEqual([]);
   expect(ids([message("u1", null), message("r1", "u1"), message("u2", "r1")])).toEqual(["u1", "r1", "u2"]);
 });
 
-test("the branch of the newest message is shown, and another where it is chosen", () => {
+test("the newest branch is shown unless another version is chosen", () => {
   const messages = [
     message("u1", null),
     message("r1", "u1"),
@@ -34,14 +34,14 @@ test("the branch of the newest message is shown, and another where it is chosen"
   expect(readPath(messages, { "": "u1" })[2]?.versions).toEqual(["u2", "u3"]);
 });
 
-test("a message added to an older branch names the reply that it follows; one added to the newest names nothing", () => {
+test("a message on an older branch names its parent; one on the newest branch names none", () => {
   const messages = [message("u1", null), message("r1", "u1"), message("u2", null), message("r2", "u2")];
   expect(parentToName(messages, readPath(messages, {}))).toBeNull();
   expect(parentToName(messages, readPath(messages, { "": "u1" }))).toBe("r1");
   expect(parentToName([], [])).toBeNull();
 });
 
-test("where older messages are not loaded, the branch begins with the first that is", () => {
+test("a branch starts at its first loaded message", () => {
   const messages = [message("r1", "u1"), message("u2", "r1"), message("r0", "u0"), message("r2", "u2")];
   expect(ids(messages)).toEqual(["r1", "u2", "r2"]);
   expect(readPath(messages, {})[0]?.versions).toEqual(["r1"]);

@@ -1,23 +1,23 @@
 import type { Message } from "../../../outputs.ts";
 
-/** By parent (null is written as ""): which of the messages that follow it is shown, where it is not the newest. */
+/** By parent id ("" for none): the version that the user chose to see after it. */
 export type Chosen = Readonly<Record<string, string>>;
 
-/** A message on the branch that is shown, among those that stand in its place on other branches. */
-export interface Step {
+/** A message of the shown branch, with its versions on other branches. */
+export interface PathMessage {
   message: Message;
-  /** The messages that follow the same one, oldest first, this one among them. */
+  /** All messages with the same parent, this one included, oldest first. */
   versions: readonly string[];
 }
 
 const keyOf = (parentId: string | null) => parentId ?? "";
 
 /**
- * The branch that is shown, from its first message: what was chosen, and below that the way to the newest message. Where
- * older messages are not loaded, it begins with the first that is.
+ * The shown branch from its first loaded message. It follows the chosen versions, otherwise the branch of the newest
+ * message.
  * @param messages oldest first.
  */
-export function readPath(messages: readonly Message[], chosen: Chosen): Step[] {
+export function readPath(messages: readonly Message[], chosen: Chosen): PathMessage[] {
   const children = new Map<string, Message[]>();
   const loaded = new Set(messages.map((message) => message.id));
   const isCutOff = ({ parentId }: Message) => parentId !== null && !loaded.has(parentId);
@@ -26,19 +26,19 @@ export function readPath(messages: readonly Message[], chosen: Chosen): Step[] {
     children.set(key, [...(children.get(key) ?? []), message]);
   }
   const newest = ancestors(messages);
-  const path: Step[] = [];
+  const path: PathMessage[] = [];
   for (let key = ""; ;) {
     const versions = children.get(key) ?? [];
     const message =
       versions.find((one) => one.id === chosen[key]) ?? versions.find((one) => newest.has(one.id)) ?? versions.at(-1);
     if (!message) return path;
-    // Messages that are cut off from different parents are no versions of each other.
+    // Messages whose parents are not loaded share the key "", but they are not versions of each other.
     path.push({ message, versions: isCutOff(message) ? [message.id] : versions.map((one) => one.id) });
     key = message.id;
   }
 }
 
-/** The newest message and all that it follows. */
+/** The ids of the newest message and its ancestors. */
 function ancestors(messages: readonly Message[]): Set<string> {
   const byId = new Map(messages.map((message) => [message.id, message]));
   const found = new Set<string>();
@@ -46,8 +46,8 @@ function ancestors(messages: readonly Message[]): Set<string> {
   return found;
 }
 
-/** The message that a new one must name to be added to the branch shown; null where that is the newest one anyway. */
-export function parentToName(messages: readonly Message[], path: readonly Step[]): string | null {
+/** The parent to name for a new message on the shown branch; null when that branch is the newest. */
+export function parentToName(messages: readonly Message[], path: readonly PathMessage[]): string | null {
   const last = path.at(-1)?.message;
   const newest = readPath(messages, {}).at(-1)?.message;
   return last && last.id !== newest?.id && last.role !== "user" ? last.id : null;

@@ -3,12 +3,12 @@ import { MessageSquarePlus } from "lucide-react";
 import { describeError } from "../../../describe-error.ts";
 import { Age } from "../../../time/live-age.tsx";
 import { trpc } from "../../../trpc.ts";
-import { ErrorNotice, Skeleton } from "../../../ui/notice.tsx";
+import { ErrorNotice, Skeleton } from "../../../ui/index.ts";
 
 const REFRESH_MS = 10_000;
 const LISTED = 200;
 
-/** The conversations, most lately used first. */
+/** The conversations, last used first. */
 export function ThreadList({ onChoose }: { onChoose?: () => void }) {
   const list = trpc.threads.list.useQuery({ limit: LISTED }, { refetchInterval: REFRESH_MS });
   return (

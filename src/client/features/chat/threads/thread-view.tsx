@@ -1,11 +1,8 @@
 import { useEffect, useMemo, useState } from "react";
-import { MULTITASK_STRATEGIES } from "#shared/contracts";
 import type { MultitaskStrategy } from "#shared/contracts";
 import { describeError, isNotFound } from "../../../describe-error.ts";
 import type { Thread } from "../../../outputs.ts";
-import { Button } from "../../../ui/button.tsx";
-import { EmptyNotice, ErrorNotice, Skeleton } from "../../../ui/notice.tsx";
-import { Select } from "../../../ui/select.tsx";
+import { Button, EmptyNotice, ErrorNotice, Select, Skeleton } from "../../../ui/index.ts";
 import { parentToName, readPath } from "./branches.ts";
 import type { Chosen } from "./branches.ts";
 import { Composer, ComposerBar, PLACEHOLDER } from "../compose/composer.tsx";
@@ -16,16 +13,16 @@ import { shownJobs, toLines } from "./turns.ts";
 import { useSend } from "../compose/use-send.ts";
 import { useThread } from "./use-thread.ts";
 
-/** A conversation, on the branch that was chosen, with the box for its next message. */
+/** The chosen branch of a conversation, with the box for the next message. */
 export function ThreadView({ threadId }: { threadId: string }) {
   const { send, resend } = useSend();
-  const everything = useOutbox();
-  const outbox = useMemo(() => everything.filter((message) => message.threadId === threadId), [everything, threadId]);
+  const outgoing = useOutbox();
+  const outbox = useMemo(() => outgoing.filter((message) => message.threadId === threadId), [outgoing, threadId]);
   const [chosen, setChosen] = useState<Chosen>({});
-  // A thread whose first message is still on its way does not exist yet.
-  const unborn = outbox.some(({ startsThread }) => startsThread) && outbox.every(({ jobId }) => jobId === null);
-  const { query: thread, data } = useThread(threadId, !unborn);
-  useForget(outbox, data);
+  // The server creates the thread with its first message.
+  const isUncreated = outbox.some(({ startsThread }) => startsThread) && outbox.every(({ jobId }) => jobId === null);
+  const { query: thread, data } = useThread(threadId, !isUncreated);
+  useRemoveShown(outbox, data);
   const lines = useMemo(() => toLines(data, outbox, chosen), [data, outbox, chosen]);
   const busy = data?.jobs.some((job) => ["queued", "running", "waiting"].includes(job.status)) ?? false;
 
@@ -35,7 +32,7 @@ export function ThreadView({ threadId }: { threadId: string }) {
     send({ threadId, content, parentId, strategy: busy ? strategy : null });
   };
   const rewrite = (messageId: string, content: string) => {
-    // What is newest is shown again, and that is the message written now.
+    // Without choices the newest branch is shown, which the new version starts.
     setChosen({});
     send({ threadId, content, parentId: messageId, strategy: busy ? "interrupt" : null });
   };
@@ -76,7 +73,7 @@ export function ThreadView({ threadId }: { threadId: string }) {
   );
 }
 
-/** Loads the messages before those that are shown. */
+/** The button that loads older messages. */
 function ShowOlder({ isLoading, onShow }: { isLoading: boolean; onShow: () => void }) {
   return (
     <div className="flex justify-center border-b border-line py-1.5">
@@ -89,14 +86,14 @@ function ShowOlder({ isLoading, onShow }: { isLoading: boolean; onShow: () => vo
 
 interface ThreadComposerProps {
   threadId: string;
-  /** Whether the thread has unfinished jobs. */
+  /** True while the thread has unfinished jobs. */
   busy: boolean;
   graph: string | null;
   onSend: (content: string, strategy: MultitaskStrategy) => void;
 }
 
 function ThreadComposer({ threadId, busy, graph, onSend }: ThreadComposerProps) {
-  const [strategy, setStrategy] = useState<MultitaskStrategy>("enqueue");
+  const [strategy, setStrategy] = useState<Strategy>("enqueue");
   return (
     <ComposerBar>
       <Composer
@@ -112,8 +109,8 @@ function ThreadComposer({ threadId, busy, graph, onSend }: ThreadComposerProps) 
   );
 }
 
-/** Takes those messages out of the outbox that the thread itself has by now. */
-function useForget(outbox: readonly Outgoing[], data: Thread | undefined): void {
+/** Removes messages from the outbox once the thread shows them. */
+function useRemoveShown(outbox: readonly Outgoing[], data: Thread | undefined): void {
   useEffect(() => {
     const shown = shownJobs(data);
     const done = outbox.filter((message) => message.jobId !== null && shown.has(message.jobId));
@@ -121,24 +118,20 @@ function useForget(outbox: readonly Outgoing[], data: Thread | undefined): void 
   }, [data, outbox]);
 }
 
-const STRATEGY_LABELS: Record<MultitaskStrategy, string> = {
+const STRATEGIES = {
   enqueue: "Send after the reply",
   interrupt: "Stop the reply, go on from it",
   rollback: "Stop the reply, forget it",
-  reject: "Send only if idle",
-};
+} satisfies Partial<Record<MultitaskStrategy, string>>;
+type Strategy = keyof typeof STRATEGIES;
 
-/** What becomes of the reply that is being written when another message is sent. */
-function WhileBusy({ value, onChange }: { value: MultitaskStrategy; onChange: (strategy: MultitaskStrategy) => void }) {
-  const choose = (text: string) => {
-    const strategy = MULTITASK_STRATEGIES.find((one) => one === text);
-    if (strategy) onChange(strategy);
-  };
+/** Chooses the fate of the reply in progress when another message is sent. */
+function WhileBusy({ value, onChange }: { value: Strategy; onChange: (strategy: Strategy) => void }) {
   return (
-    <Select label="While a reply is being written" value={value} onChange={choose}>
-      {(["enqueue", "interrupt", "rollback"] as const).map((strategy) => (
+    <Select label="While a reply is being written" value={value} onChange={(chosen) => onChange(chosen as Strategy)}>
+      {Object.entries(STRATEGIES).map(([strategy, label]) => (
         <option key={strategy} value={strategy}>
-          {STRATEGY_LABELS[strategy]}
+          {label}
         </option>
       ))}
     </Select>

@@ -39,7 +39,7 @@ const outgoing = (jobId: string | null): Outgoing => ({
 const shapes = (lines: ReturnType<typeof toLines>) =>
   lines.map((line) => (line.kind === "message" ? line.content : line.kind));
 
-test("each question is followed by its reply, or by its job where there is none", () => {
+test("each user message is followed by its reply, or by its job until then", () => {
   const lines = toLines(
     thread([
       message("q1", "user", "1", null),
@@ -52,14 +52,14 @@ test("each question is followed by its reply, or by its job where there is none"
   expect(shapes(lines)).toEqual(["q1", "a1", "q2", "job", "q3", "job"]);
 });
 
-test("a message on its way comes last, and only until the thread has it", () => {
+test("an outgoing message comes last until the thread has it", () => {
   const asked = thread([message("q1", "user", "1", null)]);
   expect(shapes(toLines(asked, [outgoing(null)]))).toEqual(["q1", "job", "outgoing"]);
   expect(shapes(toLines(asked, [outgoing("1")]))).toEqual(["q1", "job"]);
   expect(shapes(toLines(undefined, [outgoing("1")]))).toEqual(["outgoing"]);
 });
 
-test("a message on its way stands in place of the one that it replaces, and behind the reply that it follows", () => {
+test("an outgoing message takes the place of the message it replaces, and follows its parent reply", () => {
   const asked = thread([
     message("q1", "user", "1", null),
     message("a1", "assistant", "1", "q1"),
@@ -69,7 +69,7 @@ test("a message on its way stands in place of the one that it replaces, and behi
   expect(shapes(toLines(asked, [{ ...outgoing(null), parentId: "q1" }]))).toEqual(["outgoing"]);
 });
 
-test("messages that seeded the thread are shown as they are", () => {
+test("messages that seeded the thread are shown unchanged", () => {
   const seeded = thread([message("s", "system", null, null), message("a", "assistant", null, "s")]);
   expect(shapes(toLines(seeded, []))).toEqual(["s", "a"]);
 });

@@ -1,9 +1,14 @@
+/**
+ * Conversations: their list, their messages by page, their branches, and the lines that the page shows.
+ * This folder must not know how a line looks.
+ * Invariant: each message appears once, either from the thread or from the outbox.
+ */
 import type { JobStatusView, Message, Thread } from "../../../outputs.ts";
 import { readPath } from "./branches.ts";
 import type { Chosen } from "./branches.ts";
 import type { Outgoing } from "../compose/outbox.ts";
 
-/** One line of a conversation as the page shows it. */
+/** One entry in the list of a conversation. */
 export type Line =
   | {
       kind: "message";
@@ -16,18 +21,17 @@ export type Line =
   | { kind: "job"; key: string; jobId: string; job: JobStatusView | null }
   | { kind: "outgoing"; key: string; message: Outgoing };
 
-/** A user's message that can be written anew, and its other versions. */
+/** A user's message that can be edited, with its versions. */
 export interface Editable {
   messageId: string;
   parentId: string | null;
-  /** All versions of it, oldest first, this one among them. */
+  /** All versions of the message, this one included, oldest first. */
   versions: readonly string[];
 }
 
 /**
- * The branch that is shown, in reading order: each user message is followed by its reply, or by its job where there is
- * none; messages still on their way come last, or in place of what they replace. Those that the thread itself has by
- * now are left out.
+ * The lines of the shown branch in reading order. A user message is followed by its reply, or by its job until then.
+ * Outgoing messages come last, or in place of the message they replace. Messages the thread has are left out.
  */
 export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[], chosen: Chosen = {}): Line[] {
   const jobs = new Map(thread?.jobs.map((job) => [job.jobId, job]));
@@ -40,7 +44,7 @@ export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[],
     const { id, parentId, role, content, jobId, usage } = message;
     if (waiting.some((one) => one.parentId === id && role === "user")) break;
     const edit = role === "user" ? { messageId: id, parentId, versions } : null;
-    // The same key for a job and its reply: the one becomes the other in place.
+    // A job and its reply share a key, so the reply replaces the job in place.
     const key = role === "assistant" && jobId !== null ? `reply-${jobId}` : id;
     lines.push({ kind: "message", key, role, content, usage, edit });
     if (jobId !== null && role === "user" && !replied.has(jobId))
@@ -50,7 +54,7 @@ export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[],
   return lines;
 }
 
-/** The jobs whose message the thread has. */
+/** The ids of the jobs whose messages the thread contains. */
 export function shownJobs(thread: Thread | undefined): Set<string> {
   return new Set(thread?.messages.flatMap((message) => (message.jobId === null ? [] : [message.jobId])));
 }

@@ -1,15 +1,15 @@
 import { useMemo } from "react";
-import { isNotFound } from "../../../describe-error.ts";
+import { retryUnlessNotFound } from "../../../describe-error.ts";
 import type { Thread } from "../../../outputs.ts";
 import { trpc } from "../../../trpc.ts";
 
-/** A conversation with as many of its messages as were asked for, and the query that loads it. */
+/** Loads a conversation page by page. `data` holds the messages of all loaded pages. */
 export function useThread(threadId: string, enabled: boolean) {
   const query = trpc.threads.get.useInfiniteQuery(
     { threadId },
     {
       enabled,
-      retry: (count, error) => !isNotFound(error) && count < 2,
+      retry: retryUnlessNotFound,
       getNextPageParam: (page) => page.olderCursor,
     },
   );
@@ -17,7 +17,7 @@ export function useThread(threadId: string, enabled: boolean) {
   return { query, data };
 }
 
-/** The newest page with the messages of all that were loaded, oldest first. */
+/** The newest page with the messages of all pages, oldest first. */
 function joinPages(pages: readonly Thread[] = []): Thread | undefined {
   const [newest] = pages;
   return newest && { ...newest, messages: pages.toReversed().flatMap((page) => page.messages) };

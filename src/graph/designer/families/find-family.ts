@@ -1,11 +1,11 @@
-import { BEHAVIOUR_FAMILIES } from "./families-of-behaviour.ts";
-import { CONTENT_FAMILIES } from "./families-of-content.ts";
+import { BEHAVIOUR_FAMILIES } from "./behaviour.ts";
+import { CONTENT_FAMILIES } from "./content.ts";
 import type { TaskFamily } from "./task-family.ts";
 
 const FAMILIES: readonly TaskFamily[] = [...BEHAVIOUR_FAMILIES, ...CONTENT_FAMILIES];
 const FALLBACK = "tabular prediction";
 
-/** The family that most words of a request speak of; null when none does. The general one yields to any other. */
+/** Finds the family that most words of a request match; null when none matches. The general family weighs less. */
 export function findFamily(request: string): TaskFamily | null {
   let best: TaskFamily | null = null;
   let bestScore = 0;
@@ -20,9 +20,9 @@ export function findFamily(request: string): TaskFamily | null {
   return best;
 }
 
-/** @throws Error when no family has the name, which a stored design always has. */
+/** @throws Error when no family has the name. A stored design always names a family. */
 export function familyNamed(name: string): TaskFamily {
   const family = FAMILIES.find((candidate) => candidate.name === name);
-  if (!family) throw new Error(`no task family is named ${JSON.stringify(name)}`);
+  if (!family) throw new Error(`there is no task family named ${JSON.stringify(name)}`);
   return family;
 }

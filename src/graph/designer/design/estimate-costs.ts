@@ -1,10 +1,10 @@
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption } from "./task-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption } from "../families/task-family.ts";
 
 export interface Cost {
-  /** What is paid for, with the sum that leads to the figure. */
+  /** The thing paid for, with its calculation. */
   item: string;
   usdPerMonth: number;
 }
@@ -12,17 +12,19 @@ export interface Cost {
 export interface Capacity {
   peakPerSecond: number;
   nodes: number;
-  /** How the number of nodes was found. */
+  /** The calculation of the node count. */
   sum: string;
 }
 
+/** Peak load over average load. */
 const PEAK_FACTOR = 3;
+/** The planned share of a node's capacity. */
 const USEFUL_SHARE = 0.6;
 const SECONDS_PER_MONTH = 2_592_000;
 const RUNS_PER_MONTH = 4;
 const KB_PER_ROW = 2;
 
-/** The nodes that serve the load at its peak. */
+/** Plans the nodes for the peak load. */
 export function planCapacity(option: ModelOption, requirements: Requirements): Capacity {
   const kind = MODEL_KINDS[option.kind];
   const average = requirements.requestsPerSecond ?? ASSUMED.requestsPerSecond;
@@ -35,7 +37,7 @@ export function planCapacity(option: ModelOption, requirements: Requirements): C
     return {
       peakPerSecond,
       nodes,
-      sum: `${number(average * 86_400)} a day ÷ (${number(kind.requestsPerSecondPerNode)}/s × ${USEFUL_SHARE}) = ${number(Number(hours.toPrecision(2)))} h, done within 4 h`,
+      sum: `${formatNumber(average * 86_400)} a day ÷ (${formatNumber(kind.requestsPerSecondPerNode)}/s × ${USEFUL_SHARE}) = ${formatNumber(Number(hours.toPrecision(2)))} h, done within 4 h`,
     };
   }
   const needed = Math.ceil(peakPerSecond / (kind.requestsPerSecondPerNode * USEFUL_SHARE));
@@ -43,11 +45,11 @@ export function planCapacity(option: ModelOption, requirements: Requirements): C
   return {
     peakPerSecond,
     nodes,
-    sum: `${number(average)}/s × ${PEAK_FACTOR} at peak ÷ (${number(kind.requestsPerSecondPerNode)}/s per node × ${USEFUL_SHARE} load) = ${needed}${needed < nodes ? ", two at least" : ""}`,
+    sum: `${formatNumber(average)}/s × ${PEAK_FACTOR} at peak ÷ (${formatNumber(kind.requestsPerSecondPerNode)}/s per node × ${USEFUL_SHARE} load) = ${needed}${needed < nodes ? ", two at least" : ""}`,
   };
 }
 
-/** What the design costs a month, item by item. */
+/** Estimates the monthly costs, item by item. */
 export function estimateCosts(option: ModelOption, requirements: Requirements): Cost[] {
   const kind = MODEL_KINDS[option.kind];
   const average = requirements.requestsPerSecond ?? ASSUMED.requestsPerSecond;
@@ -58,14 +60,14 @@ export function estimateCosts(option: ModelOption, requirements: Requirements): 
     nodes === 0
       ? { item: "Delivery of model updates to devices", usdPerMonth: 40 }
       : {
-          item: `Serving: ${number(nodes)} × $${number(nodeUsd)}${batch ? " (4 hours a day)" : ""}`,
+          item: `Serving: ${formatNumber(nodes)} × $${formatNumber(nodeUsd)}${batch ? " (4 hours a day)" : ""}`,
           usdPerMonth: nodes * nodeUsd,
         },
   ];
   if (kind.usdPerThousand > 0) {
     const calls = average * SECONDS_PER_MONTH;
     costs.push({
-      item: `Provider: ${number(Number((calls / 1_000).toPrecision(3)))} thousand calls × $${kind.usdPerThousand}`,
+      item: `Provider: ${formatNumber(Number((calls / 1_000).toPrecision(3)))} thousand calls × $${kind.usdPerThousand}`,
       usdPerMonth: Math.round((calls / 1_000) * kind.usdPerThousand),
     });
   }
@@ -79,7 +81,7 @@ export function estimateCosts(option: ModelOption, requirements: Requirements): 
     requirements.dataGb ?? ((requirements.dataRows ?? ASSUMED.dataRows) * KB_PER_ROW) / 1e6,
   );
   costs.push({
-    item: `Data: ${number(Math.ceil(gigabytes))} GB × 2 copies × $0.10`,
+    item: `Data: ${formatNumber(Math.ceil(gigabytes))} GB × 2 copies × $0.10`,
     usdPerMonth: Math.ceil(gigabytes * 0.2),
   });
   costs.push({ item: "Monitoring and logs", usdPerMonth: 60 });
@@ -88,16 +90,15 @@ export function estimateCosts(option: ModelOption, requirements: Requirements): 
   return costs;
 }
 
-/** The sum of the items. */
 export function totalCost(costs: readonly Cost[]): number {
   return costs.reduce((sum, cost) => sum + cost.usdPerMonth, 0);
 }
 
-// Made once: a formatter takes a hundred times as long to make as to use.
+// Shared, because constructing a formatter is slow.
 const WHOLE = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 21 });
 const ROUNDED = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
 
-/** A number as it is shown, with thousands set apart. */
-export function number(value: number): string {
+/** Formats a number with thousands separators. */
+export function formatNumber(value: number): string {
   return (value >= 100 ? WHOLE : ROUNDED).format(value);
 }

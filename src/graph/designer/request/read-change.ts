@@ -32,7 +32,7 @@ const CONSTRAINT_WORDS: readonly [Constraint, RegExp][] = [
     /(?:no|without|few|hardly any|not (?:many|enough)|unlabell?ed|don'?t have(?: any)?)\s*(?:labels?|labell?ed|annotat\w+|ground truth)|unlabell?ed|nothing is labell?ed/i,
   ],
 ];
-/** What takes back the words that follow it in the same clause. */
+/** A negation that withdraws the constraint after it in the same clause. */
 const NEGATION =
   /(?:\bno\b|\bnot\b|n['’]t\b|\bwithout\b|no longer|\bdrop\b|\bremove\b|instead of|forget|never ?mind|rather than|skip)(?:\s+(?:need|needs|have|has|be|to|run|it|the|this|a|an|any|longer|use|using|must|required?|in|on|from|our)\b){0,5}\s*$/i;
 
@@ -57,7 +57,7 @@ const FACTORS: readonly [RegExp, keyof Change["factors"], number][] = [
   ],
 ];
 
-/** What a message states as numbers and as constraints, or takes back. */
+/** Reads the numbers and constraints that a message states or withdraws. */
 export function readChange(text: string): Change {
   const quantities = readQuantities(text);
   const add: Constraint[] = [];
@@ -65,7 +65,7 @@ export function readChange(text: string): Change {
   for (const [constraint, words] of CONSTRAINT_WORDS) {
     const match = words.exec(text);
     if (!match) continue;
-    // "no GPU" and the like say "no" themselves; for them only an outer "no longer" would count, which nobody writes.
+    // Constraints such as "no GPU" contain the negation themselves, so it does not withdraw them.
     const negated = !/^(?:no|few) /.test(constraint) && NEGATION.test(clauseBefore(text, match.index));
     (negated ? remove : add).push(constraint);
   }

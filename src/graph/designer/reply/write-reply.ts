@@ -1,16 +1,22 @@
+/**
+ * Writes the engine's response as Markdown for the user.
+ * This folder must not know graphs or the way a message is read.
+ * Invariant: a reply states only facts and numbers of the design.
+ */
 import { answerAbout } from "./answer-about.ts";
-import { shownQuantities } from "./compare-designs.ts";
-import type { Design } from "./design.ts";
-import { number, totalCost } from "./estimate-costs.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Thought } from "./think.ts";
+import { shownQuantities } from "../design/compare-designs.ts";
+import type { Design } from "../design/design.ts";
+import { formatNumber, totalCost } from "../design/estimate-costs.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Thought } from "../think.ts";
+import { bullets, capitalise, stageText } from "./markdown.ts";
 
-/** The reply to a message as Markdown. */
-export function writeReply(request: string, thought: Thought, present: Design | null): string {
+/** Writes the reply to a message as Markdown. */
+export function writeReply(request: string, thought: Thought, current: Design | null): string {
   if (thought.act === "ask") return askBack(request, thought.missing);
   if (thought.act === "suppose") return supposed(thought.design);
   if (thought.act === "answer")
-    return present ? answerAbout(request, thought.topic, present) : askBack(request, "task");
+    return current ? answerAbout(request, thought.topic, current) : askBack(request, "task");
   return thought.design.diff.length > 0 ? changed(thought.design) : described(thought.design);
 }
 
@@ -19,11 +25,11 @@ function described(design: Design): string {
     `## ${design.title}`,
     `${design.rationale} ${conflicts(design)}`.trim(),
     `### What I understood\n\n${requirementsTable(design)}`,
-    `### Plan\n\n${design.plan.map(({ stage, choice }, index) => `${index + 1}. **${stage}**: ${choice}`).join("\n")}`,
+    `### Plan\n\n${design.plan.map((stage, index) => `${index + 1}. ${stageText(stage)}`).join("\n")}`,
     `### Cost\n\n${costTable(design)}`,
     `### Alternatives\n\n${alternativesTable(design)}`,
-    `### Risks\n\n${design.risks.map(({ risk, mitigation }) => `- **${sentence(risk)}**: ${mitigation}`).join("\n")}`,
-    `### Rollout\n\n${list(design.policy)}`,
+    `### Risks\n\n${bullets(design.risks.map(({ risk, mitigation }) => `**${capitalise(risk)}**: ${mitigation}`))}`,
+    `### Rollout\n\n${bullets(design.policy)}`,
     openQuestions(design),
   ]
     .filter((part) => part !== "")
@@ -33,11 +39,11 @@ function described(design: Design): string {
 function changed(design: Design): string {
   const stages = design.plan.filter(({ stage }) => ["Model", "Serving", "Evaluation", "Timeline"].includes(stage));
   const taskChanged = design.diff.some((line) => line.startsWith("Task:"));
-  if (taskChanged) return `**What changed**\n\n${list(design.diff)}\n\n${described({ ...design, diff: [] })}`;
+  if (taskChanged) return `**What changed**\n\n${bullets(design.diff)}\n\n${described({ ...design, diff: [] })}`;
   return [
-    `**What changed**\n\n${list(design.diff)}`,
+    `**What changed**\n\n${bullets(design.diff)}`,
     `${design.rationale} ${conflicts(design)}`.trim(),
-    `### Plan now\n\n${stages.map(({ stage, choice }) => `- **${stage}**: ${choice}`).join("\n")}`,
+    `### Plan now\n\n${bullets(stages.map(stageText))}`,
     `### Cost\n\n${costTable(design)}`,
     `### Alternatives\n\n${alternativesTable(design)}`,
   ].join("\n\n");
@@ -46,7 +52,7 @@ function changed(design: Design): string {
 function supposed(design: Design): string {
   if (design.diff.length === 0) return "That would change nothing: the design already meets it.";
   return [
-    `**That would change**\n\n${list(design.diff)}`,
+    `**That would change**\n\n${bullets(design.diff)}`,
     `${design.rationale} ${conflicts(design)}`.trim(),
     "Nothing is changed yet: say it as a requirement, without “what if”, and I will make it the next version.",
   ].join("\n\n");
@@ -64,7 +70,7 @@ function requirementsTable({ requirements }: Design): string {
       ? `| Latency | ${ASSUMED.latencyMs} ms (assumed) |`
       : "",
     requirements.requestsPerSecond === null ? `| Load | ${ASSUMED.requestsPerSecond}/s (assumed) |` : "",
-    requirements.dataRows === null ? `| Examples | ${number(ASSUMED.dataRows)} (assumed) |` : "",
+    requirements.dataRows === null ? `| Examples | ${formatNumber(ASSUMED.dataRows)} (assumed) |` : "",
   ];
   const constraints = requirements.constraints.map((one) => `| Constraint | ${one} |`);
   return [
@@ -78,15 +84,18 @@ function requirementsTable({ requirements }: Design): string {
 }
 
 function costTable({ costs }: Design): string {
-  const rows = costs.map(({ item, usdPerMonth }) => `| ${item} | $${number(usdPerMonth)} |`);
-  return ["| Item | A month |", "| --- | ---: |", ...rows, `| **Total** | **$${number(totalCost(costs))}** |`].join(
-    "\n",
-  );
+  const rows = costs.map(({ item, usdPerMonth }) => `| ${item} | $${formatNumber(usdPerMonth)} |`);
+  return [
+    "| Item | A month |",
+    "| --- | ---: |",
+    ...rows,
+    `| **Total** | **$${formatNumber(totalCost(costs))}** |`,
+  ].join("\n");
 }
 
 function alternativesTable({ alternatives }: Design): string {
   const rows = alternatives.map(
-    (one) => `| ${one.name} | $${number(one.usdPerMonth)} | ${one.reason} | ${one.winsWhen} |`,
+    (one) => `| ${one.name} | $${formatNumber(one.usdPerMonth)} | ${one.reason} | ${one.winsWhen} |`,
   );
   return ["| Instead | A month | Not chosen because | Wins when |", "| --- | ---: | --- | --- |", ...rows].join("\n");
 }
@@ -97,7 +106,7 @@ function openQuestions({ requirements }: Design): string {
     requirements.requestsPerSecond === null ? "How many predictions do you need, and when is the peak?" : "",
     requirements.monthlyBudgetUsd === null ? "What may it cost a month?" : "",
   ].filter((question) => question !== "");
-  return missing.length === 0 ? "" : `### To make this firmer\n\n${list(missing.slice(0, 2))}`;
+  return missing.length === 0 ? "" : `### To make this firmer\n\n${bullets(missing.slice(0, 2))}`;
 }
 
 const QUESTIONS = {
@@ -123,19 +132,11 @@ function askBack(request: string, missing: keyof typeof QUESTIONS): string {
   const opening = {
     task: `I design machine-learning systems, and from “${said}” I cannot tell yet what one should do.`,
     detail: `“${said}” leaves too much open for a useful design.`,
-    change: `I do not see what “${said}” should change in the present design.`,
+    change: `I do not see what “${said}” should change in the current design.`,
   }[missing];
   const example =
     missing === "change"
       ? "For example: “we only have 10k rows”, “make it cheaper”, “why not a neural network?”."
       : "For example: “detect card fraud at 2,000 transactions per second within 50 ms, with reasons for each case”.";
-  return `${opening}\n\n${list(QUESTIONS[missing])}\n\n${example}`;
-}
-
-function list(items: readonly string[]): string {
-  return items.map((item) => `- ${item}`).join("\n");
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return `${opening}\n\n${bullets(QUESTIONS[missing])}\n\n${example}`;
 }

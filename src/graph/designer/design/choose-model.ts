@@ -1,18 +1,18 @@
-import { estimateCosts, number, totalCost } from "./estimate-costs.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption, TaskFamily } from "./task-family.ts";
+import { estimateCosts, formatNumber, totalCost } from "./estimate-costs.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption, TaskFamily } from "../families/task-family.ts";
 
-/** One option of a family, weighed against what was asked. */
+/** An option of a family, weighed against the requirements. */
 export interface WeighedOption {
   option: ModelOption;
   usdPerMonth: number;
-  /** Why it cannot be used as asked; empty when it can. */
+  /** The requirements that it cannot meet; empty when it meets all. */
   against: string[];
 }
 
-/** All options of a family; the first is the one to build. */
+/** Sorts the options of a family, best first. */
 export function weighOptions(family: TaskFamily, requirements: Requirements): [WeighedOption, ...WeighedOption[]] {
   const weighed = family.options.map((option) => ({
     option,
@@ -40,15 +40,15 @@ function reasonsAgainst(option: ModelOption, requirements: Requirements): string
   const limits: [boolean, string][] = [
     [
       rows < option.minRows,
-      `it needs about ${number(option.minRows)} labelled examples, and there are ${rows === 0 ? "hardly any" : number(rows)}${requirements.dataRows === null && rows > 0 ? " (assumed)" : ""}`,
+      `it needs about ${formatNumber(option.minRows)} labelled examples, and there are ${rows === 0 ? "hardly any" : formatNumber(rows)}${requirements.dataRows === null && rows > 0 ? " (assumed)" : ""}`,
     ],
     [
       latencyMs !== null && kind.latencyMs > latencyMs,
-      `one answer takes about ${number(kind.latencyMs)} ms, over the ${number(latencyMs ?? 0)} ms asked for`,
+      `one answer takes about ${formatNumber(kind.latencyMs)} ms, over the ${formatNumber(latencyMs ?? 0)} ms asked for`,
     ],
     [
       monthlyBudgetUsd !== null && cost > monthlyBudgetUsd,
-      `it costs about $${number(cost)} a month, over the budget of $${number(monthlyBudgetUsd ?? 0)}`,
+      `it costs about $${formatNumber(cost)} a month, over the budget of $${formatNumber(monthlyBudgetUsd ?? 0)}`,
     ],
     [has("no GPU") && kind.needsGpu, "it needs GPUs"],
     [has("no neural network") && kind.neural, "it is a neural network"],
@@ -67,9 +67,9 @@ function reasonsAgainst(option: ModelOption, requirements: Requirements): string
   return limits.filter(([applies]) => applies).map(([, reason]) => reason);
 }
 
-/** From nothing to the first release with the team at hand, in weeks. */
+/** Weeks from the start to the first release, for the stated team. */
 export function weeksNeeded(option: ModelOption, { teamSize }: Requirements): number {
   const share = 2 / Math.min(teamSize ?? ASSUMED.teamSize, 5);
-  // Half of the work is waiting for data, reviews and experiments, which more people do not shorten.
+  // Half of the time is waiting for data, reviews and experiments. More people do not shorten it.
   return Math.ceil(MODEL_KINDS[option.kind].weeks * (0.5 + 0.5 * share));
 }

@@ -1,15 +1,15 @@
-/** How a kind of model is served and what it asks for; figures are for one ordinary cloud node. */
+/** The serving figures and needs of a kind of model, on one ordinary cloud node. */
 export interface KindProfile {
   label: string;
-  /** Time of one prediction at the 95th percentile, in milliseconds. */
+  /** The 95th percentile for one prediction, in milliseconds. */
   latencyMs: number;
   requestsPerSecondPerNode: number;
   nodeUsdPerMonth: number;
-  /** What an outside provider charges for a thousand requests. */
+  /** A provider's price for a thousand requests. */
   usdPerThousand: number;
   trainingHours: number;
   trainingUsdPerHour: number;
-  /** From nothing to the first release, for a team of two. */
+  /** Weeks from the start to the first release, for a team of two. */
   weeks: number;
   needsGpu: boolean;
   fitsDevice: boolean;
@@ -20,12 +20,16 @@ export interface KindProfile {
 
 const base = {
   usdPerThousand: 0,
+  trainingHours: 0,
+  trainingUsdPerHour: 0,
   needsGpu: false,
   fitsDevice: true,
   explainable: true,
   external: false,
   neural: false,
 };
+const neural = { ...base, explainable: false, neural: true };
+const onGpus = { ...neural, trainingUsdPerHour: 2.5, needsGpu: true, fitsDevice: false };
 
 export const MODEL_KINDS = {
   rules: {
@@ -34,8 +38,6 @@ export const MODEL_KINDS = {
     latencyMs: 2,
     requestsPerSecondPerNode: 2_000,
     nodeUsdPerMonth: 60,
-    trainingHours: 0,
-    trainingUsdPerHour: 0,
     weeks: 2,
   },
   linear: {
@@ -59,7 +61,7 @@ export const MODEL_KINDS = {
     weeks: 5,
   },
   "small-neural": {
-    ...base,
+    ...neural,
     label: "compact neural network",
     latencyMs: 40,
     requestsPerSecondPerNode: 150,
@@ -67,51 +69,35 @@ export const MODEL_KINDS = {
     trainingHours: 8,
     trainingUsdPerHour: 1.2,
     weeks: 7,
-    explainable: false,
-    neural: true,
   },
   "large-neural": {
-    ...base,
+    ...onGpus,
     label: "large neural network on GPUs",
     latencyMs: 90,
     requestsPerSecondPerNode: 80,
     nodeUsdPerMonth: 550,
     trainingHours: 40,
-    trainingUsdPerHour: 2.5,
     weeks: 10,
-    needsGpu: true,
-    fitsDevice: false,
-    explainable: false,
-    neural: true,
   },
   "hosted-model": {
-    ...base,
+    ...neural,
     label: "hosted foundation model by API",
     latencyMs: 1_500,
     requestsPerSecondPerNode: 100,
     nodeUsdPerMonth: 60,
     usdPerThousand: 1.5,
-    trainingHours: 0,
-    trainingUsdPerHour: 0,
     weeks: 3,
     fitsDevice: false,
-    explainable: false,
     external: true,
-    neural: true,
   },
   "own-llm": {
-    ...base,
+    ...onGpus,
     label: "open language model on own GPUs",
     latencyMs: 1_200,
     requestsPerSecondPerNode: 5,
     nodeUsdPerMonth: 1_100,
     trainingHours: 10,
-    trainingUsdPerHour: 2.5,
     weeks: 8,
-    needsGpu: true,
-    fitsDevice: false,
-    explainable: false,
-    neural: true,
   },
 } as const satisfies Record<string, KindProfile>;
 

@@ -1,30 +1,17 @@
-/** What a question is about. */
-export type Topic =
-  | "compare"
-  | "why-not"
-  | "cost"
-  | "risk"
-  | "evaluation"
-  | "rollout"
-  | "data"
-  | "scale"
-  | "timeline"
-  | "model"
-  | "summary";
-
 export interface Intent {
   words: number;
   aboutMachineLearning: boolean;
   isQuestion: boolean;
-  /** "What if …": the change is not to be made yet. */
+  /** "What if …": the user does not want the change made yet. */
   supposes: boolean;
-  /** The message turns to another task. */
+  /** The message starts another task. */
   startsOver: boolean;
-  /** Null where it asks about nothing in particular. */
+  /** Null when the message has no particular subject. */
   topic: Topic | null;
 }
 
-const TOPICS: readonly [Topic, RegExp][] = [
+/** By subject of a question; the first match counts. */
+const TOPICS = [
   [
     "compare",
     /\bcompar\w*|\bversus\b|\bvs\.?\b|difference between|better than|pros and cons|trade-?offs?|alternatives?|other options/i,
@@ -42,9 +29,11 @@ const TOPICS: readonly [Topic, RegExp][] = [
   ["scale", /\bscale\b|throughput|nodes?|servers?|capacity|latency|traffic|load|performance|fast/i],
   ["model", /\bwhy\b|\bmodel\b|algorithm|architecture|rationale|reason|approach/i],
   ["summary", /summar\w*|overview|recap|show (?:me )?(?:the )?(?:design|plan)|where are we|present design|the plan/i],
-];
+] as const satisfies readonly (readonly [string, RegExp])[];
 
-/** Reads from the form of a message what it wants. */
+export type Topic = (typeof TOPICS)[number][0];
+
+/** Reads the intent of a message from its wording. */
 export function readIntent(request: string): Intent {
   const text = request.trim();
   return {

@@ -1,4 +1,10 @@
-/** A requirement without a number, in the words in which it is shown. */
+/**
+ * Reads a message: its numbers, its constraints and its intent, and applies them to the thread's requirements.
+ * This folder must not know task families, designs or replies.
+ * Invariant: a number that no message stated stays null. Assumptions are made later and shown as such.
+ */
+
+/** A requirement without a number, as it is shown to the user. */
 export type Constraint =
   | "personal data stays protected"
   | "data stays on own servers"
@@ -12,33 +18,33 @@ export type Constraint =
   | "no external API"
   | "few or no labels";
 
-/** What a thread has asked for so far; null where nothing was said. */
+/** The requirements of a thread so far; null where nothing was stated. */
 export interface Requirements {
   /** The name of the task family. */
   task: string;
   /** The user's words that started the design. */
   goal: string;
   latencyMs: number | null;
-  /** On average, in requests a second. */
+  /** The average load. */
   requestsPerSecond: number | null;
   monthlyBudgetUsd: number | null;
-  /** Examples to learn from. */
+  /** The number of training examples. */
   dataRows: number | null;
   dataGb: number | null;
   teamSize: number | null;
   deadlineWeeks: number | null;
-  /** What the quality metric must reach, from 0 to 1. */
+  /** The target of the quality metric, from 0 to 1. */
   qualityTarget: number | null;
   constraints: Constraint[];
 }
 
 export type Quantities = Omit<Requirements, "task" | "goal" | "constraints">;
 
-/** What one message asks to change. */
+/** The change that one message asks for. */
 export interface Change {
-  /** The numbers that it states; null takes a number back. */
+  /** The stated numbers; null withdraws a number. */
   quantities: Partial<Quantities>;
-  /** Factors on numbers that are already there, such as "twice the traffic". */
+  /** Factors on earlier numbers, such as "twice the traffic". */
   factors: Partial<Record<keyof Quantities, number>>;
   add: Constraint[];
   remove: Constraint[];
@@ -55,7 +61,7 @@ export const NO_QUANTITIES: Quantities = {
   qualityTarget: null,
 };
 
-/** What is assumed where nothing was said. */
+/** The values assumed where nothing was stated. */
 export const ASSUMED = { latencyMs: 300, requestsPerSecond: 20, dataRows: 50_000, teamSize: 2 };
 
 /** True when a message states nothing that could change a design. */
@@ -63,7 +69,7 @@ export function isEmptyChange({ quantities, factors, add, remove }: Change): boo
   return Object.keys(quantities).length + Object.keys(factors).length + add.length + remove.length === 0;
 }
 
-/** The requirements after a change. */
+/** Returns the requirements after a change. */
 export function applyChange(before: Requirements, change: Change): Requirements {
   const after: Requirements = { ...before, ...change.quantities };
   for (const [name, factor] of Object.entries(change.factors) as [keyof Quantities, number][]) {

@@ -1,9 +1,9 @@
 import { weeksNeeded } from "./choose-model.ts";
-import { number, planCapacity } from "./estimate-costs.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
-import { ASSUMED } from "./requirements.ts";
-import type { Requirements } from "./requirements.ts";
-import type { ModelOption, TaskFamily } from "./task-family.ts";
+import { formatNumber, planCapacity } from "./estimate-costs.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
+import { ASSUMED } from "../request/requirements.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { ModelOption, TaskFamily } from "../families/task-family.ts";
 
 /** One part of a plan. */
 export interface Stage {
@@ -11,7 +11,7 @@ export interface Stage {
   choice: string;
 }
 
-/** The plan of a system, from its data to its timeline. */
+/** Plans a system stage by stage, from its data to its timeline. */
 export function planStages(family: TaskFamily, option: ModelOption, requirements: Requirements): Stage[] {
   return [
     { stage: "Data", choice: dataStage(family, requirements) },
@@ -35,7 +35,7 @@ function dataStage(family: TaskFamily, { dataRows, constraints }: Requirements):
     ? "; label 500 cases first, the most uncertain ones, two people each"
     : dataRows === null
       ? ""
-      : `; ${number(dataRows)} examples, ${dataRows < 1_000 ? "split by 5-fold cross-validation" : "the newest 20 % held out"}`;
+      : `; ${formatNumber(dataRows)} examples, ${dataRows < 1_000 ? "split by 5-fold cross-validation" : "the newest 20 % held out"}`;
   return `${family.data}${has}`;
 }
 
@@ -43,7 +43,7 @@ function evaluationStage(family: TaskFamily, { qualityTarget }: Requirements): s
   const target =
     qualityTarget === null
       ? `release at ${family.threshold}`
-      : `release at the ${number(qualityTarget * 100)} % asked for, with a 95 % confidence interval`;
+      : `release at the ${formatNumber(qualityTarget * 100)} % asked for, with a 95 % confidence interval`;
   return `${family.metric}; ${target}; then ${family.online}`;
 }
 
@@ -52,16 +52,16 @@ function servingStage(option: ModelOption, requirements: Requirements): string {
   const { constraints } = requirements;
   const place = constraints.includes("data stays on own servers") ? " on own servers" : "";
   if (constraints.includes("runs on the device"))
-    return `${kind.neural ? "an 8-bit quantised model" : "a model of a few megabytes"} on the device, updated over the air, about ${number(kind.latencyMs)} ms each`;
+    return `${kind.neural ? "an 8-bit quantised model" : "a model of a few megabytes"} on the device, updated over the air, about ${formatNumber(kind.latencyMs)} ms each`;
   const { nodes, sum } = planCapacity(option, requirements);
-  const count = `${number(nodes)} ${nodes === 1 ? "node" : "nodes"}${place} (${sum})`;
+  const count = `${formatNumber(nodes)} ${nodes === 1 ? "node" : "nodes"}${place} (${sum})`;
   if (constraints.includes("scored in batches"))
     return `a nightly job on ${count}, results in a table that is read by key`;
   const limit = requirements.latencyMs ?? ASSUMED.latencyMs;
   const fresh = constraints.includes("features are fresh within seconds") ? ", features kept fresh by a stream" : "";
   const memory = limit <= 60 ? ", features precomputed in memory" : "";
   const slow = kind.latencyMs > limit ? "; the first words are streamed" : "";
-  return `a stateless service on ${count}${memory}${fresh}; about ${number(kind.latencyMs)} ms per answer${slow}`;
+  return `a stateless service on ${count}${memory}${fresh}; about ${formatNumber(kind.latencyMs)} ms per answer${slow}`;
 }
 
 function timelineStage(option: ModelOption, requirements: Requirements): string {

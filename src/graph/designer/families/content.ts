@@ -1,6 +1,6 @@
 import type { TaskFamily } from "./task-family.ts";
 
-/** Tasks over what people write, say, show and look for. */
+/** Tasks over text, speech, images and searches. */
 export const CONTENT_FAMILIES: readonly TaskFamily[] = [
   {
     name: "computer vision",
@@ -32,7 +32,7 @@ export const CONTENT_FAMILIES: readonly TaskFamily[] = [
         minRows: 0,
         quality: 3,
         because: "it needs no training data",
-        winsWhen: "there are almost no labels, volume is low and images may leave the house",
+        winsWhen: "there are almost no labels, volume is low and images may leave the company",
       },
       {
         name: "pretrained embeddings with nearest neighbours",
@@ -121,7 +121,7 @@ export const CONTENT_FAMILIES: readonly TaskFamily[] = [
         kind: "own-llm",
         minRows: 0,
         quality: 4,
-        because: "nothing leaves the house and the cost does not grow with each question",
+        because: "nothing leaves the company and the cost does not grow with each question",
         winsWhen: "data must stay inside or volume is high",
       },
       {
@@ -269,7 +269,7 @@ export const CONTENT_FAMILIES: readonly TaskFamily[] = [
         minRows: 0,
         quality: 4,
         because: "it works this week",
-        winsWhen: "audio may leave the house and volume is low",
+        winsWhen: "audio may leave the company and volume is low",
       },
       {
         name: "compact pretrained recogniser",

@@ -1,14 +1,19 @@
+/**
+ * Makes a design from requirements: chooses the model, plans the stages, estimates capacity and costs, compares versions.
+ * This folder must not know messages, replies or graphs.
+ * Invariant: the same requirements always give the same design.
+ */
 import { compareDesigns } from "./compare-designs.ts";
 import { weighOptions } from "./choose-model.ts";
 import type { WeighedOption } from "./choose-model.ts";
-import { estimateCosts, number, planCapacity } from "./estimate-costs.ts";
+import { estimateCosts, formatNumber, planCapacity } from "./estimate-costs.ts";
 import type { Capacity, Cost } from "./estimate-costs.ts";
-import { familyNamed } from "./find-family.ts";
-import { MODEL_KINDS } from "./model-kinds.ts";
+import { familyNamed } from "../families/find-family.ts";
+import { MODEL_KINDS } from "../families/model-kinds.ts";
 import { planStages } from "./plan-stages.ts";
 import type { Stage } from "./plan-stages.ts";
-import type { Requirements } from "./requirements.ts";
-import type { Risk } from "./task-family.ts";
+import type { Requirements } from "../request/requirements.ts";
+import type { Risk } from "../families/task-family.ts";
 
 export interface Alternative {
   name: string;
@@ -24,10 +29,10 @@ export interface Design {
   title: string;
   requirements: Requirements;
   plan: Stage[];
-  /** Its quality is the expected one among its family's options, from 1 to 5. */
+  /** `quality` is expected relative to the family's other options, from 1 to 5. */
   model: { name: string; kind: string; quality: number; reason: string };
   capacity: Capacity;
-  /** What was asked for and cannot be kept; empty when all can. */
+  /** The requirements that the chosen model cannot meet. */
   conflicts: string[];
   alternatives: Alternative[];
   costs: Cost[];
@@ -35,11 +40,11 @@ export interface Design {
   /** Rollout and operation rules. */
   policy: string[];
   rationale: string;
-  /** What differs from the version before; empty for the first. */
+  /** The differences from the version before; empty for the first. */
   diff: string[];
 }
 
-/** The design that requirements ask for, and what it changes of the one before. Deterministic. */
+/** Makes the design for the requirements, with its differences from the one before. */
 export function designSystem(requirements: Requirements, before: Design | null): Design {
   const family = familyNamed(requirements.task);
   const [chosen, ...others] = weighOptions(family, requirements);
@@ -68,7 +73,7 @@ function toAlternative(other: WeighedOption, chosen: WeighedOption, requirements
   const cheapFirst = requirements.constraints.includes("cost before accuracy");
   const weaker =
     cheapFirst && usdPerMonth > chosen.usdPerMonth
-      ? `it costs $${number(usdPerMonth - chosen.usdPerMonth)} more a month, and cost comes first`
+      ? `it costs $${formatNumber(usdPerMonth - chosen.usdPerMonth)} more a month, and cost comes first`
       : `its expected quality is ${option.quality} of 5 against ${chosen.option.quality} for the chosen one`;
   return {
     name: option.name,
@@ -115,7 +120,7 @@ function rollout({ constraints }: Requirements, online: string): string[] {
   const steps = constraints.includes("runs on the device")
     ? ["Release to 1 %, 10 %, then all devices, three days apart; withdraw by a remote switch"]
     : constraints.includes("scored in batches")
-      ? ["Run beside the present process for four cycles and compare; then switch, keeping the old run for two cycles"]
+      ? ["Run beside the current process for four cycles and compare; then switch, keeping the old run for two cycles"]
       : ["Shadow for one week, then 5 % of traffic for one week, then all; one switch back"];
   return [
     ...steps,

@@ -1,19 +1,19 @@
 import type { Design } from "./design.ts";
-import { number, totalCost } from "./estimate-costs.ts";
-import type { Quantities } from "./requirements.ts";
+import { formatNumber, totalCost } from "./estimate-costs.ts";
+import type { Quantities } from "../request/requirements.ts";
 
 const SHOWN: Record<keyof Quantities, { label: string; show: (value: number) => string }> = {
-  latencyMs: { label: "Latency", show: (value) => `${number(value)} ms` },
-  requestsPerSecond: { label: "Load", show: (value) => `${number(value)}/s` },
-  monthlyBudgetUsd: { label: "Budget", show: (value) => `$${number(value)} a month` },
-  dataRows: { label: "Examples", show: number },
-  dataGb: { label: "Data", show: (value) => `${number(value)} GB` },
-  teamSize: { label: "Team", show: (value) => (value === 1 ? "1 person" : `${number(value)} people`) },
-  deadlineWeeks: { label: "Deadline", show: (value) => (value === 1 ? "1 week" : `${number(value)} weeks`) },
-  qualityTarget: { label: "Quality target", show: (value) => `${number(value * 100)} %` },
+  latencyMs: { label: "Latency", show: (value) => `${formatNumber(value)} ms` },
+  requestsPerSecond: { label: "Load", show: (value) => `${formatNumber(value)}/s` },
+  monthlyBudgetUsd: { label: "Budget", show: (value) => `$${formatNumber(value)} a month` },
+  dataRows: { label: "Examples", show: formatNumber },
+  dataGb: { label: "Data", show: (value) => `${formatNumber(value)} GB` },
+  teamSize: { label: "Team", show: (value) => (value === 1 ? "1 person" : `${formatNumber(value)} people`) },
+  deadlineWeeks: { label: "Deadline", show: (value) => (value === 1 ? "1 week" : `${formatNumber(value)} weeks`) },
+  qualityTarget: { label: "Quality target", show: (value) => `${formatNumber(value * 100)} %` },
 };
 
-/** The stated numbers of a design, each as label and value. */
+/** Formats the stated numbers, each as label and value. */
 export function shownQuantities(quantities: Quantities): { label: string; value: string }[] {
   return (Object.keys(SHOWN) as (keyof Quantities)[]).flatMap((name) => {
     const value = quantities[name];
@@ -21,7 +21,7 @@ export function shownQuantities(quantities: Quantities): { label: string; value:
   });
 }
 
-/** What differs between two designs, one line each, requirements first. */
+/** Lists the differences between two designs, requirements first. */
 export function compareDesigns(before: Design, after: Design): string[] {
   const lines: string[] = [];
   if (before.requirements.task !== after.requirements.task)
@@ -38,8 +38,8 @@ export function compareDesigns(before: Design, after: Design): string[] {
   if (before.model.quality !== after.model.quality && before.requirements.task === after.requirements.task)
     lines.push(`Expected quality: ${before.model.quality} of 5 → ${after.model.quality} of 5`);
   if (before.capacity.nodes !== after.capacity.nodes)
-    lines.push(`Nodes: ${number(before.capacity.nodes)} → ${number(after.capacity.nodes)}`);
+    lines.push(`Nodes: ${formatNumber(before.capacity.nodes)} → ${formatNumber(after.capacity.nodes)}`);
   const [oldCost, newCost] = [totalCost(before.costs), totalCost(after.costs)];
-  if (oldCost !== newCost) lines.push(`Cost: $${number(oldCost)} → $${number(newCost)} a month`);
+  if (oldCost !== newCost) lines.push(`Cost: $${formatNumber(oldCost)} → $${formatNumber(newCost)} a month`);
   return lines;
 }

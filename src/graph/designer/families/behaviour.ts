@@ -1,6 +1,6 @@
 import type { TaskFamily } from "./task-family.ts";
 
-/** Tasks over what people, machines and markets do: events, tables and series. */
+/** Tasks over events, tables and series. */
 export const BEHAVIOUR_FAMILIES: readonly TaskFamily[] = [
   {
     name: "recommendation",

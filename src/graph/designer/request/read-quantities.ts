@@ -12,12 +12,14 @@ const MULTIPLES: Record<string, number> = {
   billion: 1e9,
 };
 const SECONDS: Record<string, number> = { s: 1, second: 1, sec: 1, minute: 60, min: 60, hour: 3_600, day: 86_400 };
+/** By the unit's first letter: day, week, month, quarter, and a sprint of two weeks. */
+const WEEKS: Record<string, number> = { d: 1 / 5, w: 1, m: 4.33, q: 13, s: 2 };
 const WORDS: Record<string, number> = { one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, a: 1, an: 1 };
 const PER = String.raw`\s*(?:\/|per|a|an|each|every)\s*`;
 const COUNTED = String.raw`(?:requests?|queries|transactions?|events?|images?|photos?|frames?|messages?|calls?|predictions?|orders?|documents?|tickets?|payments?|visits?|pages?|products?|readings?|emails?|claims?|users?|questions?|reviews?|parts?|scans?|searches|clicks?)`;
 const EXAMPLES = String.raw`(?:rows?|records?|examples?|samples?|labels?|data ?points?|images?|photos?|documents?|transactions?|tickets?|customers?|users?|interactions?|orders?|reviews?|articles?|products?|scans?|hours of (?:audio|speech|recordings?)|recordings?|emails?|claims?|pages?|readings?|series)`;
 
-/** The numbers with units that a message states; null where it takes one back ("no budget limit"). */
+/** Reads the numbers that a message states; null where it withdraws one ("no budget limit"). */
 export function readQuantities(text: string): Partial<Quantities> {
   const found: { [Name in keyof Quantities]?: number | null | undefined } = {
     latencyMs: readLatency(text),
@@ -113,17 +115,7 @@ function readDeadline(text: string): number | undefined {
     );
   if (!stated) return /\bby next quarter|end of the quarter|this quarter\b/i.test(text) ? 13 : undefined;
   const count = WORDS[stated[1]?.toLowerCase() ?? ""] ?? amount(stated[1]);
-  const unit = (stated[2] ?? "").toLowerCase();
-  const weeks = unit.startsWith("d")
-    ? 1 / 5
-    : unit.startsWith("m")
-      ? 4.33
-      : unit.startsWith("q")
-        ? 13
-        : unit.startsWith("s")
-          ? 2
-          : 1;
-  return Math.max(1, Math.round(count * weeks));
+  return Math.max(1, Math.round(count * (WEEKS[(stated[2] ?? "").charAt(0).toLowerCase()] ?? 1)));
 }
 
 function readTarget(text: string): number | undefined {
