@@ -14,5 +14,12 @@ test("a job's earlier attempts are added up, and the running one is not counted"
     await appendEvents(queue.db.sql, job, { events: [], after: job.eventSeq, usage });
     if (costUsd < 1) await queue.failOne(job);
   }
+  const other = await queue.add({ priority: 1 });
+  await appendEvents(queue.db.sql, await queue.takeOne(), {
+    events: [],
+    after: 0,
+    usage: { inputTokens: 7, outputTokens: 7, costUsd: 7 },
+  });
+  await queue.crash(other);
   expect(await readSpent(queue.db.sql, jobId)).toEqual({ inputTokens: 20, outputTokens: 2, costUsd: 0.75 });
 });
