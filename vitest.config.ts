@@ -16,8 +16,9 @@ const resolve = {
 const STOCK = [
   "src/db/migrate/migrate.db.test.ts",
   "src/db/notices/listener.db.test.ts",
-  "src/queue/claim/{claim-plan,complete-and-claim}.db.test.ts",
-  "src/queue/queue.db.test.ts",
+  "src/queue/claim/{claim,claim-plan,complete-and-claim}.db.test.ts",
+  "src/queue/settle/{complete,fail,release,reap}.db.test.ts",
+  "src/conversation/submit-turn.db.test.ts",
   "src/checkpoint/fenced-saver.db.test.ts",
   "src/worker/pooler.db.test.ts",
   "src/worker/run/run-job.db.test.ts",

@@ -1,7 +1,7 @@
-/** How many jobs of a limited key may be ready or running at once. */
+/** The limit of ready and running jobs per limited key. */
 export const PLACES = 2;
 
-/** What must hold after every step; each query finds the rows that break a rule. */
+/** The invariants after every step. Each query finds the rows that break one. */
 export const RULES: Record<string, string> = {
   "one job of a thread runs":
     "select thread_id from jobs where status = 'running' and thread_id is not null group by 1 having count(*) > 1",
@@ -13,16 +13,16 @@ export const RULES: Record<string, string> = {
     and not exists (select 1 from limit_keys where key = jobs.limit_key and admit_at is not null)
     group by 1 having count(*) filter (where status = 'queued' and hold = 'limit') > 0
       and count(*) filter (where status = 'running' or (status = 'queued' and hold is null)) < ${PLACES}`,
-  "a waiting job asks something, and has a thread's head but no place": `select id from jobs where status = 'waiting' and (worker_id is not null
+  "a waiting job has an open question and no worker": `select id from jobs where status = 'waiting' and (worker_id is not null
     or not exists (select 1 from job_interrupts where job_id = jobs.id and answered_at is null))`,
   "logs have no gap":
     "select id from jobs where event_seq <> (select count(*) from job_events where job_id = jobs.id) or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)",
   "attempts agree with their job": `select jobs.id from jobs join job_attempts on job_id = jobs.id where job_attempts.attempt > jobs.attempt
     or (jobs.status = 'running' and job_attempts.attempt = jobs.attempt)`,
-  "who waits for others has some to wait for": `select id from jobs where status = 'queued' and ((hold = 'dependency' and pending_dependencies = 0)
+  "a job held for its dependencies has some, and a ready job has none": `select id from jobs where status = 'queued' and ((hold = 'dependency' and pending_dependencies = 0)
     or (hold is null and pending_dependencies > 0))`,
-  "dependencies are counted right": `select id from jobs where status = 'queued' and pending_dependencies <> (
+  "pending_dependencies is the number of dependencies": `select id from jobs where status = 'queued' and pending_dependencies <> (
     select count(*) from job_dependencies where job_id = jobs.id)`,
-  "what a queued job waits for is unfinished": `select jobs.id from jobs join job_dependencies d on d.job_id = jobs.id join jobs o on o.id = d.depends_on
+  "the dependencies of a queued job are unfinished": `select jobs.id from jobs join job_dependencies d on d.job_id = jobs.id join jobs o on o.id = d.depends_on
     where jobs.status = 'queued' and o.status in ('completed', 'failed', 'cancelled')`,
 };

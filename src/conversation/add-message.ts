@@ -8,13 +8,13 @@ export interface NewMessage {
   decisionSetId: string;
   /** Null for a message that seeds a thread. */
   jobId: string | null;
-  /** The message that it follows; null for the first of a branch. */
+  /** The message before it; null for the first message of a branch. */
   parentId: string | null;
-  /** Of a reply: where its turn ended; null where that is not known. */
+  /** The checkpoint at which a reply's turn ended; null when unknown or not a reply. */
   checkpointId?: string | null | undefined;
 }
 
-/** Adds a message to its decision set; nothing where its job is not stored. */
+/** Adds a message to its decision set, unless its job is not stored. */
 export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
   await tx`
     insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)

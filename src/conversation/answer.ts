@@ -5,7 +5,7 @@ import { resume } from "#queue/ready";
 import { checkAnswers } from "./check-answers.ts";
 
 export interface Answer extends JobKey {
-  /** The interrupt that is answered; absent where `answers` holds the answers of several by their ids. */
+  /** The interrupt to answer; absent when `answers` is an object of answers by interrupt id. */
   interruptId?: string | undefined;
   answers: unknown;
 }
@@ -17,14 +17,14 @@ interface Asked {
 }
 
 /**
- * Answers what a job asks, one interrupt or several, all or none; a waiting job goes on from there. An interrupt may
- * also be answered while the job runs on with another's answer, and after its deadline until that was acted on.
- * @throws NotFoundError when the owner has no such job or the job never asked this; InvalidAnswerError when an answer does
- * not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
+ * Answers one or several interrupts of a job, all or none, and queues the job if it waits. An interrupt may also be
+ * answered while the job runs with another answer, and after its deadline until the deadline was acted on.
+ * @throws NotFoundError when the owner has no such job or the job has no such interrupt; InvalidAnswerError when an answer
+ * does not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
  */
 export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
   const given = readAnswers(interruptId, answers);
-  // Checked before anything is locked, for it may take a while.
+  // Checked before any lock is taken, because a check may take long.
   const checked = await readAsked(tx, key);
   await checkAnswers(
     checked.flatMap(({ interrupt_id: id, schema, answered }) =>
@@ -41,7 +41,7 @@ export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): 
     update job_interrupts set answer = given.value, answered_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
     where job_id = ${job.jobId} and interrupt_id = given.id`;
-  // A running job's log is its worker's to write.
+  // Only its worker writes a running job's log.
   if (job.status !== "waiting") return job.status;
   await resume(tx, job, { interruptIds: [...given.keys()] });
   return "queued";
@@ -59,14 +59,14 @@ function readAnswers(interruptId: string | undefined, answers: unknown): Map<str
   return new Map(Object.entries(answers));
 }
 
-/** What the owner's job has asked so far. */
+/** The job's interrupts so far. */
 async function readAsked(tx: Tx, { jobId, ownerId }: JobKey): Promise<Asked[]> {
   return tx<Asked[]>`
     select interrupt_id, job_interrupts.schema, answered_at is not null as answered
     from job_interrupts join jobs on jobs.id = job_id where job_id = ${jobId} and owner_id = ${ownerId}`;
 }
 
-/** Checks that a question is open, and still the one that its answer was checked against. */
+/** Checks that an interrupt is open and still has the schema that its answer was checked against. */
 function checkAsked(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
   const now = asked.find((one) => one.interrupt_id === id);
   if (!now) throw new NotFoundError("Interrupt", id);

@@ -2,11 +2,11 @@ import type { Tx } from "#db";
 import { InvalidJobError } from "#queue";
 import type { MessageRole } from "#shared/contracts";
 
-/** Where a new message stands in its conversation, and where its turn begins. */
+/** The place of a new message in its conversation, and the checkpoint at which its turn begins. */
 export interface Place {
-  /** The message that it follows; null for the first of a branch. */
+  /** The message before it; null for the first message of a branch. */
   parentId: string | null;
-  /** Absent where the turn begins where the thread's last one ended; null begins without a past. */
+  /** Absent when the turn begins at the end of the thread's last turn. A null id begins without a past. */
   branch?: { checkpointId: string | null };
 }
 
@@ -15,11 +15,11 @@ interface Row {
   parent_id: string | null;
   role: MessageRole;
   checkpoint_id: string | null;
-  /** Where the turn that the message asked for was to begin, if it never ran. */
+  /** The branch of the message's turn, if the turn ended without ever running. */
   unused: Place["branch"] | null;
 }
 
-/** After the newest message, where the thread's last turn ended; or where one was to begin that ended before it ran. */
+/** The place after the newest message. The branch of a newest turn that never ran passes on to the new turn. */
 export async function placeAtEnd(tx: Tx, decisionSetId: string): Promise<Place> {
   const [newest] = await tx<Row[]>`
     select messages.id, messages.parent_id, role, checkpoint_id,
@@ -31,8 +31,8 @@ export async function placeAtEnd(tx: Tx, decisionSetId: string): Promise<Place> 
 }
 
 /**
- * Where a turn begins that is run again: nothing to say unless its thread has gone on without it, whose newest
- * checkpoint then holds what was said later.
+ * The branch of a turn that runs again; undefined unless its thread has gone on without it. The thread's newest checkpoint
+ * would then hold later messages.
  */
 export async function placeAgain(tx: Tx, jobId: string): Promise<Place["branch"]> {
   const [turn] = await tx<{ id: string; decision_set_id: string }[]>`
@@ -42,7 +42,7 @@ export async function placeAgain(tx: Tx, jobId: string): Promise<Place["branch"]
   return turn && (await placeAt(tx, turn.decision_set_id, turn.id)).branch;
 }
 
-/** Hands the beginning of a turn that will never run to the turn that was to follow it. */
+/** Gives the branch of a turn that will never run to the turn after it. */
 export async function passOnBranch(tx: Tx, jobId: string): Promise<void> {
   await tx`
     update jobs as next set payload = next.payload || jsonb_build_object('branch', jobs.payload -> 'branch')
@@ -53,7 +53,7 @@ export async function passOnBranch(tx: Tx, jobId: string): Promise<void> {
 }
 
 /**
- * After a reply, or in place of a user's message: the turn begins at the checkpoint before it.
+ * The place after a reply, or in place of a user's message. The turn begins at the checkpoint before the new message.
  * @throws InvalidJobError when the thread has no such message.
  */
 export async function placeAt(tx: Tx, decisionSetId: string, messageId: string): Promise<Place> {
@@ -70,14 +70,13 @@ async function read(tx: Tx, decisionSetId: string, messageId: string): Promise<R
   return row;
 }
 
-/** A message of a turn's past. */
 export interface PastMessage {
   id: string;
   role: MessageRole;
   content: string;
 }
 
-/** What stands before a message on its branch, oldest first: the past of a turn whose checkpoint is gone. */
+/** The messages before a message on its branch, oldest first: the past of a turn whose checkpoint is gone. */
 export async function readPast(tx: Tx, messageId: string): Promise<PastMessage[]> {
   return tx<PastMessage[]>`
     with recursive past as (

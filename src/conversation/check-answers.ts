@@ -1,23 +1,23 @@
 import { InvalidAnswerError } from "#queue";
 import { Worker } from "node:worker_threads";
 
-/** An answer and the JSON Schema that it must fit; null takes any JSON value. */
+/** An answer and its JSON Schema; a null schema accepts any JSON value. */
 export interface AnswerCheck {
   interruptId: string;
   schema: unknown;
   value: unknown;
 }
 
-/** How much of a processor a check may take, in milliseconds, and how long at most on a machine that is busy otherwise. */
+/** The processor time that a check may take, and the longest time by the clock on a busy machine, in milliseconds. */
 const LIMIT_MS = 250;
 const LONGEST_MS = 10_000;
 const LOOK_MS = 50;
 const MEMORY = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
 /**
- * The program of the thread, as text: a thread does not inherit the loader that runs this file from its source. It says
- * when it is loaded, and then what is wrong with each answer. A schema that cannot be compiled is the graph's fault, not
- * the person's: the graph sees the answer as it is.
+ * The thread's program, as text: a thread does not inherit the loader that runs this file from its source. It posts
+ * "loaded" and then the faults of each answer. A schema that cannot be compiled is the graph's fault, not the person's: the
+ * graph gets the answer unchecked.
  */
 const PROGRAM = `
   const { parentPort, workerData } = require("node:worker_threads");
@@ -34,16 +34,16 @@ const PROGRAM = `
         ? []
         : fits.errors.map((fault) => "answers" + fault.instancePath.replaceAll("/", ".") + " " + fault.message);
     };
-    // The first check of a process is slow whatever its schema: it is no part of the time that the others have.
+    // The first check is slow whatever its schema, so it must not count against the time limit.
     findFaults({ schema: { type: "object", properties: { warm: { type: "string" } } }, value: { warm: 1 } });
     parentPort.postMessage("loaded");
     parentPort.postMessage(workerData.checks.map(findFaults));
   });`;
 
 /**
- * Checks answers against the schemas of their questions, in a thread of its own: a schema is a graph's, and may hold a
- * pattern that takes for ever on some text.
- * @throws InvalidAnswerError when an answer does not fit, or the check takes more than 250 ms of a processor.
+ * Checks answers against their schemas, in a separate thread: a graph's schema may hold a pattern that takes forever on
+ * some text.
+ * @throws InvalidAnswerError when an answer does not fit, or the check takes more than 250 ms of processor time.
  */
 export async function checkAnswers(given: readonly AnswerCheck[]): Promise<void> {
   const checks = given.filter(({ schema }) => schema !== null && schema !== undefined);
@@ -56,7 +56,7 @@ export async function checkAnswers(given: readonly AnswerCheck[]): Promise<void>
   if (faults.length > 0) throw new InvalidAnswerError(faults.join("; "));
 }
 
-/** What is wrong with each answer; undefined when that is not known in time. */
+/** The faults of each answer; undefined when the check was stopped. */
 async function runThread(checks: readonly AnswerCheck[]): Promise<string[][] | undefined> {
   const thread = new Worker(PROGRAM, {
     eval: true,
@@ -81,7 +81,7 @@ async function runThread(checks: readonly AnswerCheck[]): Promise<string[][] | u
   }
 }
 
-/** Calls back once the process has used so much that the thread has had its time, also where it had to wait for it. */
+/** Calls back once the process has used the processor time that the thread may take, or after the longest time. */
 function limit(onOver: () => void): NodeJS.Timeout {
   const before = process.cpuUsage();
   const startedAt = performance.now();

@@ -9,14 +9,14 @@ const reply: ReplyColumn = (sql) =>
   sql`(select content from messages where messages.job_id = jobs.id and role = 'assistant')`;
 
 /**
- * Where one of the owner's jobs stands, with its reply.
+ * The status of one of the owner's jobs, with its reply.
  * @throws NotFoundError when the owner has no such job.
  */
 export function getTurnStatus(sql: Executor, key: JobKey): Promise<JobStatusView> {
   return getJobStatus(sql, key, reply);
 }
 
-/** Where each of these jobs stands, with its reply, in their order; null for one that its owner does not have. */
+/** The statuses of jobs with their replies, in the order of their keys; null for a job that its owner does not have. */
 export function getTurnStatuses(sql: Executor, keys: readonly JobKey[]): Promise<(JobStatusView | null)[]> {
   return getJobStatuses(sql, keys, reply);
 }

@@ -5,12 +5,12 @@ import type { GraphRow } from "#shared/contracts";
 
 const PREFIX = "graph:";
 
-/** The job type that runs a graph of one's own. */
+/** The job type that runs a registered graph. */
 export function graphJobType(name: string): string {
   return `${PREFIX}${name}`;
 }
 
-/** The graphs of their own that workers offer, by name, with the reason for those that none could load. */
+/** The registered graphs by name, each with the reason if no worker could load it. */
 export async function listGraphs(sql: Executor): Promise<GraphRow[]> {
   const offers = await listOffers(sql);
   return offers
@@ -24,7 +24,7 @@ export async function listGraphs(sql: Executor): Promise<GraphRow[]> {
 }
 
 /**
- * Checks that one can chat with a graph.
+ * Checks that a worker can run a graph.
  * @throws InvalidJobError when no worker offers it, or none could load it.
  */
 export async function checkGraph(tx: Tx, name: string): Promise<void> {

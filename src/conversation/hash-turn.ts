@@ -2,8 +2,8 @@ import type { NewTurn } from "./new-turn.ts";
 import { createHash } from "node:crypto";
 
 /**
- * A hash of what a turn asks for, as it was sent: equal for two requests that mean the same, on tRPC and on REST. It is
- * kept beside the payload, which operators may edit.
+ * A hash of a turn's request: equal for two requests with the same meaning, on tRPC and on REST. It is stored beside the
+ * payload, because operators may edit the payload.
  */
 export function hashTurn(turn: NewTurn): string {
   const { content, threadId, graph, parentId, jobType, budget, history = [] } = turn;

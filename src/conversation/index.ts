@@ -1,7 +1,7 @@
 /**
- * Conversations: what makes a job a chat. It owns threads, messages, turns, branches, decision sets and the answers that
- * people give; it knows no graph and no HTTP. Invariant: a message and its job commit together, and so do a reply and the
- * completion of its job.
+ * Conversations make a job a chat. This folder owns threads, messages, turns, branches, decision sets and people's answers.
+ * It must not know graphs or HTTP. Invariant: a message and its job commit together, and so do a reply and the completion
+ * of its job.
  */
 export { submitTurn } from "./submit-turn.ts";
 export { cancelTurn } from "./cancel-turn.ts";

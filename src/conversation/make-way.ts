@@ -4,9 +4,9 @@ import { cancelTurn } from "./cancel-turn.ts";
 import type { MultitaskStrategy } from "#shared/contracts";
 
 /**
- * Deals with a thread's unfinished jobs as the submitter chose, under the thread's lock. Returns the user's message of
- * the oldest job that was stopped to be forgotten; null when there is none.
- * @throws JobConflictError when the thread is busy and the choice is `reject`; nothing is stored then.
+ * Applies the submitter's strategy to a thread's unfinished jobs, under the thread's lock. Returns the oldest user message
+ * that a rollback forgets; null without a rollback.
+ * @throws JobConflictError when the thread is busy and the strategy is `reject`; nothing is stored then.
  */
 export async function makeWay(
   tx: Tx,
@@ -23,7 +23,7 @@ export async function makeWay(
       `The thread is busy with job ${unfinished[0]?.id}: wait for its end, or choose another multitaskStrategy`,
     );
   }
-  // The last first, so that none becomes the head only to be stopped as well.
+  // The last job first, so that no job becomes the head just before it is cancelled.
   for (const job of unfinished.toReversed()) await cancelTurn(tx, { ownerId, jobId: job.id });
   return strategy === "rollback" ? (unfinished.find((job) => job.message_id !== null)?.message_id ?? null) : null;
 }

@@ -4,19 +4,19 @@ import type { MessageRole, MultitaskStrategy } from "#shared/contracts";
 export interface NewTurn {
   ownerId: string;
   content: string;
-  /** An id that does not exist yet starts a thread with it; absent starts one with a new id. */
+  /** An unknown id starts a thread with that id; absent starts one with a new id. */
   threadId?: string | undefined;
   idempotencyKey?: string | undefined;
   priority?: number | undefined;
   jobType?: string | undefined;
   maxRetries?: number | undefined;
-  /** Messages that seed a new thread, oldest first; ignored on a thread that exists. */
+  /** Messages that seed a new thread, oldest first; ignored in an existing thread. */
   history?: readonly { role: MessageRole; content: string }[];
-  /** The registered graph to run, instead of a job type; the thread's own unless given. */
+  /** The registered graph to run instead of a job type; the thread's own graph unless given. */
   graph?: string | undefined;
-  /** What becomes of the thread's unfinished jobs; `enqueue` unless given. */
+  /** How to treat the thread's unfinished jobs; `enqueue` unless given. */
   multitaskStrategy?: MultitaskStrategy | undefined;
-  /** The reply to branch after, or the user's message to branch in place of. */
+  /** The reply to branch after, or the user's message to replace in a new branch. */
   parentId?: string | undefined;
   budget?: Budget | undefined;
   traceContext?: Readonly<Record<string, string>> | undefined;

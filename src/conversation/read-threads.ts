@@ -26,7 +26,7 @@ const toThreadRow = (row: SetColumns): ThreadRow => ({
   updatedAt: iso(row.updated_at),
 });
 
-/** The owner's threads, most lately used first. */
+/** The owner's threads, the last used first. */
 export async function listThreads(
   sql: Executor,
   { ownerId, limit }: { ownerId: string; limit: number },
@@ -36,19 +36,18 @@ export async function listThreads(
   return rows.map(toThreadRow);
 }
 
-/** What a message takes besides its content, in bytes of JSON: ids, times and usage. */
+/** The size of a message without its content, in bytes of JSON: ids, times and usage. */
 const MESSAGE_BYTES = 300;
 
-/** Which of a conversation's messages are read. */
 export interface MessagePage {
   /** The `olderCursor` of the page after it; the newest messages unless given. */
   before?: string | null | undefined;
-  /** About how many bytes of messages there are, but one at least; all unless given. */
+  /** The approximate size of the page in bytes, with one message at least; all messages unless given. */
   maxBytes?: number;
 }
 
 /**
- * One conversation: its messages, and the jobs that have not completed, oldest first.
+ * One conversation: its messages and its jobs that have not completed, oldest first.
  * @throws NotFoundError when the owner has no such thread.
  */
 export async function getThread(
@@ -60,7 +59,7 @@ export async function getThread(
     SetColumns[]
   >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
   if (!set) throw new NotFoundError("Thread", threadId);
-  // Jobs before messages: a reply that commits in between is then shown beside its job, never missing.
+  // Jobs before messages: a reply that commits in between is shown beside its job instead of missing.
   const jobs = await sql<(JobColumns & DetailColumns)[]>`
     select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
   const messages = await readMessages(sql, set.id, page);
@@ -119,7 +118,7 @@ interface SetKey {
 }
 
 /**
- * What a thread is designing, with its newest version (null before the first).
+ * A decision set with its newest version; null before the first.
  * @throws NotFoundError when the owner has no such decision set.
  */
 export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
@@ -139,28 +138,15 @@ export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: 
 }
 
 /**
- * One numbered result of a decision set.
- * @throws NotFoundError when the owner has no such decision set or it no such version.
+ * One version of a decision set.
+ * @throws NotFoundError when the owner has no such decision set or the set has no such version.
  */
 export async function getDecisionVersion(sql: Executor, key: SetKey & { version: number }): Promise<DecisionVersion> {
-  const [row] = await sql<
-    (Omit<DecisionVersion, "jobId" | "createdAt"> & { job_id: string | null; created_at: string })[]
-  >`
-    select decision_versions.* from decision_versions join decision_sets on decision_sets.id = decision_set_id
+  const [row] = await sql<DecisionVersion[]>`
+    select version, requirements, plan, alternatives, costs, risks, policy, rationale, diff, decision_versions.job_id as "jobId",
+      decision_versions.created_at as "createdAt"
+    from decision_versions join decision_sets on decision_sets.id = decision_set_id
     where decision_set_id = ${key.decisionSetId} and owner_id = ${key.ownerId} and version = ${key.version}`;
   if (!row) throw new NotFoundError("Decision set", key.decisionSetId);
-  const { version, requirements, plan, alternatives, costs, risks, policy, rationale, diff } = row;
-  return {
-    version,
-    requirements,
-    plan,
-    alternatives,
-    costs,
-    risks,
-    policy,
-    rationale,
-    diff,
-    jobId: row.job_id,
-    createdAt: iso(row.created_at),
-  };
+  return { ...row, createdAt: iso(row.createdAt) };
 }

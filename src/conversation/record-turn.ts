@@ -6,9 +6,9 @@ export interface TurnResult {
   decisionSetId: string;
   /** The reply as Markdown. */
   reply: string;
-  /** The checkpoint at which the turn ended; null where it is not known. */
+  /** The checkpoint at which the turn ended; null when unknown. */
   checkpointId: string | null;
-  /** Null where the turn designed nothing new. */
+  /** Null when the turn designed nothing new. */
   version: {
     requirements: unknown;
     plan: unknown;
@@ -22,8 +22,8 @@ export interface TurnResult {
 }
 
 /**
- * Writes a turn's effects, the reply and the next decision version, in the transaction that completes its job: call it
- * after `complete`, which holds the fence.
+ * Writes a turn's reply and its next decision version, in the transaction that completes its job. Call it after
+ * `complete`, which checks the fence.
  */
 export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promise<void> {
   const { decisionSetId, reply, checkpointId, version } = turn;
@@ -36,7 +36,7 @@ export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promis
       insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
       select ${id}, ${decisionSetId}, ${claim.jobId}, (select id from asked), ${checkpointId}, 'assistant', ${reply}
     ), moved as (
-      -- A message that was sent before this reply was there followed the question; now it follows the reply.
+      -- A message sent before this reply followed the question. Now it follows the reply.
       update messages set parent_id = ${id} from asked where messages.parent_id = asked.id and messages.role = 'user'
     ), owner as (
       update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}

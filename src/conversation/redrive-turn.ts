@@ -8,10 +8,10 @@ import { z } from "zod";
 import { contentSchema } from "#shared/fields";
 
 /**
- * Queues a job again like `redrive`. With a payload, that replaces the job's: a turn then starts over with it instead of
- * resuming from its last checkpoint. The caller has checked that the payload fits the job type.
- * @throws InvalidJobError when the payload cannot be stored, or has no content that a turn could have been submitted
- * with; whatever `redrive` throws.
+ * Queues a job again like `redrive`. A given payload replaces the job's; a turn then starts over instead of resuming from
+ * its last checkpoint. The caller must check that the payload fits the job type.
+ * @throws InvalidJobError when the payload cannot be stored or a turn's content is invalid; NotFoundError and
+ * JobConflictError as `redrive` does.
  */
 export async function redriveTurn(tx: Tx, key: JobKey, { payload }: { payload?: unknown } = {}): Promise<void> {
   if (payload !== undefined) checkPayload(payload);
@@ -25,7 +25,7 @@ interface StoredTurn {
   decision_set_id: string | null;
 }
 
-/** The payload to run again with, as JSON; undefined where the job keeps its own. */
+/** The new payload as JSON text; undefined when the job keeps its own. */
 async function revise(tx: Tx, { jobId, status }: LockedJob, edited: unknown): Promise<string | undefined> {
   const editedJson = edited === undefined ? null : JSON.stringify(edited);
   const [job] = await tx<StoredTurn[]>`
@@ -40,8 +40,8 @@ async function revise(tx: Tx, { jobId, status }: LockedJob, edited: unknown): Pr
 }
 
 /**
- * An edited turn begins where its message stands: its old run, what that asked and what was answered belong to another
- * message, and the conversation shows the new one.
+ * Restarts an edited turn at the place of its message. The old run's questions and answers belong to the old message and
+ * are deleted; the conversation shows the new message.
  */
 async function startOver(
   tx: Tx,
@@ -55,7 +55,7 @@ async function startOver(
   return { ...payload, messageId: turn.messageId, branch, runId: newId() };
 }
 
-/** An ended turn may find that its thread has gone on: then it is not the thread's first any more and branches off. */
+/** Resumes an ended turn. If its thread has gone on, it is no longer the first turn and needs a branch. */
 async function goOn(tx: Tx, jobId: string, stored: string): Promise<object> {
   const { freshThread: _freshThread, ...payload } = JSON.parse(stored) as Record<string, unknown>;
   const branch = await placeAgain(tx, jobId);
@@ -64,7 +64,7 @@ async function goOn(tx: Tx, jobId: string, stored: string): Promise<object> {
 
 const turnSchema = z.looseObject({ content: contentSchema }, "must be an object with content");
 
-/** A turn's message is held to the same rules as when it was submitted, whatever the job's type. */
+/** Applies the rules for a submitted message, whatever the job's type. */
 function checkTurn(payload: unknown): z.infer<typeof turnSchema> {
   const parsed = turnSchema.safeParse(payload);
   if (parsed.success) return parsed.data;

@@ -16,16 +16,16 @@ import { CHAT_JOB_TYPE } from "#shared/limits";
 const TITLE_CHARS = 80;
 
 /**
- * Stores a user's message and its job in the caller's transaction: once that commits, neither can be lost.
- * @throws NotFoundError when the thread is another owner's; InvalidJobError when a field is out of range, or names
- * a graph or a message that is not there; JobConflictError when the thread is busy and `reject` was chosen, or the
- * idempotency key is that of a job which is no chat turn or has other content.
+ * Stores a user's message and its job in the caller's transaction: after the commit neither can be lost.
+ * @throws NotFoundError when the thread is another owner's; InvalidJobError when a field is out of range or names an
+ * unknown graph or message; JobConflictError when the thread is busy and `reject` was chosen, or the idempotency key belongs
+ * to a job with other content or no chat turn.
  */
 export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
   const requestHash = turn.idempotencyKey === undefined ? undefined : hashTurn(turn);
   if (first) {
-    // Jobs that were stored before hashes were have none.
+    // A job without a hash was stored by a version that had no hashes.
     if (first.requestHash !== null && first.requestHash !== requestHash) throw keyReused(first.jobId);
     return toSubmitted(first);
   }
@@ -66,7 +66,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const message = { id: messageId, role: "user", content: turn.content, ...ofSet, jobId } as const;
   const asked = addMessage(tx, { ...message, parentId: history.at(-1)?.id ?? parentId });
   const [, , job] = await together([decisionSet.stored, together(seeds), enqueued, asked]);
-  // Whoever enqueues without a message does not wait for the key's lock.
+  // An `enqueue` without a message takes no lock on the key, so that it can store the key's job first.
   if (!job.created) throw keyTaken(job.jobId);
   return { jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
 }
@@ -94,17 +94,17 @@ interface OpenThread {
   id: string;
   graph: string | null;
   created: boolean;
-  /** Resolves when it is stored, which what is sent after it need not wait for. */
+  /** Resolves when the thread is stored. Later statements of the transaction need not wait for it. */
   stored: Promise<unknown>;
 }
 
-/** Locks a thread and stores it, if it is new. */
+/** Locks a thread, and stores it if it is new. */
 async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<OpenThread> {
-  const isUnheardOf = turn.threadId === undefined;
+  const isNew = turn.threadId === undefined;
   const id = newId();
   const graph = turn.graph ?? null;
-  // Sent together: what follows the lock waits for it in the server.
-  const locked = isUnheardOf ? undefined : lockThread(tx, threadId);
+  // Sent together: the server runs the insert after it has the lock.
+  const locked = isNew ? undefined : lockThread(tx, threadId);
   const storing = tx<Omit<OpenThread, "stored">[]>`
     insert into decision_sets (id, thread_id, owner_id, title, graph)
     values (${id}, ${threadId}, ${turn.ownerId}, ${titleOf(turn.content)}, ${graph})
@@ -113,8 +113,8 @@ async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<Open
     returning id, graph, xmax = 0 as created`.execute();
   const stored = together([locked, storing]);
   stored.catch(() => undefined);
-  // Nobody else can have named it yet: there is nothing to wait for.
-  if (isUnheardOf) return { id, graph, created: true, stored };
+  // Nobody else knows the new id yet, so there is nothing to wait for.
+  if (isNew) return { id, graph, created: true, stored };
   const [, [row]] = await stored;
   if (!row) throw new NotFoundError("Thread", threadId);
   return { ...row, stored };

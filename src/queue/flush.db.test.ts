@@ -33,7 +33,7 @@ afterAll(async () => {
 
 interface Writer {
   pid: number;
-  /** Whether it waits for work, and so holds nothing that others wait for. */
+  /** Whether it waits for work, so that it holds no lock. */
   idle: boolean;
 }
 
@@ -44,7 +44,7 @@ const readWriter = async () =>
     return rows[0] ?? { pid: 0, idle: false };
   });
 
-/** Keeps what is not flushed out of the disk; ending the writer makes the server lose its memory and recover. */
+/** Stops the WAL writer, so that only explicit flushes reach the disk. Returns a function that crashes the server. */
 async function stopWriter(): Promise<() => Promise<void>> {
   const { pid } = await readWriter();
   expect(pid).toBeGreaterThan(1);
@@ -62,7 +62,7 @@ async function stopWriter(): Promise<() => Promise<void>> {
   };
 }
 
-test("a job that is stored by itself wakes the workers before it is on the disk, and is there when its submitter is told", async () => {
+test("a job stored by itself wakes the workers before its flush, and is on the disk when its submitter is answered", async () => {
   const crash = await stopWriter();
   const statements: string[] = [];
   const sql = postgres(server.url, { max: 1, debug: (_connection, text) => statements.push(text) });
@@ -76,27 +76,11 @@ test("a job that is stored by itself wakes the workers before it is on the disk,
   await db.sql`delete from jobs`;
 }, 90_000);
 
-test("a job that a database has lost before it was on the disk is not taken for stored", async () => {
+test("flushStored throws DatabaseUnavailableError when the database has lost the job", async () => {
   await expect(flushStored(db.sql, newId())).rejects.toThrow(DatabaseUnavailableError);
 });
 
-test("a transaction that stores a job and more is flushed at its commit", async () => {
-  const sql = postgres(server.url, { max: 1 });
-  const commits = await sql.begin(async (tx) => {
-    await enqueue(tx, { ownerId, jobType: "t", payload: {} });
-    return tx`show synchronous_commit`;
-  });
-  expect(commits).toEqual([{ synchronous_commit: "on" }]);
-  const own = await db.transaction(async (tx) => {
-    await enqueue(tx, { ownerId, jobType: "t", payload: {} });
-    return tx`show synchronous_commit`;
-  });
-  expect(own).toEqual([{ synchronous_commit: "on" }]);
-  await sql`delete from jobs`;
-  await sql.end();
-});
-
-test("a database that crashes keeps what was acknowledged, forgets a claim that was not flushed, and none that was", async () => {
+test("a crash of the database keeps acknowledged jobs and flushed claims, and forgets a claim that was not flushed", async () => {
   const add = async () =>
     db.transaction(async (tx) =>
       enqueueMany(
@@ -112,7 +96,7 @@ test("a database that crashes keeps what was acknowledged, forgets a claim that 
         return `${status} ${attempt}`;
       }),
     );
-  // The first look goes by all lines, those after it by the one there is.
+  // The first claim looks at all lines, the next ones at the line of the first.
   const first = await claim(db.sql, taking);
   expect(first).toMatchObject({ unflushed: true, jobs: [{ jobId: added[0]?.jobId }] });
   await flushClaims(db.sql);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { answer } from "#conversation";
 import { PLACES, RULES } from "../../test/queue-rules.ts";
-import { openQueue } from "../../test/queue.ts";
+import { AT_ONCE, BOOM, setUpQueue } from "../../test/queue.ts";
 import type { ClaimedJob } from "./claimed-job.ts";
 import { JobConflictError, LeaseLostError } from "./errors.ts";
 import { appendEvents } from "./events/append-events.ts";
@@ -24,21 +24,15 @@ import { park } from "./settle/park.ts";
 import { reap } from "./settle/reap.ts";
 import { release } from "./settle/release.ts";
 import { releaseOrphans } from "./settle/release-orphans.ts";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 /*
- * The state machine under random interleavings of all verbs by several workers: after every step the tables keep the
- * invariants, claims that were lost change nothing, and in the end every job ends.
+ * The state machine under random interleavings of all verbs by several workers. After every step the tables keep the
+ * invariants and lost claims have changed nothing. In the end every job ends.
  */
-let queue: Awaited<ReturnType<typeof openQueue>>;
-beforeAll(async () => {
-  queue = await openQueue(4);
-});
-afterAll(async () => queue.close());
+const queue = setUpQueue(4);
 
 const THREADS = ["00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8000-00000000000b"];
-const retry = { baseMs: 0, capMs: 0 };
-const error = { name: "Error", message: "boom", stack: null };
 
 const pick = fc.nat({ max: 1_000 });
 const step = fc.oneof(
@@ -118,12 +112,10 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 interface World {
   jobs: { jobId: string; ownerId: string }[];
-  /** Every claim there ever was; most of them are stale. */
+  /** Every claim so far; most of them are stale. */
   claims: ClaimedJob[];
   redrives: Map<string, number>;
 }
-
-const inTx = async <T>(work: (tx: Tx) => Promise<T>) => queue.db.transaction(work);
 
 async function snapshot(): Promise<unknown> {
   const [row] = await queue.db.sql`
@@ -132,7 +124,7 @@ async function snapshot(): Promise<unknown> {
   return row;
 }
 
-/** A heartbeat renews an expired lease as long as nobody has reaped it; every other verb needs it unexpired. */
+/** A heartbeat renews an expired lease until the job is reaped; every other verb needs an unexpired lease. */
 async function mayAct({ jobId, attempt, workerId }: ClaimedJob, verb: string): Promise<boolean> {
   const { length } = await queue.db.sql`
     select 1 from jobs where id = ${jobId} and attempt = ${attempt} and worker_id = ${workerId} and status = 'running'
@@ -140,7 +132,7 @@ async function mayAct({ jobId, attempt, workerId }: ClaimedJob, verb: string): P
   return length > 0;
 }
 
-/** The next attempt may ask the same again, as a graph does that was interrupted before it took its answer. */
+/** Two attempts in a row ask the same question, like a graph that was interrupted before it took its answer. */
 const question = ({ attempt }: ClaimedJob) => ({
   id: `question ${Math.floor(attempt / 2)}`,
   kind: "question",
@@ -161,12 +153,14 @@ async function answerOne(choice: number, alone: boolean): Promise<void> {
   const one = asked[choice % Math.max(asked.length, 1)];
   if (!one) return;
   const before = await snapshot();
-  const refused = await inTx(async (tx) =>
-    answer(tx, { jobId: one.job_id, ownerId: one.owner_id, interruptId: one.interrupt_id, answers: "yes" }),
-  ).then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
+  const refused = await queue
+    .inTx(async (tx) =>
+      answer(tx, { jobId: one.job_id, ownerId: one.owner_id, interruptId: one.interrupt_id, answers: "yes" }),
+    )
+    .then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
   if (!alone && (refused === null || refused instanceof JobConflictError)) return;
   const open = !one.answered && ["queued", "running", "waiting"].includes(one.status);
   if (open) expect(refused).toBeNull();
@@ -177,9 +171,9 @@ async function answerOne(choice: number, alone: boolean): Promise<void> {
 }
 
 const SETTLE: Record<string, (tx: Tx, claim: ClaimedJob) => Promise<unknown>> = {
-  fail: async (tx, claim) => fail(tx, claim, { error, retry }),
-  crash: async (tx, claim) => fail(tx, claim, { error, retry, outcome: "crashed" }),
-  failForGood: async (tx, claim) => fail(tx, claim, { error, retry, permanent: true }),
+  fail: async (tx, claim) => fail(tx, claim, { error: BOOM, retry: AT_ONCE }),
+  crash: async (tx, claim) => fail(tx, claim, { error: BOOM, retry: AT_ONCE, outcome: "crashed" }),
+  failForGood: async (tx, claim) => fail(tx, claim, { error: BOOM, retry: AT_ONCE, permanent: true }),
   release: async (tx, claim) => release(tx, claim),
   park: async (tx, claim) => park(tx, claim, [question(claim)]),
   snooze: async (tx, claim) => release(tx, claim, { delayMs: 60_000 }),
@@ -193,23 +187,23 @@ async function lastEvent(tx: Tx, { jobId }: ClaimedJob): Promise<number> {
   return row?.event_seq ?? 0;
 }
 
-/** The verbs that take many claims and tell of those they did nothing for instead of throwing. */
+/** The verbs that take many claims: they return the claims that they left alone and throw nothing. */
 async function settleTogether(claim: ClaimedJob, verb: string): Promise<boolean> {
   if (verb === "heartbeat") return (await heartbeat(queue.db.sql, [claim], 30_000)).kept.size === 1;
   if ((await completeMany(queue.db.sql, [{ claim, result: null }])).length === 0) return true;
-  return inTx(async (tx) => complete(tx, claim));
+  return queue.inTx(async (tx) => complete(tx, claim));
 }
 
 async function settle(claim: ClaimedJob, verb: string, alone = true): Promise<void> {
   const held = alone && (await mayAct(claim, verb));
   const before = alone ? await snapshot() : undefined;
   const work = SETTLE[verb];
-  const done: Promise<unknown> = work ? inTx(async (tx) => work(tx, claim)) : settleTogether(claim, verb);
+  const done: Promise<unknown> = work ? queue.inTx(async (tx) => work(tx, claim)) : settleTogether(claim, verb);
   const outcome = await done.then(() => "done").catch((thrown: unknown) => thrown);
   if (outcome !== "done" && !(outcome instanceof LeaseLostError)) throw outcome;
   if (!alone) return;
   if (held) expect(outcome).toBe("done");
-  // A claim that was lost, or was settled before, changes nothing whatever it tries.
+  // A lost or settled claim changes nothing.
   else expect(await snapshot()).toEqual(before);
 }
 
@@ -220,12 +214,12 @@ async function take(world: World, workerId: string, limit: number, alone = true)
     const [older] = await queue.db.sql`
       select 1 from jobs as head, jobs as mine where mine.id = ${job.jobId} and head.thread_id = mine.thread_id and head.seq < mine.seq
         and head.status in ('queued', 'running', 'waiting') and head.id <> all (${[...world.redrives.keys()]}::uuid[])`;
-    // One that was queued again comes after the head that its thread has by then.
+    // A redriven job comes after the thread's head at that time, so it does not count.
     expect(older, "an older job of the thread is unfinished").toBeUndefined();
   }
 }
 
-/** One step; where it is not alone, other steps run at the same time. */
+/** Takes one step; unless it is `alone`, other steps run at the same time. */
 // oxlint-disable-next-line max-lines-per-function -- one verb a case
 async function act(world: World, action: Step, alone = true): Promise<void> {
   switch (action.verb) {
@@ -251,7 +245,7 @@ async function act(world: World, action: Step, alone = true): Promise<void> {
           })),
         )
         .catch((thrown: unknown) => {
-          // What it should wait for has failed.
+          // Its dependency has failed.
           if (!(thrown instanceof Error) || !thrown.message.includes("retry it first")) throw thrown;
         });
       for (const { jobId, created } of added ?? []) if (created) world.jobs.push({ jobId, ownerId });
@@ -266,13 +260,15 @@ async function act(world: World, action: Step, alone = true): Promise<void> {
       const job = world.jobs[action.pick % Math.max(world.jobs.length, 1)];
       if (!job) return;
       const verb = { cancel, redrive, discard, changePriority: prioritize }[action.verb];
-      const done = await inTx(async (tx) => verb(tx, job)).then(
-        () => true,
-        (thrown: unknown) => {
-          if (!(thrown instanceof JobConflictError)) throw thrown;
-          return false;
-        },
-      );
+      const done = await queue
+        .inTx(async (tx) => verb(tx, job))
+        .then(
+          () => true,
+          (thrown: unknown) => {
+            if (!(thrown instanceof JobConflictError)) throw thrown;
+            return false;
+          },
+        );
       if (done && action.verb === "redrive") world.redrives.set(job.jobId, (world.redrives.get(job.jobId) ?? 0) + 1);
       return;
     }
@@ -284,21 +280,21 @@ async function act(world: World, action: Step, alone = true): Promise<void> {
       return;
     }
     case "reap":
-      await reap(queue.db, { policyOf: () => retry });
+      await reap(queue.db, { policyOf: () => AT_ONCE });
       return;
     case "makeDue":
       await queue.makeDue();
-      await inTx(promote);
+      await queue.inTx(promote);
       return;
     case "admit":
-      for (const key of await findDueKeys(queue.db.sql)) await inTx(async (tx) => admitDueKey(tx, key));
+      for (const key of await findDueKeys(queue.db.sql)) await queue.inTx(async (tx) => admitDueKey(tx, key));
       return;
     case "answer":
       return answerOne(action.pick, alone);
     case "passDeadlines":
       await queue.db
         .sql`update job_interrupts set deadline_at = clock_timestamp() where deadline_at is not null and answered_at is null`;
-      while ((await inTx(expireInterrupts)) > 0);
+      while ((await queue.inTx(expireInterrupts)) > 0);
       return;
     case "pause":
     case "resume":
@@ -327,7 +323,7 @@ async function check(): Promise<void> {
   expect(await queue.db.sql.unsafe(CHECK)).toEqual([]);
 }
 
-/** Lets every job come to its end with healthy workers. */
+/** Ends every job with healthy workers. */
 async function quiesce(world: World): Promise<void> {
   await pauseQueue(queue.db.sql, "default", false);
   await pauseJobType(queue.db.sql, "other", false);
@@ -341,7 +337,7 @@ async function quiesce(world: World): Promise<void> {
     const asked = await queue.db.sql<{ job_id: string; owner_id: string; interrupt_id: string }[]>`
       select job_id, owner_id, interrupt_id from job_interrupts join jobs on jobs.id = job_id where answered_at is null and status = 'waiting'`;
     for (const { job_id: jobId, owner_id: ownerId, interrupt_id: interruptId } of asked)
-      await inTx(async (tx) => answer(tx, { jobId, ownerId, interruptId, answers: "yes" }));
+      await queue.inTx(async (tx) => answer(tx, { jobId, ownerId, interruptId, answers: "yes" }));
     const before = world.claims.length;
     await take(world, "healthy", 10);
     for (const claim of world.claims.slice(before)) await settle(claim, "complete");
@@ -358,11 +354,11 @@ async function quiesce(world: World): Promise<void> {
     expect(job.ended).toBeLessThanOrEqual((job.most + 1) * ((world.redrives.get(job.id) ?? 0) + 1));
 }
 
-/** Lets the steps happen, `together` at a time, and then every job come to its end. */
+/** Takes the steps, `together` at a time, and then ends every job. */
 async function play(steps: readonly Step[], together: number): Promise<void> {
   await queue.clear();
   await createQueue(queue.db.sql, "default");
-  await inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
+  await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } }));
   const world: World = { jobs: [], claims: [], redrives: new Map() };
   for (let at = 0; at < steps.length; at += together) {
     const now = steps.slice(at, at + together);
@@ -384,10 +380,14 @@ test(
   },
 );
 
-test("whatever they do at the same time, the invariants hold and every job ends", { timeout: 180_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 60, maxLength: 150 }), async (steps) => play(steps, 6)),
-    // What happens at once happens otherwise the next time: there is nothing to shrink.
-    { numRuns: 15, endOnFailure: true },
-  );
-});
+test(
+  "whatever several workers do at the same time, the invariants hold and every job ends",
+  { timeout: 180_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 60, maxLength: 150 }), async (steps) => play(steps, 6)),
+      // No shrinking: overlapping steps interleave differently each time.
+      { numRuns: 15, endOnFailure: true },
+    );
+  },
+);

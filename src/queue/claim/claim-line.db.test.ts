@@ -1,19 +1,14 @@
-import { openQueue } from "../../../test/queue.ts";
+import { setUpQueue } from "../../../test/queue.ts";
 import type { NewJob } from "../new-job.ts";
 import { pauseJobType, pauseQueue } from "../operate/pause.ts";
 import { createQueue, setQueueLimits } from "../operate/queue-limits.ts";
 import type { Line } from "./claim-line.ts";
 import { claim } from "./claim.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
-beforeAll(async () => {
-  queue = await openQueue(2);
-});
-beforeEach(async () => queue.clear());
-afterAll(async () => queue.close());
+const queue = setUpQueue(2);
 
-/** A worker that claims, each time with what the claim before said. */
+/** A worker that passes the line and the owner of each claim to the next. */
 const claimer = () => {
   let line: Line | undefined;
   let afterOwner: string | undefined;
@@ -31,7 +26,7 @@ const claimer = () => {
 const many = async (count: number, job: Partial<NewJob> = {}) =>
   (await queue.addMany(Array.from({ length: count }, () => job))).map((one) => one.jobId);
 
-test("the one line there is goes on to be claimed in submit order, whatever its batches", async () => {
+test("a claim that follows another takes the line's next jobs in submit order, whatever the batch sizes", async () => {
   const worker = claimer();
   const ids = await many(9);
   const found = await worker.take(2);
@@ -71,7 +66,7 @@ test("another queue of the same priority has its share", async () => {
   expect(await worker.take(10)).toContain(other);
 });
 
-test("a claim that takes the rest of its line goes on below it", async () => {
+test("a claim that empties its line goes on with lower priorities", async () => {
   const worker = claimer();
   const high = await many(3, { priority: 1 });
   const low = await many(3);
@@ -81,7 +76,7 @@ test("a claim that takes the rest of its line goes on below it", async () => {
   expect(await worker.take(3)).toEqual(low.slice(2));
 });
 
-test("a line whose queue is paused or limited is not claimed, nor one whose job type is paused", async () => {
+test("a line is not claimed while its queue is paused or limited, or its job type is paused", async () => {
   await createQueue(queue.db.sql, "default");
   const worker = claimer();
   const ids = await many(9, { jobType: "t" });
@@ -90,15 +85,15 @@ test("a line whose queue is paused or limited is not claimed, nor one whose job 
   expect(await worker.take(2)).toEqual([]);
   await pauseQueue(queue.db.sql, "default", false);
   expect(await worker.take(2)).toEqual(ids.slice(2, 4));
-  await queue.db.transaction(async (tx) => setQueueLimits(tx, "default", { concurrency: 1 }));
+  await queue.inTx(async (tx) => setQueueLimits(tx, "default", { concurrency: 1 }));
   expect(await worker.take(2)).toEqual([]);
-  await queue.db.transaction(async (tx) => setQueueLimits(tx, "default", {}));
+  await queue.inTx(async (tx) => setQueueLimits(tx, "default", {}));
   expect(await worker.take(2)).toEqual(ids.slice(4, 6));
   await pauseJobType(queue.db.sql, "t", true);
   expect(await worker.take(2)).toEqual([]);
 });
 
-test("whatever comes in between, no claim passes over a higher priority", async () => {
+test("whatever is added between claims, no claim passes over a higher priority", async () => {
   const worker = claimer();
   const owners = ["a", "m", "z"];
   let seed = 7;

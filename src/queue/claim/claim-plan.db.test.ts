@@ -1,23 +1,22 @@
 import postgres from "postgres";
 import { INDEXED_PLANS } from "#db";
-import { openQueue } from "../../../test/queue.ts";
+import { setUpQueue } from "../../../test/queue.ts";
 import { heartbeat } from "../fleet/heartbeat.ts";
 import { prune } from "../operate/prune.ts";
 import { promote } from "../ready/promote.ts";
 import { completeMany } from "../settle/complete-many.ts";
 import { claim } from "./claim.ts";
 import { completeAndClaim } from "./complete-and-claim.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 /*
- * The claim lives on one index, whatever the table holds and whether the planner knows it: a plan that reads the table
- * or sorts it costs a hundred times as much.
+ * A claim must read one index, whatever the table holds and whatever the planner knows of it. A plan that scans or
+ * sorts the table costs a hundred times as much.
  */
-let queue: Awaited<ReturnType<typeof openQueue>>;
+const queue = setUpQueue(2);
 let sql: postgres.Sql;
 const plans: string[] = [];
 beforeAll(async () => {
-  queue = await openQueue(2);
   sql = postgres(queue.url, {
     max: 1,
     onnotice: ({ message }) => void plans.push(String(message)),
@@ -27,11 +26,7 @@ beforeAll(async () => {
   await sql`select set_config('auto_explain.log_min_duration', '0', false), set_config('auto_explain.log_analyze', 'on', false),
     set_config('auto_explain.log_timing', 'off', false)`;
 });
-beforeEach(async () => queue.clear());
-afterAll(async () => {
-  await sql.end();
-  await queue.close();
-});
+afterAll(async () => sql.end());
 
 const rows = async (count: number, columns: string) =>
   queue.db.sql.unsafe(`
@@ -39,7 +34,7 @@ const rows = async (count: number, columns: string) =>
     insert into jobs (id, owner_id, job_type, payload, status, hold, priority, thread_id, completed_at, run_at)
     select gen_random_uuid(), 'local', 't', '{}', ${columns} from generate_series(1, ${count}) as n`);
 
-/** What a vacuum of the table leaves in the catalog when nothing is in it: the planner then takes it for empty. */
+/** Sets the statistics that a vacuum of the empty table would leave: the planner then expects no rows. */
 const vacuumedEmpty = async () =>
   queue.db.sql`update pg_class set reltuples = 0, relpages = 5 where oid = 'jobs'::regclass`;
 
@@ -109,13 +104,13 @@ test.each([
   ["analyzed", async () => queue.db.sql`analyze jobs`],
   ["vacuumed while it was empty", vacuumedEmpty],
 ])(
-  "completing and heartbeats look each job up by its id, also with many running, and once the plan is generic: %s",
+  "completions and heartbeats look up each job by its id, also with many running jobs and a generic plan: %s",
   async (_name, settle) => {
     await rows(3_000, "'queued', null, 0, null, null, now()");
     const { jobs } = await claim(sql, { workerId: "w", limit: 2_000, leaseMs: 60_000 });
     await settle();
     plans.length = 0;
-    // From its sixth run on a prepared statement may be planned for any values.
+    // From its sixth execution on, a prepared statement may get a generic plan.
     for (let round = 0; round < 8; round += 1) {
       const some = jobs.slice(round * 100, round * 100 + 100);
       expect((await heartbeat(sql, some, 60_000)).kept.size).toBe(100);
@@ -131,7 +126,7 @@ test.each([
   },
 );
 
-test("pruning reads what has ended long ago by the index of that, not the table", async () => {
+test("a prune finds the jobs that ended long ago by their index and does not scan the table", async () => {
   await rows(20_000, "'completed', null, 0, null, now() - interval '1 hour', now()");
   await queue.db.sql`vacuum analyze jobs`;
   await rows(20_000, "'completed', null, 0, null, now(), now()");
@@ -144,7 +139,7 @@ test("pruning reads what has ended long ago by the index of that, not the table"
   expect(plan).not.toMatch(/Seq Scan on jobs|Rows Removed by Filter: \d{4,}/);
 });
 
-test("readying what is due reads only that, whatever is scheduled for later", async () => {
+test("a promotion reads the due jobs only, whatever is scheduled for later", async () => {
   await rows(20_000, "'queued', 'time', 0, null, null, now() + interval '1 day'");
   await queue.addMany(Array.from({ length: 5 }, () => ({ delayMs: 1 })));
   await queue.db.sql`update jobs set run_at = now() - interval '1 second' where run_at < now() + interval '1 hour'`;

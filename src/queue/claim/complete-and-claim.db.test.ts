@@ -1,24 +1,19 @@
 import { Database } from "#db";
-import { openQueue } from "../../../test/queue.ts";
+import { setUpQueue } from "../../../test/queue.ts";
 import { claim } from "./claim.ts";
 import { completeAndClaim } from "./complete-and-claim.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
+const queue = setUpQueue(2);
 let db: Database;
 beforeAll(async () => {
-  queue = await openQueue(2);
   db = new Database({ url: queue.url, maxConnections: 4, avoidTableScans: true });
 });
-beforeEach(async () => queue.clear());
-afterAll(async () => {
-  await db.close();
-  await queue.close();
-});
+afterAll(async () => db.close());
 
 const options = { workerId: "w", leaseMs: 30_000 };
 
-test("what is completed and claimed in one statement is what either would do; a zombie completes nothing", async () => {
+test("one statement completes the worker's jobs and claims the next, and completes nothing for a lost lease", async () => {
   const ids = (await queue.addMany(Array.from({ length: 6 }, () => ({})))).map((job) => job.jobId);
   const first = await claim(db.sql, { ...options, limit: 3 });
   const [own, zombie, other] = first.jobs;
@@ -40,7 +35,7 @@ test("what is completed and claimed in one statement is what either would do; a 
   expect(await queue.statusOf(other.jobId)).toBe("running");
 });
 
-test("what is completed and claimed in one statement goes on beyond the line, and where nothing can be completed so", async () => {
+test("the statement claims beyond the line, also when it can complete nothing", async () => {
   const [, threaded] = await queue.addMany([{}, { threadId: "00000000-0000-7000-8000-000000000001" }, {}]);
   const first = await claim(db.sql, { ...options, limit: 2 });
   if (!first.line) throw new Error("there is no line");
@@ -58,14 +53,14 @@ test("what is completed and claimed in one statement goes on beyond the line, an
   expect(again.jobs).toHaveLength(1);
 });
 
-test("what waits to be completed holds nothing that is to be claimed, so that two workers never wait for each other", async () => {
+test("a completion that waits for a lock holds no claimable job, so that two workers never deadlock", async () => {
   const ids = (await queue.addMany([{}, {}, {}])).map((job) => job.jobId);
   const first = await claim(db.sql, { ...options, limit: 1 });
   if (!first.line) throw new Error("there is no line");
   const { line } = first;
   const { sql } = db;
   const { waiting, others } = await sql.begin(async (tx) => {
-    // As a claim does that began before this one: it comes upon the row, waits for nobody and finds it taken.
+    // Stands for a claim that began earlier: it holds the row and waits for nobody.
     await tx`select 1 from jobs where id = ${ids[0] ?? null} for update`;
     const both = completeAndClaim(
       sql,

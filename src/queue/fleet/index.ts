@@ -1,4 +1,4 @@
-/** The registry of workers and their heartbeats. The heartbeat thread loads this room a second time: keep its imports few. */
+/** The registry of workers and their heartbeats. The heartbeat thread loads this folder a second time: keep its imports few. */
 export { heartbeat, nameJobs } from "./heartbeat.ts";
 export type { HeldClaim } from "./heartbeat.ts";
 export { reportWorker } from "./register-worker.ts";

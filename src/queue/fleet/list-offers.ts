@@ -2,7 +2,7 @@ import type { Executor } from "#db";
 import { isOffering } from "./liveness.ts";
 import { iso } from "#shared/iso";
 
-/** How long after its last worker's end a job type is still expected to be run again. */
+/** How long a job type counts as run after its last worker's heartbeat: a deploy may be replacing the worker. */
 const REPLACED_WITHIN_MS = 600_000;
 
 /** A job type of the fleet. */
@@ -16,8 +16,8 @@ export interface OfferedType {
 }
 
 /**
- * The job types that workers offer, by name. When workers disagree about a type, one that can run it counts, and of
- * those the newest.
+ * The job types that workers offer, by name. Of the workers that offer a type, the newest that can run it counts; if none
+ * can, the newest.
  */
 export async function listOffers(sql: Executor): Promise<OfferedType[]> {
   const rows = await sql<(Omit<OfferedType, "startedAt"> & { started_at: string })[]>`
@@ -29,7 +29,7 @@ export async function listOffers(sql: Executor): Promise<OfferedType[]> {
   return rows.map(({ started_at, ...offer }) => ({ ...offer, startedAt: iso(started_at) }));
 }
 
-/** Whether a worker runs the job type that lives, or did until lately: one that is being replaced may come back. */
+/** Whether a worker can run the job type and had a heartbeat within the last ten minutes. */
 export async function isRunSomewhere(sql: Executor, jobType: string): Promise<boolean> {
   const runs = JSON.stringify([{ jobType, error: null }]);
   const rows = await sql`

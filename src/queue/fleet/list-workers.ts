@@ -5,36 +5,17 @@ import { iso } from "#shared/iso";
 
 const LISTED = 200;
 
-/** The workers that were lately seen, newest heartbeat first; one is alive whose heartbeat is under a minute old. */
+/** The last 200 workers, newest heartbeat first. A worker is alive while its heartbeat is under a minute old. */
 export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
-  const rows = await sql<
-    {
-      id: string;
-      host: string;
-      pid: number;
-      version: string;
-      concurrency: number;
-      running: number;
-      state: string;
-      alive: boolean;
-      job_types: string;
-      started_at: string;
-      heartbeat_at: string;
-    }[]
-  >`
-    select *, ${isAlive(sql)} as alive, jsonb_path_query_array(offers, '$[*] ? (@.error == null).jobType')::text as job_types
+  const rows = await sql<(Omit<WorkerRow, "jobTypes"> & { jobTypes: string })[]>`
+    select id as "workerId", host, pid, version, concurrency, running, state, ${isAlive(sql)} as alive,
+      jsonb_path_query_array(offers, '$[*] ? (@.error == null).jobType')::text as "jobTypes",
+      started_at as "startedAt", heartbeat_at as "heartbeatAt"
     from workers order by heartbeat_at desc limit ${LISTED}`;
   return rows.map((row) => ({
-    workerId: row.id,
-    host: row.host,
-    pid: row.pid,
-    version: row.version,
-    concurrency: row.concurrency,
-    running: row.running,
-    state: row.state,
-    alive: row.alive,
-    jobTypes: JSON.parse(row.job_types) as string[],
-    startedAt: iso(row.started_at),
-    heartbeatAt: iso(row.heartbeat_at),
+    ...row,
+    jobTypes: JSON.parse(row.jobTypes) as string[],
+    startedAt: iso(row.startedAt),
+    heartbeatAt: iso(row.heartbeatAt),
   }));
 }

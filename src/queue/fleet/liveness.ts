@@ -3,14 +3,14 @@ import type { PendingQuery, Row } from "postgres";
 
 const ALIVE_WITHIN_MS = 60_000;
 
-/** The condition on a row of `workers` that its process lives, as far as one can tell. */
+/** The condition on a row of `workers` that its process seems to be alive. */
 export function isAlive(sql: Executor): PendingQuery<Row[]> {
   return sql`(state <> 'stopped' and heartbeat_at > clock_timestamp() - make_interval(secs => ${ALIVE_WITHIN_MS / 1000}::float8))`;
 }
 
 /**
- * The condition on a row of `workers` that what it offers can be had: its process lives. Where none lives, such as
- * between two runs of the whole product, what the last of them offered is what the next are expected to.
+ * The condition on a row of `workers` that its offers count: its process is alive. While no worker is alive, as during a
+ * restart of the whole product, the offers of the last workers count: the next workers are expected to make the same.
  */
 export function isOffering(sql: Executor): PendingQuery<Row[]> {
   return sql`(${isAlive(sql)} or (

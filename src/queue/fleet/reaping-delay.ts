@@ -1,7 +1,7 @@
 import type { Executor } from "#db";
 import type { PendingQuery, Row } from "postgres";
 
-/** The worker that reaps. It must itself have had contact with the database. */
+/** The worker that reaps. It must have been in contact with the database. */
 export interface Reaper {
   workerId: string;
   /** How often it reports, in milliseconds. */
@@ -14,8 +14,8 @@ export function hasContact(sql: Executor, { heartbeatMs }: Pick<Reaper, "heartbe
 }
 
 /**
- * How long a worker must still wait before it may take back the jobs of others, as an interval; zero when it may. When the
- * database was away, all workers have missed their heartbeats, and each gets one heartbeat's time to extend its leases.
+ * How long a worker must still wait before it may reap, as an interval; zero when it may. After an outage of the database
+ * all workers have missed their heartbeats, and each gets one heartbeat's time to extend its leases.
  */
 export function reapingDelay(sql: Executor, reaper: Reaper): PendingQuery<Row[]> {
   const grace = sql`make_interval(secs => ${reaper.heartbeatMs / 1000}::float8)`;

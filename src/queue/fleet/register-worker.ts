@@ -9,13 +9,13 @@ export interface WorkerReport {
   concurrency: number;
   running: number;
   state: "active" | "draining" | "stopped";
-  /** What it runs; told when it enters, and not changed after that. */
+  /** What it runs. Stored with its first report and never changed. */
   offers: readonly Offer[];
-  /** How often it reports, in milliseconds: two reports that are missing are a gap in its contact with the database. */
+  /** How often it reports, in milliseconds. Two missing reports are a gap in its contact with the database. */
   heartbeatMs: number;
 }
 
-/** A job type that a worker runs, or tried to. */
+/** A job type that a worker runs or failed to load. */
 export interface Offer {
   jobType: string;
   description: string | null;

@@ -7,7 +7,8 @@ import { INT32_MAX, INT32_MIN } from "#shared/limits";
 
 /**
  * Changes the priority of a queued job.
- * @throws InvalidJobError when it is no int32; NotFoundError; JobConflictError when the job is not queued any more.
+ * @throws InvalidJobError when the priority is no int32; NotFoundError when the owner has no such job; JobConflictError
+ * when the job is not queued.
  */
 export async function changePriority(tx: Tx, key: JobKey, priority: number): Promise<void> {
   whole("priority", priority, [INT32_MIN, INT32_MAX]);

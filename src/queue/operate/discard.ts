@@ -4,8 +4,8 @@ import { lockJob } from "../lock-job.ts";
 import type { JobKey } from "../lock-job.ts";
 
 /**
- * Puts a dead letter aside: it stays in the history, but is no longer among the dead letters.
- * @throws NotFoundError; JobConflictError when the job has not failed.
+ * Takes a dead letter off the list of dead letters. It stays in the history.
+ * @throws NotFoundError when the owner has no such job; JobConflictError when the job has not failed.
  */
 export async function discard(tx: Tx, key: JobKey): Promise<void> {
   const job = await lockJob(tx, key);

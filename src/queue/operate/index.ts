@@ -1,4 +1,4 @@
-/** What operators do to jobs and queues. */
+/** The verbs of operators: redrive, discard, prioritize, pause, limit and prune. */
 export { redrive } from "./redrive.ts";
 export { discard } from "./discard.ts";
 export { changePriority } from "./change-priority.ts";

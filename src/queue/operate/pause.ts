@@ -3,8 +3,8 @@ import { NotFoundError } from "../errors.ts";
 import { notifyReady } from "../events/wake.ts";
 
 /**
- * Stops or lets go on the claiming of a queue's jobs; those that run go on.
- * @throws NotFoundError when no job was ever in the queue.
+ * Pauses a queue, or lets it go on: workers claim no job of a paused queue. Running jobs go on.
+ * @throws NotFoundError when there is no such queue.
  */
 export async function pauseQueue(sql: Executor, queue: string, paused: boolean): Promise<void> {
   const rows = await sql`update queues set paused = ${paused} where name = ${queue} returning name`;
@@ -13,8 +13,8 @@ export async function pauseQueue(sql: Executor, queue: string, paused: boolean):
 }
 
 /**
- * Stops or lets go on the claiming of a type's jobs; those that run go on. The claim obeys at once; `sweepPaused` then
- * takes the type's ready jobs out of the claim's way.
+ * Pauses a job type, or lets it go on. Running jobs go on. Claims skip the type's jobs at once; `sweepPaused` then takes
+ * them out of the claim index.
  */
 export async function pauseJobType(sql: Executor, jobType: string, paused: boolean): Promise<void> {
   await sql`

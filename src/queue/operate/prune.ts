@@ -3,18 +3,18 @@ import type { Executor, Tx } from "#db";
 export interface Retention {
   /** How long completed and cancelled jobs are kept after their end, in milliseconds. */
   completedMs: number;
-  /** How long failed jobs are kept. */
+  /** How long failed jobs are kept after their end, in milliseconds. */
   failedMs: number;
 }
 
 /**
- * Deletes jobs that ended longer ago than their retention, with their attempts and events, at most `limit` of them;
- * a conversation keeps its messages and decisions. Returns how many; call it again while that is the limit.
+ * Deletes jobs that ended longer ago than their retention, with their attempts and events, at most `limit` of them.
+ * Conversations keep their messages and decisions. Returns how many jobs it deleted: call it again while that is `limit`.
  */
 export async function prune(tx: Tx, { completedMs, failedMs }: Retention, limit = 500): Promise<number> {
-  // The index by time of end is a BRIN one, which only a bitmap scan reads.
+  // The index on `completed_at` is a BRIN index: only a bitmap scan can use it.
   await tx`select set_config('enable_bitmapscan', 'on', true)`;
-  // statement_timestamp: an index condition may not hold what changes within the statement.
+  // statement_timestamp: clock_timestamp changes within the statement, so no index condition may contain it.
   const endedBefore = (keptMs: number) =>
     tx`completed_at < statement_timestamp() - make_interval(secs => ${keptMs / 1000}::float8)`;
   const deleted = await tx`
@@ -26,7 +26,7 @@ export async function prune(tx: Tx, { completedMs, failedMs }: Retention, limit 
   return deleted.count;
 }
 
-/** Deletes the rate accounts of keys that were not in use for a day, 1,000 at the most: such a key starts anew. */
+/** Deletes the rate accounts of limited keys that were not in use for a day, 1,000 at most: such a key starts afresh. */
 export async function pruneLimitKeys(sql: Executor): Promise<void> {
   await sql`
     delete from limit_keys where (queue, key) in (
@@ -35,7 +35,7 @@ export async function pruneLimitKeys(sql: Executor): Promise<void> {
     )`;
 }
 
-/** Deletes the entries of workers that stopped, or were last seen more than a day ago. */
+/** Deletes the entries of workers that stopped more than an hour ago or were last seen more than a day ago. */
 export async function pruneWorkers(sql: Executor): Promise<void> {
   await sql`
     delete from workers where heartbeat_at < clock_timestamp() - interval '1 day'

@@ -8,10 +8,9 @@ import type { QueueLimits, QueueRow } from "#shared/operations";
 import { READY } from "../predicates.ts";
 
 /**
- * Sets what a queue may run at once, in all and per `limitKey`; what is left out is unlimited. Running jobs go on; the
- * limits hold for the claims from now on, those per key for jobs that are let in from now on.
- * @throws NotFoundError when no job was ever in the queue and it was not created; InvalidQueueError when a limit is
- * no whole number from 1.
+ * Sets how many jobs a queue may run at once, in all and per `limitKey`; an absent limit is unlimited. Running jobs go on.
+ * The queue's limit applies to later claims, the limits per key to jobs admitted later.
+ * @throws NotFoundError when there is no such queue; InvalidQueueError when a limit is no whole number from 1.
  */
 export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits): Promise<void> {
   const parsed = queueLimitsSchema.safeParse(limits);
@@ -32,8 +31,8 @@ export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits)
 }
 
 /**
- * Makes a queue before its first job, so that it can be paused or limited; does nothing to one that exists.
- * @throws InvalidQueueError when the name is none that jobs could have.
+ * Makes a queue before its first job, so that it can be paused or limited. An existing queue stays as it is.
+ * @throws InvalidQueueError when no job could have such a queue's name.
  */
 export async function createQueue(sql: Executor, queue: string): Promise<void> {
   const fault = textFault("queue", queue);
@@ -41,7 +40,7 @@ export async function createQueue(sql: Executor, queue: string): Promise<void> {
   await sql`insert into queues (name) values (${queue}) on conflict do nothing`;
 }
 
-/** Every queue, by name, with its limits and how many jobs are ready, held and running. */
+/** Every queue by name, with its limits and its counts of ready, held and running jobs. */
 export async function listQueues(sql: Executor): Promise<QueueRow[]> {
   return sql<QueueRow[]>`
     select name as queue, paused, limits,

@@ -11,14 +11,14 @@ import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
 
 export interface RedriveOptions {
-  /** Gives the payload to run with, as JSON; called with the job locked. Undefined keeps the payload that it has. */
+  /** Returns the new payload as JSON text; undefined keeps the stored one. It is called while the job is locked. */
   revise?: (job: LockedJob) => Promise<string | undefined>;
 }
 
 /**
  * Queues a dead letter or a cancelled job again, with all its retries and with its history. A job that waits for its
- * retry runs at once. In a thread that has gone on, it runs after the thread's head and before the rest. It waits for
- * its unfinished dependencies. A job that has crashed often enough to run alone goes on running alone.
+ * retry becomes ready at once. In a thread that has gone on, the job runs after the thread's head and before the rest. It
+ * waits for its unfinished dependencies. A job with enough crashes to run alone goes on running alone.
  * @throws NotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
  * completed, or when another unfinished job has its unique key. Nothing is changed then.
  */
@@ -46,7 +46,7 @@ async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<R
   const waiting = tx`(select count(*)::int from job_dependencies where job_id = jobs.id)`;
   const queued = tx<Readied[]>`
     with closed as (
-      -- The closing event was implied by the status that now goes: it takes its place in the log.
+      -- The status implied the closing event. The status now changes, so the event is written.
       insert into job_events (job_id, seq, attempt, type, data, created_at)
       select id, event_seq + 1, attempt, status::text, jsonb_strip_nulls(jsonb_build_object('error', error_message)), completed_at
       from jobs where id = ${jobId}
@@ -67,7 +67,7 @@ async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<R
     returning queue, limit_key, hold`;
   return queued.catch((error: unknown) => {
     if (!isTaken(error)) throw error;
-    throw new JobConflictError("Another job got the same uniqueKey meanwhile: wait for its end, or cancel it");
+    throw new JobConflictError("Another job has the same uniqueKey and is unfinished: wait for its end, or cancel it");
   });
 }
 

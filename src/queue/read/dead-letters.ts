@@ -1,28 +1,26 @@
 import type { Executor } from "#db";
-import { jobColumns, toJobRow } from "./job-view.ts";
+import { containing, jobColumns, toJobList } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
 import type { JobList } from "#shared/contracts";
 import type { DeadLetterFilter } from "#shared/operations";
 
 const DEFAULT_LIMIT = 50;
 
-/** The owner's failed jobs that were not put aside and match, newest first, a page at a time. */
+/** The owner's failed jobs that match and were not discarded, newest first, a page at a time. */
 export async function listDeadLetters(
   sql: Executor,
   { ownerId, ...filter }: DeadLetterFilter & { ownerId: string },
 ): Promise<JobList> {
   const limit = filter.limit ?? DEFAULT_LIMIT;
-  const pattern = `%${(filter.error ?? "").replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
   const rows = await sql<(JobColumns & { seq: string })[]>`
     select ${jobColumns(sql)}, jobs.seq::text as seq from jobs
     where owner_id = ${ownerId} and status = 'failed' and discarded_at is null
       ${filter.jobType ? sql`and job_type = ${filter.jobType}` : sql``}
       ${filter.queue ? sql`and queue = ${filter.queue}` : sql``}
-      ${filter.error ? sql`and error_message ilike ${pattern}` : sql``}
+      ${filter.error ? sql`and error_message ilike ${containing(filter.error)}` : sql``}
       ${filter.failedAfter ? sql`and completed_at >= ${filter.failedAfter}::text::timestamptz` : sql``}
       ${filter.failedBefore ? sql`and completed_at < ${filter.failedBefore}::text::timestamptz` : sql``}
       ${filter.cursor ? sql`and seq < ${filter.cursor}::bigint` : sql``}
     order by jobs.seq desc limit ${limit + 1}`;
-  const page = rows.slice(0, limit);
-  return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
+  return toJobList(rows, limit);
 }

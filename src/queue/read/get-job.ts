@@ -8,26 +8,23 @@ import type { PendingQuery, Row } from "postgres";
 import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
 import { isTerminal } from "#shared/job-states";
-import type { AttemptOutcome } from "#shared/job-states";
 
 const NEWEST_EVENTS = 500;
 
-/** Selects what the layer above shows as a job's reply, as text. */
+/** Selects a job's reply as text. The layer above knows the replies. */
 export type ReplyColumn = (sql: Executor) => PendingQuery<Row[]>;
 
 const noReply: ReplyColumn = (sql) => sql`null::text`;
 
 /**
- * Where one of the owner's jobs stands; its reply is null without a `reply` column.
+ * The status of one of the owner's jobs; its reply is null without a `reply` column.
  * @throws NotFoundError when the owner has no such job.
  */
 export async function getJobStatus(sql: Executor, key: JobKey, reply = noReply): Promise<JobStatusView> {
   return toStatusView(await readJob(sql, key, reply));
 }
 
-/**
- * Where each of these jobs stands, in their order and in one statement; null for one that its owner has not.
- */
+/** The statuses of jobs, in the order of their keys and read in one statement; null for a job that its owner does not have. */
 export async function getJobStatuses(
   sql: Executor,
   keys: readonly JobKey[],
@@ -52,32 +49,28 @@ export async function getJobStatuses(
 export async function getJob(sql: Executor, key: JobKey, reply = noReply): Promise<JobDetail> {
   const { jobId } = key;
   const job = await readJob(sql, key, reply);
-  const attempts = await sql<AttemptColumns[]>`select * from job_attempts where job_id = ${jobId} order by attempt`;
-  const events = await sql<{ seq: number; attempt: number; type: string; data: unknown; created_at: string }[]>`
-    select seq, attempt, type, data, created_at from job_events where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
+  const attempts = await sql<Attempt[]>`
+    select attempt, worker_id as "workerId", started_at as "startedAt", ended_at as "endedAt", outcome,
+      error_name as "errorName", error_message as "errorMessage", error_stack as "errorStack", usage
+    from job_attempts where job_id = ${jobId} order by attempt`;
+  const events = await sql<JobEvent[]>`
+    select seq, attempt, type, data, created_at as "createdAt" from job_events
+    where job_id = ${jobId} order by seq desc limit ${NEWEST_EVENTS}`;
   return {
     ...toStatusView(job),
     queue: job.queue,
     hold: job.hold,
     payload: job.payload,
     result: job.result,
-    attempts: [...attempts.map(toAttempt), ...currentAttempt(job, attempts.at(-1)?.attempt ?? 0)],
-    events: [
-      ...events
-        .map((row): JobEvent => ({
-          seq: row.seq,
-          attempt: row.attempt,
-          type: row.type,
-          data: row.data,
-          createdAt: iso(row.created_at),
-        }))
-        .toReversed(),
-      ...closingEvent(job),
+    attempts: [
+      ...attempts.map((row) => ({ ...row, startedAt: iso(row.startedAt), endedAt: isoOrNull(row.endedAt) })),
+      ...currentAttempt(job, attempts.at(-1)?.attempt ?? 0),
     ],
+    events: [...events.map((row) => ({ ...row, createdAt: iso(row.createdAt) })).toReversed(), ...closingEvent(job)],
   };
 }
 
-/** The attempt that the job's own columns tell of: the one that runs, or that completed it. Others have a row. */
+/** The attempt that runs or that completed the job: the job's own columns hold it. Other attempts have a row. */
 function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
   if (job.attempt <= recorded || job.claimed_at === null || job.last_worker_id === null) return [];
   if (job.status !== "running" && job.status !== "completed") return [];
@@ -96,27 +89,13 @@ function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
   ];
 }
 
-/** An ended job's last event needs no row: its status says it, and it is numbered after all the others. */
+/** An ended job's closing event, which has no row: the status implies it, and its number follows the last event's. */
 export function closingEvent(
   job: Pick<JobDetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
 ): JobEvent[] {
   if (!isTerminal(job.status) || job.completed_at === null) return [];
   const data = job.status !== "completed" && job.error_message !== null ? { error: job.error_message } : {};
   return [{ seq: job.event_seq + 1, attempt: job.attempt, type: job.status, data, createdAt: iso(job.completed_at) }];
-}
-
-function toAttempt(row: AttemptColumns): Attempt {
-  return {
-    attempt: row.attempt,
-    workerId: row.worker_id,
-    startedAt: iso(row.started_at),
-    endedAt: isoOrNull(row.ended_at),
-    outcome: row.outcome,
-    errorName: row.error_name,
-    errorMessage: row.error_message,
-    errorStack: row.error_stack,
-    usage: row.usage,
-  };
 }
 
 interface StatusColumns extends JobColumns, DetailColumns {
@@ -132,19 +111,6 @@ interface JobDetailColumns extends StatusColumns {
   usage: Usage | null;
 }
 
-interface AttemptColumns {
-  attempt: number;
-  worker_id: string;
-  started_at: string;
-  ended_at: string | null;
-  outcome: AttemptOutcome | null;
-  error_name: string | null;
-  error_message: string | null;
-  error_stack: string | null;
-  usage: Usage | null;
-}
-
-/** Selects what `jobs.status` shows. */
 function statusColumns(sql: Executor, reply: ReplyColumn) {
   return sql`${jobColumns(sql)}, ${detailColumns(sql)}, ${reply(sql)} as reply`;
 }

@@ -2,7 +2,7 @@ import type { Executor } from "#db";
 import { iso, isoOrNull } from "#shared/iso";
 import type { PendingQuery, Row } from "postgres";
 import type { Interrupt } from "#shared/interrupts";
-import type { JobRow, JobStatusView } from "#shared/contracts";
+import type { JobList, JobRow, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
 import type { Hold, JobStatus } from "#shared/job-states";
 import { UNFINISHED } from "../predicates.ts";
@@ -33,32 +33,32 @@ export interface JobColumns {
   usages: Usage[] | null;
 }
 
-/** Selects a job's visible columns; JSON comes as text, for the driver's parsers are not ours to rely on. */
+/** Selects a job's visible columns. */
 export function jobColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`jobs.id, jobs.job_type, jobs.queue, jobs.status, jobs.hold, jobs.thread_id, jobs.decision_set_id, jobs.priority,
     jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.crash_count, jobs.max_crashes, jobs.error_message, jobs.progress, jobs.worker_id,
     jobs.lease_expires_at, jobs.run_at, jobs.created_at, jobs.started_at, jobs.completed_at, ${usagesOf(sql)} as usages`;
 }
 
-/** What each of a job's attempts has used of models. */
+/** Selects the usage of models by each of a job's attempts. */
 export function usagesOf(sql: Executor): PendingQuery<Row[]> {
   return sql`(
     select jsonb_agg(usage) from (
       select usage from job_attempts where job_id = jobs.id and usage is not null
       union all
-      -- Of the attempt that has no row: the one that runs, or that completed the job.
+      -- The attempt that runs or that completed the job has no row.
       select jobs.usage where jobs.usage is not null
         and not exists (select 1 from job_attempts where job_id = jobs.id and attempt = jobs.attempt)
     ) as used
   )`;
 }
 
-/** What only the view of one job shows, besides its reply. */
+/** The columns that only the view of one job shows, in addition to its reply. */
 export interface DetailColumns {
   interrupts: (Omit<Interrupt, "deadlineAt"> & { deadlineAt: string | null })[] | null;
 }
 
-/** Selects what a job asks and nobody has answered. */
+/** Selects the questions of a job that nobody has answered. */
 export function detailColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`
     case when jobs.${sql.unsafe(UNFINISHED)} then (
@@ -67,7 +67,7 @@ export function detailColumns(sql: Executor): PendingQuery<Row[]> {
     ) end as interrupts`;
 }
 
-/** The sum of what attempts have used; null when nothing. The cost is null once one of them is not known. */
+/** The sum of usages; null without any. Its cost is null when one of the costs is unknown. */
 export function addUsage(usages: readonly Usage[] | null): Usage | null {
   if (usages === null || usages.length === 0) return null;
   return usages.reduce((sum, usage) => ({
@@ -78,7 +78,7 @@ export function addUsage(usages: readonly Usage[] | null): Usage | null {
 }
 
 /** One row of `jobs.list`. */
-export function toJobRow(row: JobColumns): JobRow {
+function toJobRow(row: JobColumns): JobRow {
   return {
     jobId: row.id,
     jobType: row.job_type,
@@ -103,6 +103,17 @@ export function toJobRow(row: JobColumns): JobRow {
     startedAt: isoOrNull(row.started_at),
     completedAt: isoOrNull(row.completed_at),
   };
+}
+
+/** A page of a list and the cursor of the next; the rows are one more than `limit` when there is a next page. */
+export function toJobList(rows: readonly (JobColumns & { seq: string })[], limit: number): JobList {
+  const page = rows.slice(0, limit);
+  return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
+}
+
+/** The `ilike` pattern of texts that contain a text. */
+export function containing(text: string): string {
+  return `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
 }
 
 /** The shape of `jobs.status`. */

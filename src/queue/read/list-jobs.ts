@@ -1,5 +1,5 @@
 import type { Executor } from "#db";
-import { jobColumns, toJobRow } from "./job-view.ts";
+import { containing, jobColumns, toJobList } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
 import type { JobCounts, JobList, JobListInput } from "#shared/contracts";
 import { JOB_STATUSES } from "#shared/job-states";
@@ -9,8 +9,8 @@ const DEFAULT_LIMIT = 50;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The owner's jobs that match, newest first, a page at a time. A `search` that is a UUID finds the job, or the jobs of the
- * thread, with that id; every other one looks in ids, error and payload text.
+ * The owner's jobs that match, newest first, a page at a time. A UUID as `search` finds the job or the thread's jobs with
+ * that id. Any other text is looked for in ids, job type, error and payload.
  */
 export async function listJobs(
   sql: Executor,
@@ -26,23 +26,22 @@ export async function listJobs(
       ${input.cursor ? sql`and seq < ${input.cursor}::bigint` : sql``}
       ${input.search ? matchSearch(sql, input.search) : sql``}
     order by jobs.seq desc limit ${limit + 1}`;
-  const page = rows.slice(0, limit);
-  return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
+  return toJobList(rows, limit);
 }
 
 function matchSearch(sql: Executor, search: string) {
-  // As an array, the ids are looked up first, by their indexes: no plan walks the owner's jobs in the list's order instead.
+  // As an array, the ids are looked up first by their indexes. Otherwise a plan may walk all of the owner's jobs.
   const id = search.trim();
   if (UUID.test(id))
     return sql`and id = any (array(
       select id from jobs where id = ${id}::uuid union select id from jobs where thread_id = ${id}::uuid
     ))`;
-  const pattern = `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  const pattern = containing(search);
   return sql`and (id::text ilike ${pattern} or thread_id::text ilike ${pattern} or job_type ilike ${pattern}
     or error_message ilike ${pattern} or payload::text ilike ${pattern})`;
 }
 
-/** How many of the owner's jobs are in each state. */
+/** The number of the owner's jobs in each state. */
 export async function countJobs(sql: Executor, ownerId: string): Promise<JobCounts> {
   const rows = await sql<{ status: JobStatus; count: number }[]>`
     select status, count(*)::int as count from jobs where owner_id = ${ownerId} group by status`;

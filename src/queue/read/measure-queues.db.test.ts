@@ -1,25 +1,22 @@
-import { openQueue } from "../../../test/queue.ts";
+import { setUpQueue } from "../../../test/queue.ts";
 import { measureQueues, MOST_COUNTED } from "./measure-queues.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import postgres from "postgres";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
+const queue = setUpQueue();
+// Only the tests analyze the table.
 beforeAll(async () => {
-  queue = await openQueue();
-  // Statistics are made when a test says so, not by the way.
   await queue.db.sql`alter table jobs set (autovacuum_enabled = false)`;
 });
-beforeEach(async () => queue.clear());
-afterAll(async () => queue.close());
 
-const measure = async () => queue.db.transaction(measureQueues);
+const measure = async () => queue.inTx(measureQueues);
 const fill = async (count: number, values: string, owner = "'local'") =>
   queue.db.sql.unsafe(`
     insert into queues (name) values ('default') on conflict do nothing;
     insert into jobs (owner_id, id, job_type, payload, status, hold, priority, completed_at)
     select ${owner}, gen_random_uuid(), 't', '{}', ${values} from generate_series(1, ${count}) as n`);
 
-test("nothing is nothing", async () => {
+test("an empty database has zero of everything", async () => {
   expect(await measure()).toEqual({
     jobs: { queued: 0, running: 0, waiting: 0, completed: 0, failed: 0, cancelled: 0 },
     deadLetters: 0,
@@ -28,7 +25,7 @@ test("nothing is nothing", async () => {
   });
 });
 
-test("every state, of every owner, and each queue by itself", async () => {
+test("jobs are counted by state for all owners, and ready and running jobs by queue", async () => {
   await queue.addMany([{ queue: "a" }, { queue: "a" }, { queue: "b" }, { queue: "b", delayMs: 60_000 }]);
   await queue.takeOne();
   await fill(3, "'completed', null, 0, now()");
@@ -55,7 +52,7 @@ test("every state, of every owner, and each queue by itself", async () => {
   expect(measured.queues.at(-1)?.oldestReadyMs).toBeNull();
 });
 
-test("the oldest ready job is found behind a flood of urgent ones and a retried head", async () => {
+test("the oldest ready job is found behind a flood of urgent jobs and a retried head", async () => {
   await fill(MOST_COUNTED + 10, "'queued', null, 9, null", "'owner-' || n % 40");
   const [head, next] = await queue.addMany([{ priority: -1 }, { priority: -1 }]);
   await queue.db.sql`update jobs set created_at = now() - interval '2 hours', run_at = now() where id = ${head!.jobId}`;
@@ -68,7 +65,7 @@ test("the oldest ready job is found behind a flood of urgent ones and a retried 
 });
 
 const PLENTY = MOST_COUNTED * 2;
-/** What a scrape's statements read, each row of a table or an index that its plan touched. */
+/** Measures with the plans of its statements on `jobs`. */
 const explain = async () => {
   const plans: string[] = [];
   const sql = postgres(queue.url, {
@@ -91,13 +88,13 @@ test.each<[string, string]>([
   ["failed", "'failed', null, 0, now()"],
   ["ready", "'queued', null, n % 3, null"],
   ["scheduled", "'queued', 'time', 0, null"],
-])("with plenty of %s jobs, analyzed or not, no more than the cap is read", async (name, values) => {
+])("with plenty of %s jobs, analyzed or not, a measurement reads no more rows than its cap", async (name, values) => {
   await fill(PLENTY, values);
   for (const analyzed of [false, true]) {
     if (analyzed) await queue.db.sql`analyze jobs`;
     const { jobs, plans } = await explain();
     expect(name === "failed" ? jobs.failed : jobs.queued).toBe(MOST_COUNTED);
-    // That of completed jobs reads a table as small as this one whole; it has the test below.
+    // The count of completed jobs scans a small table; the next test covers it.
     const text = plans.filter((plan) => !plan.includes("pg_relation_size")).join("\n");
     const read = [...text.matchAll(/on jobs.*actual rows=([\d.]+) loops=(\d+)/g)];
     expect(read.length).toBeGreaterThan(3);
@@ -108,7 +105,7 @@ test.each<[string, string]>([
   }
 });
 
-test("completed jobs are counted while the table is small and estimated once it is not", async () => {
+test("completed jobs are counted in a small table and estimated in a large one", async () => {
   await fill(100, "'completed', null, 0, now()");
   expect((await measure()).jobs.completed).toBe(100);
   await queue.db.sql`truncate jobs cascade`;

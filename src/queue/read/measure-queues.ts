@@ -3,12 +3,12 @@ import { isAlive } from "../fleet/liveness.ts";
 import type { JobStatus } from "#shared/job-states";
 import { READY } from "../predicates.ts";
 
-/** Counting stops here: what operators must see is that a line is long, not how long to the job. */
+/** Counting stops here: operators must see that a backlog is long, not its exact length. */
 export const MOST_COUNTED = 10_000;
 const MOST_QUEUES = 200;
-/** How many (priority, owner) lines of a queue are looked at for the oldest job, the lowest priority first. */
+/** How many (priority, owner) lines of a queue are searched for the oldest job, the lowest priority first. */
 const MOST_LINES = 100;
-/** How far into each line: a retried job may stand before one that has been ready for longer. */
+/** How many jobs of each line are searched: a retried job may precede one that has been ready for longer. */
 const MOST_OF_A_LINE = 10;
 /** A table up to this size is read whole; in a larger one completed jobs are estimated. */
 const SMALL_TABLE_BYTES = 4 * 1024 * 1024;
@@ -18,27 +18,27 @@ export interface QueueFigures {
   queue: string;
   /** Jobs that a worker may claim. */
   ready: number;
-  /** How long ago the ready job that has waited longest became due; null where none is ready. */
+  /** How long the oldest ready job has been due, in milliseconds; null without ready jobs. */
   oldestReadyMs: number | null;
   running: number;
 }
 
 export interface FleetFigures {
-  /** Each counted to 10,000; completed jobs of a large table as its statistics have it, null where it has none yet. */
+  /** Each counted up to 10,000. Completed jobs of a large table are estimated by its statistics; null without statistics. */
   jobs: Record<Exclude<JobStatus, "completed">, number> & { completed: number | null };
-  /** Failed jobs that were not put aside, among the newest 10,000. */
+  /** Failed jobs that were not discarded, among the newest 10,000. */
   deadLetters: number;
   queues: QueueFigures[];
-  /** Live workers, and how many jobs these can run at once. */
+  /** Live workers, and how many jobs they can run at once. */
   workers: { alive: number; slots: number };
 }
 
 /**
- * What operators watch, of all owners, by index probes whose number does not grow with the tables: no count goes beyond
- * `MOST_COUNTED`. The transaction is the caller's, but do nothing else in it: it plans without scans of tables.
+ * The figures that operators watch, of all owners. The cost does not grow with the tables: index probes only, and no count
+ * beyond `MOST_COUNTED`. Do nothing else in the transaction: it plans without table scans.
  */
 export async function measureQueues(tx: Tx): Promise<FleetFigures> {
-  // Whatever the statistics say, the planner must not take a scan of the table for the cheaper one.
+  // With some statistics the planner would take a table scan for the cheaper plan.
   await tx`select set_config(name, value, true) from (values ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'),
     ('jit', 'off'), ('statement_timeout', ${String(LONGEST_STATEMENT_MS)})) as settings (name, value)`;
   const [queued, running, rest, queues, workers] = await Promise.all([
@@ -83,12 +83,12 @@ async function countRunning(tx: Tx): Promise<{ queue: string; count: number }[]>
 interface Settled {
   status: JobStatus;
   count: number;
-  /** Those that were not put aside. */
+  /** Those that were not discarded. */
   open: number;
 }
 
 async function countSettled(tx: Tx): Promise<Map<JobStatus, Settled>> {
-  // The index has the owner first: its (owner, state) pairs are walked, one step for each, then each is counted.
+  // The index begins with the owner. The query walks its (owner, state) pairs, one probe each, and then counts each pair.
   const indexed = tx`status in ('waiting', 'failed', 'cancelled')`;
   const rows = await tx<Settled[]>`
     with recursive pairs as (
@@ -112,7 +112,7 @@ async function countSettled(tx: Tx): Promise<Map<JobStatus, Settled>> {
   return new Map(rows.map((row) => [row.status, row]));
 }
 
-/** No index holds completed jobs alone, for they are most of the table. */
+/** Estimates in a large table: completed jobs are most of it, so that they have no index of their own. */
 async function countCompleted(tx: Tx, others: number): Promise<number | null> {
   const [row] = await tx<{ count: number | null }[]>`
     select case when pg_relation_size('jobs') <= ${SMALL_TABLE_BYTES}::bigint
@@ -128,7 +128,7 @@ async function measureReady(tx: Tx): Promise<Omit<QueueFigures, "running">[]> {
     with recursive named as materialized (
       select name from queues order by name limit ${MOST_QUEUES}
     ), lines as (
-      -- One step of the claim index for each (priority, owner), from its end: who starves stands there.
+      -- One probe of the claim index for each (priority, owner), from its end: the jobs that starve are there.
       select named.name as queue, line.priority, line.owner_id, 1 as turn from named cross join lateral (
         select priority, owner_id from jobs where queue = named.name and ${ready}
         order by priority, owner_id limit 1
@@ -148,7 +148,7 @@ async function measureReady(tx: Tx): Promise<Omit<QueueFigures, "running">[]> {
       ) as head group by lines.queue
     )
     select named.name as queue, counted.count as ready,
-      -- Of null, greatest() would make 0.
+      -- greatest() ignores null and would return 0.
       case when oldest.due is not null then greatest(extract(epoch from clock_timestamp() - oldest.due) * 1000, 0) end::float8
         as "oldestReadyMs"
     from named left join oldest on oldest.queue = named.name cross join lateral (

@@ -1,7 +1,7 @@
 import type { Executor } from "#db";
 import type { JobKey } from "../lock-job.ts";
 
-/** The trace that a job was submitted in; empty where it was in none, or the owner has no such job. */
+/** The trace context of a job's submit; empty when there was none or the owner has no such job. */
 export async function readTrace(sql: Executor, { ownerId, jobId }: JobKey): Promise<Readonly<Record<string, string>>> {
   const [row] = await sql<{ trace_context: string | null }[]>`
     select trace_context::text from jobs where id = ${jobId} and owner_id = ${ownerId}`;

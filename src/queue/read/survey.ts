@@ -5,28 +5,28 @@ import { mayExpire } from "../settle/expire-interrupts.ts";
 import type { PendingQuery, Row } from "postgres";
 import { READY } from "../predicates.ts";
 
-/** What a worker may have to do besides running ready jobs; waits are in milliseconds by the database's clock. */
+/** The work that a worker may have besides running ready jobs. Waits are in milliseconds by the database's clock. */
 export interface Survey {
-  /** Until the next job that is held for its time; 0 or less when it is due, null when there is none. */
+  /** Until the next job held for its time; 0 or less when it is due, null when there is none. */
   dueMs: number | null;
-  /** Until the next running job's lease has expired and this worker may reap; null when none runs. */
+  /** Until the first lease has expired and this worker may reap; null when no job runs. */
   leaseMs: number | null;
-  /** Until the next limited key may let a job in; null when none waits. */
+  /** Until the next limited key may admit a job; null when none waits. */
   admitMs: number | null;
   /** Until the next schedule's tick; null when there is none. */
   tickMs: number | null;
-  /** Until the next deadline of a question that nobody has answered; null when there is none. */
+  /** Until the next deadline of an unanswered question; null when there is none. */
   answerMs: number | null;
-  /** Whether jobs are ready in queues without a limit of running jobs. */
+  /** Whether a queue without a limit of running jobs has ready jobs. */
   ready: boolean;
-  /** Whether a queue with a limit of running jobs has ready ones. */
+  /** Whether a queue with a limit of running jobs has ready jobs. */
   limited: boolean;
-  /** Whether jobs of paused types are in the claim's way, or those of others are still held. */
+  /** Whether `sweepPaused` has work: ready jobs of a paused type, or held jobs of a type that goes on. */
   paused: boolean;
 }
 
 /**
- * Looks, in one statement of a few index probes, at everything that time or other processes may have made due. Without a
+ * Reads everything that time or other processes may have made due, in one statement of a few index probes. Without a
  * reaper, leases are due as soon as they expire.
  */
 export async function survey(sql: Executor, reaper?: Reaper): Promise<Survey> {

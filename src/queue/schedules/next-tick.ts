@@ -2,8 +2,8 @@ import { InvalidScheduleError } from "../errors.ts";
 import { Cron } from "croner";
 
 /**
- * The first tick of a cron line after a time, both ISO 8601 in UTC; null when it never ticks again. Where a zone's
- * clocks go forward over a tick, it comes at the end of the gap; where they go back over one, it comes once.
+ * The first tick of a cron line after a time, both ISO 8601 in UTC; null when it never ticks again. A tick that a zone's
+ * clocks skip comes at the end of the gap. A tick that they repeat comes once.
  * @param cron five fields (minute to day of week), six with seconds first, or a nickname such as `@daily`.
  * @param timeZone an IANA name such as `Europe/Berlin`.
  * @throws InvalidScheduleError naming `cron` or `timeZone`.

@@ -1,41 +1,64 @@
-import { openQueue } from "../../../test/queue.ts";
+import type { Tx } from "#db";
+import { AT_ONCE, BOOM, setUpQueue } from "../../../test/queue.ts";
 import type { ClaimedJob } from "../claimed-job.ts";
-import type { Tx } from "../index.ts";
+import { JobConflictError, NotFoundError } from "../errors.ts";
+import { CANCEL_CHANNEL } from "../events/wake.ts";
+import { heartbeat } from "../fleet/heartbeat.ts";
 import { cancel } from "./cancel.ts";
 import { fail } from "./fail.ts";
 import { park } from "./park.ts";
 import { reap } from "./reap.ts";
 import { release } from "./release.ts";
 import { releaseOrphans } from "./release-orphans.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
-beforeAll(async () => {
-  queue = await openQueue();
-});
-beforeEach(async () => queue.clear());
-afterAll(async () => queue.close());
-
-const error = { name: "Error", message: "boom", stack: null };
-const retry = { baseMs: 0, capMs: 0 };
+const queue = setUpQueue();
 const question = { id: "q", kind: "approval", value: null, schema: null, deadlineMs: null };
-const inTx = async <T>(work: (tx: Tx) => Promise<T>) => queue.db.transaction(work);
-const key = (jobId: string) => ({ ownerId: queue.ownerId, jobId });
+
+test("a queued job is cancelled at once, and cancelling it again changes nothing", async () => {
+  const { jobId } = await queue.add();
+  const stop = async () => queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)));
+  expect(await stop()).toBe("cancelled");
+  const { completedAt } = await queue.read(jobId);
+  expect(await stop()).toBe("cancelled");
+  expect(await queue.read(jobId)).toMatchObject({ status: "cancelled", completedAt });
+  expect(await queue.take()).toEqual([]);
+});
+
+test("cancelling a running job asks its worker by notice and by heartbeat, and a crash then ends it as cancelled", async () => {
+  const heard = await queue.hear(CANCEL_CHANNEL);
+  const { jobId } = await queue.add();
+  const job = await queue.takeOne();
+  expect(await queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)))).toBe("running");
+  await expect.poll(() => heard).toEqual([jobId]);
+  expect((await heartbeat(queue.db.sql, [job], 30_000)).cancelled.size).toBe(1);
+  await queue.expire(jobId);
+  await reap(queue.db, { policyOf: () => AT_ONCE });
+  expect(await queue.read(jobId)).toMatchObject({ status: "cancelled", retryCount: 0 });
+  expect(await queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)))).toBe("cancelled");
+  await expect(queue.inTx(async (tx) => cancel(tx, { ownerId: "other", jobId }))).rejects.toThrow(NotFoundError);
+});
+
+test("a job that has completed cannot be cancelled", async () => {
+  const { jobId } = await queue.add();
+  await queue.finish(await queue.takeOne());
+  await expect(queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)))).rejects.toThrow(JobConflictError);
+});
 
 test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
   ["released", async (tx, job) => release(tx, job)],
   ["snoozed", async (tx, job) => release(tx, job, { delayMs: 60_000 })],
   ["parked", async (tx, job) => park(tx, job, [question])],
-  ["failed, with retries left", async (tx, job) => fail(tx, job, { error, retry })],
+  ["failed, with retries left", async (tx, job) => fail(tx, job, { error: BOOM, retry: AT_ONCE })],
 ])(
-  "a job that is %s after somebody asked to cancel it ends as cancelled, and lets the next go on",
+  "a job that is %s after a request to cancel it ends as cancelled, and the next of its thread is ready",
   async (_name, settle) => {
     const threadId = "018f0000-0000-7000-8000-000000000001";
     const [first, second] = await queue.addMany([{ threadId }, { threadId }]);
     const job = await queue.takeOne();
-    expect(await inTx(async (tx) => cancel(tx, key(job.jobId)))).toBe("running");
-    expect(await inTx(async (tx) => settle(tx, job))).toBe("cancelled");
-    expect(await inTx(async (tx) => settle(tx, job))).toBe("cancelled");
+    expect(await queue.inTx(async (tx) => cancel(tx, queue.keyOf(job.jobId)))).toBe("running");
+    expect(await queue.inTx(async (tx) => settle(tx, job))).toBe("cancelled");
+    expect(await queue.inTx(async (tx) => settle(tx, job))).toBe("cancelled");
     const view = await queue.read(first?.jobId ?? "");
     expect(view).toMatchObject({ status: "cancelled", retryCount: 0 });
     expect(view.attempts).toHaveLength(1);
@@ -43,29 +66,29 @@ test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
   },
 );
 
-test("what a worker holds without knowing is not run again by another, where it is to be cancelled", async () => {
+test("a job to be cancelled whose claim its worker never heard of is not run by another worker", async () => {
   const { jobId } = await queue.add();
   await queue.takeOne({ workerId: "w" });
-  await inTx(async (tx) => cancel(tx, key(jobId)));
+  await queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)));
   expect(await releaseOrphans(queue.db.sql, "w", [])).toBe(0);
   await queue.expire(jobId);
-  await reap(queue.db, { policyOf: () => retry });
+  await reap(queue.db, { policyOf: () => AT_ONCE });
   expect(await queue.statusOf(jobId)).toBe("cancelled");
 });
 
-test("a job whose end and cancellation race ends once, and never stays behind", async () => {
+test("a cancellation that races with the end of an attempt always ends the job", async () => {
   const endings: ((tx: Tx, job: ClaimedJob) => Promise<unknown>)[] = [
     async (tx, job) => release(tx, job),
     async (tx, job) => park(tx, job, [question]),
-    async (tx, job) => fail(tx, job, { error, retry }),
+    async (tx, job) => fail(tx, job, { error: BOOM, retry: AT_ONCE }),
   ];
   for (let round = 0; round < 12; round += 1) {
     await queue.clear();
     const { jobId } = await queue.add();
     const job = await queue.takeOne();
     const [asked] = await Promise.all([
-      inTx(async (tx) => cancel(tx, key(jobId))),
-      inTx(async (tx) => endings[round % 3]?.(tx, job)),
+      queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId))),
+      queue.inTx(async (tx) => endings[round % 3]?.(tx, job)),
     ]);
     expect(["running", "cancelled"]).toContain(asked);
     expect(await queue.statusOf(jobId)).toBe("cancelled");

@@ -1,16 +1,12 @@
-import { openQueue } from "../../../test/queue.ts";
+import { setUpQueue } from "../../../test/queue.ts";
+import { cancel } from "../settle/cancel.ts";
 import { listDeadLetters } from "./dead-letters.ts";
-import { listJobs } from "./list-jobs.ts";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { countJobs, listJobs } from "./list-jobs.ts";
+import { expect, test } from "vitest";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
-beforeAll(async () => {
-  queue = await openQueue();
-});
-beforeEach(async () => queue.clear());
-afterAll(async () => queue.close());
+const queue = setUpQueue();
 
-/** Jobs whose numbers have 1, 2 and 3 digits, so that an order of texts is another than one of numbers. */
+/** Jobs whose numbers have 1, 2 and 3 digits: ordered as text they would be in another order. */
 const fill = async () =>
   queue.db.sql<{ id: string }[]>`
     insert into jobs (id, seq, owner_id, job_type, payload, status, completed_at) overriding system value
@@ -20,7 +16,7 @@ const fill = async () =>
 test.each<[string, typeof listJobs]>([
   ["jobs", listJobs],
   ["dead letters", async (sql, input) => listDeadLetters(sql, input)],
-])("%s are listed newest first, and page by page each once", async (_name, list) => {
+])("%s are listed newest first, each on one page", async (_name, list) => {
   const ids = (await fill()).map((row) => row.id).toReversed();
   const seen: string[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
@@ -29,6 +25,24 @@ test.each<[string, typeof listJobs]>([
     cursor = page.nextCursor;
   }
   expect(seen).toEqual(ids);
+});
+
+test("jobs are listed by state, type and queue", async () => {
+  const [a, b] = await queue.addMany([{ jobType: "a" }, { queue: "b" }, {}]);
+  await queue.inTx(async (tx) => cancel(tx, queue.keyOf(a?.jobId)));
+  const find = async (filter: object) =>
+    (await listJobs(queue.db.sql, { ownerId: queue.ownerId, ...filter })).jobs.map((job) => job.jobId);
+  expect(await find({ status: "cancelled" })).toEqual([a?.jobId]);
+  expect(await find({ jobType: "a" })).toEqual([a?.jobId]);
+  expect(await find({ queue: "b" })).toEqual([b?.jobId]);
+});
+
+test("the jobs in each state are counted, for their owner alone", async () => {
+  await queue.addMany([{}, {}]);
+  await queue.finish(await queue.takeOne());
+  await queue.add({ ownerId: "other" });
+  const counts = await countJobs(queue.db.sql, queue.ownerId);
+  expect(counts).toEqual({ queued: 1, running: 0, waiting: 0, completed: 1, failed: 0, cancelled: 0 });
 });
 
 /** The plan of the list's own statement, which is explained instead of run. */
@@ -50,7 +64,7 @@ const explain = async (input: Parameters<typeof listJobs>[1]) => {
   return plans.join("\n");
 };
 
-test("a search for an id finds that job, or the jobs of that thread, and no job that only mentions it", async () => {
+test("a search for an id finds that job, or that thread's jobs, and no job that only mentions it", async () => {
   const thread = "018f0000-0000-7000-8000-00000000000a";
   const [first, second] = [await queue.add({ threadId: thread }), await queue.add({ threadId: thread })];
   await queue.add({ payload: { about: first.jobId } });
@@ -61,7 +75,7 @@ test("a search for an id finds that job, or the jobs of that thread, and no job 
   expect(await find(` ${second.jobId.toUpperCase()} `)).toEqual([second.jobId]);
   expect(await find(stranger.jobId)).toEqual([]);
   expect(await find(thread)).toEqual([second.jobId, first.jobId]);
-  // What is no whole id is a text.
+  // An incomplete id is searched for as text.
   expect(await find(first.jobId.slice(0, -1))).toContain(first.jobId);
   expect(await find(first.jobId.slice(0, -1))).toHaveLength(2);
 });
