@@ -33,7 +33,7 @@ export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): 
   );
   const job = await lockJob(tx, key);
   if (job.status === "completed" || job.status === "failed" || job.status === "cancelled") {
-    throw new JobConflictError(`The job has ${job.status} already: its questions can no longer be answered`);
+    throw new JobConflictError(`The job has ended as ${job.status}: its questions can no longer be answered`);
   }
   const asked = await readAsked(tx, key);
   for (const id of given.keys()) checkAsked(id, asked, checked);
