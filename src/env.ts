@@ -152,6 +152,9 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
+/** A process exits with this code when a setting is at fault (EX_CONFIG of sysexits.h): a restart would fail as well. */
+export const BAD_SETTINGS_EXIT_CODE = 78;
+
 /**
  * Reads and checks the settings; an empty value counts as unset.
  * @throws SettingsError naming every bad variable and what it must be.

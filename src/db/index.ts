@@ -6,7 +6,7 @@ export { Database } from "./connection/client.ts";
 export type { Executor, Tx } from "./connection/client.ts";
 export { DatabaseSetupError, DatabaseUnavailableError, QueryTimeoutError } from "./errors.ts";
 export type { DatabaseFault } from "./errors.ts";
-export { Places } from "./connection/places.ts";
+export { Semaphore } from "./connection/semaphore.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded/embedded.ts";
 export type { EmbeddedPostgres } from "./embedded/embedded.ts";

@@ -25,5 +25,13 @@ export { holdsLease } from "./fence.ts";
 export { lockJob } from "./lock-job.ts";
 export type { JobKey, LockedJob } from "./lock-job.ts";
 export { lockThread, lockAll } from "./locks.ts";
-export { DatabaseUnavailableError, Places, QueryTimeoutError, together, checkWritable, proveWrites, newId } from "#db";
+export {
+  DatabaseUnavailableError,
+  QueryTimeoutError,
+  Semaphore,
+  together,
+  checkWritable,
+  proveWrites,
+  newId,
+} from "#db";
 export type { Database, DatabaseFault, Executor, Tx } from "#db";

@@ -18,7 +18,7 @@ import { SharedPause } from "./shared-pause.ts";
 import { surviveLateWrites } from "./late-write.ts";
 import { collectNotices, Notifier, sendNotices } from "../notices/notify.ts";
 import type { Notice } from "../notices/notify.ts";
-import { Places } from "./places.ts";
+import { Semaphore } from "./semaphore.ts";
 import { INDEXED_PLANS, Pool } from "./pool.ts";
 
 /** A pool or a transaction of postgres.js: what every verb of the queue takes. */
@@ -75,7 +75,7 @@ export class Database {
   readonly #pause = new SharedPause();
   readonly #closing = new AbortController();
   /** As many as connections: the driver would send a statement behind a slow one on the same connection. */
-  readonly #places: Places | undefined;
+  readonly #semaphore: Semaphore | undefined;
   readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
   constructor(options: DatabaseOptions) {
@@ -84,8 +84,8 @@ export class Database {
     this.#hosts = readHosts(options.url);
     this.#hostLimitMs = CONNECT_LIMIT_MS / this.#hosts.hosts.length;
     this.#isUntried = this.#hosts.mustWrite || this.#hosts.hosts.length > 1;
-    this.#places = options.hasSlowReads
-      ? new Places(options.maxConnections ?? DEFAULT_CONNECTIONS, "reads")
+    this.#semaphore = options.hasSlowReads
+      ? new Semaphore(options.maxConnections ?? DEFAULT_CONNECTIONS, "reads")
       : undefined;
     surviveLateWrites();
     this.#pool = this.#open();
@@ -177,7 +177,7 @@ export class Database {
         await this.#pause.over();
         if (this.#isUntried) await this.#recover();
         const send = () => this.#attempt(work, deadlineMs);
-        return await (this.#places?.hold(send, deadlineMs) ?? send());
+        return await (this.#semaphore?.run(send, deadlineMs) ?? send());
       } catch (error) {
         if (isShortage(error)) this.#pause.begin(this.#closing.signal);
         if (attempt === MAX_TRIES || !isTransientError(error))
