@@ -15,7 +15,7 @@ const ROOTS = {
 const PARENT_BASED = /^parentbased_/;
 
 /**
- * The sampler that the settings name; one that is based on the parent keeps to what the caller of the trace chose.
+ * The sampler that the settings name. A parent-based sampler keeps the decision of the trace's caller.
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
  */
 export function chooseSampler({
