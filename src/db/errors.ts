@@ -123,11 +123,7 @@ export function toDatabaseError(error: unknown, statementLimitMs: number): unkno
   const code = errorCode(error);
   if (code === undefined) return error;
   if (code === STOPPED_CODE) return queryTimeout(statementLimitMs, error);
-  if (isReadOnly(error))
-    return new DatabaseUnavailableError("The database server refuses writes: it is a standby or set to be read-only", {
-      fault: "READ_ONLY",
-      cause: error,
-    });
+  if (isReadOnly(error)) return readOnlyError(error);
   if (isConnectionError(error))
     return new DatabaseUnavailableError(`The database cannot be reached (${code})`, { cause: error });
   if (!isShortage(error)) return error;
@@ -135,12 +131,13 @@ export function toDatabaseError(error: unknown, statementLimitMs: number): unkno
   return new DatabaseUnavailableError(`${message} (${code})`, { fault, cause: error });
 }
 
+export function readOnlyError(cause?: unknown): DatabaseUnavailableError {
+  const text = "The database server refuses writes: it is a standby or set to be read-only";
+  return new DatabaseUnavailableError(text, { fault: "READ_ONLY", cause });
+}
+
 /** The error of a statement that was stopped or abandoned after `limitMs`. */
 export function queryTimeout(limitMs: number, cause: unknown): QueryTimeoutError {
-  return new QueryTimeoutError(
-    `This took the database longer than ${limitMs / 1000} s and was given up: try again shortly`,
-    {
-      cause,
-    },
-  );
+  const text = `This took the database longer than ${limitMs / 1000} s and was given up: try again shortly`;
+  return new QueryTimeoutError(text, { cause });
 }

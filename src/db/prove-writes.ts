@@ -1,5 +1,5 @@
 import type { Executor, Tx } from "./connection/client.ts";
-import { DatabaseUnavailableError } from "./errors.ts";
+import { readOnlyError } from "./errors.ts";
 
 /** Exceeds `work_mem`, which makes the server write a temporary file of some hundred kilobytes. */
 const SPILLED_ROWS = 10_000;
@@ -14,10 +14,7 @@ export async function checkWritable(sql: Executor): Promise<void> {
     select current_setting('transaction_read_only') = 'on' as "readOnly" from (select count(*) from (
       select 1 from jobs limit 0
     ) as none) as migrated`;
-  if (server?.readOnly !== true) return;
-  throw new DatabaseUnavailableError("The database server refuses writes: it is a standby or set to be read-only", {
-    fault: "READ_ONLY",
-  });
+  if (server?.readOnly === true) throw readOnlyError();
 }
 
 /**

@@ -2,11 +2,17 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import type { Context, Link, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
-import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import { chooseSampler } from "./choose-sampler.ts";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import type { Sampler, SpanExporter } from "@opentelemetry/sdk-trace";
 import { InnermostContextManager } from "./innermost-context.ts";
-import type { OpenTracerOptions } from "./open-tracer.ts";
+import type { OpenTracerOptions, TracingSettings } from "./open-tracer.ts";
 import type { Attributes, Span, SpanOptions, TraceContext, Tracer } from "./tracer.ts";
 import { WatchedExporter } from "./watched-exporter.ts";
 
@@ -17,6 +23,12 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
   client: SpanKind.CLIENT,
 };
+const ROOT_SAMPLERS = {
+  always_on: () => new AlwaysOnSampler(),
+  always_off: () => new AlwaysOffSampler(),
+  traceidratio: (ratio: number) => new TraceIdRatioBasedSampler(ratio),
+};
+const PARENT_BASED = /^parentbased_/;
 const PROPAGATOR = new W3CTraceContextPropagator();
 const MAP_GETTER = {
   keys: (carrier: TraceContext) => Object.keys(carrier),
@@ -58,6 +70,18 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
       for (const step of undo) step();
     },
   };
+}
+
+/**
+ * The sampler that the settings name. A parent-based sampler keeps the decision of the trace's caller.
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
+ */
+function chooseSampler({
+  OTEL_TRACES_SAMPLER: name,
+  OTEL_TRACES_SAMPLER_ARG: ratio,
+}: Pick<TracingSettings, "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG">): Sampler {
+  const root = ROOT_SAMPLERS[name.replace(PARENT_BASED, "") as keyof typeof ROOT_SAMPLERS](ratio);
+  return PARENT_BASED.test(name) ? new ParentBasedSampler({ root }) : root;
 }
 
 interface SpanDeps extends Pick<OpenTracerOptions, "describe"> {

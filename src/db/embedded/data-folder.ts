@@ -23,6 +23,16 @@ import { DatabaseSetupError, errorCode } from "../errors.ts";
 
 const PASSWORD_FD = 3;
 
+export interface Installation {
+  root: string;
+  data: string;
+  /** The name of `root` in messages. */
+  dataDir: string;
+  binaries: Binaries;
+  account: Account | undefined;
+  password: string;
+}
+
 export interface DataFolder {
   data: string;
   /**
@@ -48,7 +58,7 @@ export function openFolder(root: string, shownAs: string): DataFolder {
   return {
     data,
     readPassword: (binaries) => {
-      checkCluster({ root, data, binaries, shownAs });
+      checkCluster(root, binaries, shownAs);
       return readPassword(root, shownAs);
     },
   };
@@ -61,17 +71,8 @@ function describeFault(error: unknown, shownAs: string): string {
   return `DATA_DIR: ${shownAs} cannot be written by this user (${code}): set DATA_DIR to a folder that can, or start as the user who owns it`;
 }
 
-function checkCluster({
-  root,
-  data,
-  binaries,
-  shownAs,
-}: {
-  root: string;
-  data: string;
-  binaries: Binaries;
-  shownAs: string;
-}): void {
+function checkCluster(root: string, binaries: Binaries, shownAs: string): void {
+  const data = join(root, "postgres");
   if (!existsSync(data)) return;
   const remedy = "set DATA_DIR to another folder";
   const versionFile = join(data, "PG_VERSION");
@@ -107,19 +108,7 @@ function readPassword(root: string, shownAs: string): string {
  * Creates the database if there is none. A run that is killed meanwhile leaves nothing that looks like a database.
  * @throws DatabaseSetupError when that fails, with the reason.
  */
-export async function initialise({
-  root,
-  data,
-  binaries,
-  password,
-  account,
-}: {
-  root: string;
-  data: string;
-  binaries: Binaries;
-  password: string;
-  account: Account | undefined;
-}): Promise<void> {
+export async function initialise({ root, data, binaries, password, account }: Installation): Promise<void> {
   if (existsSync(join(data, "PG_VERSION"))) return;
   const fresh = join(root, "postgres.new");
   const passwordFile = join(root, "postgres-init");

@@ -12,8 +12,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import postgres from "postgres";
 import { chooseAccount, reachableBinaries, runAs } from "./account.ts";
-import type { Account, Binaries } from "./account.ts";
 import { initialise, openFolder } from "./data-folder.ts";
+import type { Installation } from "./data-folder.ts";
 import { lockServer } from "./leftover.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { FileLock } from "./folder-lock.ts";
@@ -37,15 +37,6 @@ export interface EmbeddedPostgres {
   restart: () => Promise<void>;
   /** Stops the server and waits for its end; after `forceAfterMs` it is forced. Committed data is safe either way. */
   stop: (forceAfterMs?: number) => Promise<void>;
-}
-
-interface Installation {
-  root: string;
-  data: string;
-  dataDir: string;
-  binaries: Binaries;
-  account: Account | undefined;
-  password: string;
 }
 
 /**
