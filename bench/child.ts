@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { PRODUCT_FLAGS } from "./product.ts";
+import { nodeFlags } from "../src/launch/node-flags.ts";
 
 interface Pending {
   resolve: (value: unknown) => void;
@@ -29,7 +29,7 @@ export class Child {
     this.#process = fork(new URL(`${module}.js`, import.meta.url), [JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
-      execArgv: isOwn(settings) ? PRODUCT_FLAGS.worker : [],
+      execArgv: isOwn(settings) ? nodeFlags("worker") : [],
     });
     this.#process.on("message", (message: FromChild) => this.#hear(message));
     this.#process.once("exit", (code, signal) => {

@@ -1,11 +1,6 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
-
-/** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
-export const PRODUCT_FLAGS = {
-  server: ["--max-semi-space-size=4", "--heap-growing-percent=100"],
-  worker: ["--max-semi-space-size=8", "--heap-growing-percent=150"],
-};
+import { nodeFlags } from "../src/launch/node-flags.ts";
 
 /** One of the product's own processes, as `npm start` runs it. */
 export interface ProductProcess {
@@ -21,7 +16,7 @@ export async function startProduct(
   const child = fork(new URL(`../${name}/main.js`, import.meta.url), [], {
     env: { PATH: process.env["PATH"], LOG_LEVEL: "silent", ...settings },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    execArgv: PRODUCT_FLAGS[name],
+    execArgv: nodeFlags(name),
   });
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());

@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { BAD_SETTINGS_EXIT_CODE } from "#env";
 
 export interface ApiOptions {
   databaseUrl: string;
@@ -12,8 +13,6 @@ export interface ApiOptions {
   log: string;
 }
 
-/** What the API exits with when its port is taken. */
-const BAD_CONFIGURATION = 78;
 /** How long after its end it is started again. */
 const AGAIN_MS = 100;
 
@@ -82,7 +81,7 @@ export class Api {
     this.#child = child;
     child.once("exit", (code, signal) => {
       if (this.#closed) return;
-      if (signal !== "SIGKILL" && code !== BAD_CONFIGURATION) this.ends.byItself += 1;
+      if (signal !== "SIGKILL" && code !== BAD_SETTINGS_EXIT_CODE) this.ends.byItself += 1;
       setTimeout(() => {
         if (!this.#closed) this.#start();
       }, AGAIN_MS);

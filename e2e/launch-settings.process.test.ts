@@ -117,7 +117,7 @@ test("a DATA_DIR that cannot be used is named with the reason", async () => {
   const foreign = makeFolder();
   mkdirSync(join(foreign, "postgres"));
   writeFileSync(join(foreign, "postgres/letter.txt"), "");
-  expect(await lineOf(foreign)).toContain("holds files that are no PostgreSQL's: set DATA_DIR to another folder");
+  expect(await lineOf(foreign)).toContain("holds files that are not PostgreSQL's: set DATA_DIR to another folder");
 });
 
 test.skipIf(process.getuid?.() === 0)("a DATA_DIR that this user cannot write is named", async () => {

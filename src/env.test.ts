@@ -13,7 +13,7 @@ function faultOf(source: Record<string, string>): string {
   throw new Error("the settings were accepted");
 }
 
-test("the defaults are those of the contract", () => {
+test("the defaults are the contract's", () => {
   expect(loadEnv({})).toMatchObject({
     HOST: "127.0.0.1",
     PORT: 3000,
@@ -32,11 +32,11 @@ test("the defaults are those of the contract", () => {
   expect(loadEnv({}).MODEL).toBeUndefined();
 });
 
-test("an empty variable counts as unset, a foreign one is ignored", () => {
+test("an empty variable counts as unset, and an unknown one is ignored", () => {
   expect(loadEnv({ PORT: "", MODEL: "", DATABASE_URL: "", EDITOR: "vi" })).toEqual(loadEnv({}));
 });
 
-test("good values are taken", () => {
+test("valid values are accepted", () => {
   const source = {
     HOST: "::1",
     PORT: "65535",
@@ -53,11 +53,11 @@ test.each([
   "postgres://h1,h2,[::1]:5433/db",
   "postgresql://u:p%2C@h/db?target_session_attrs=primary",
   "postgres:///db",
-])("%s is a database URL", (url) => {
+])("%s is accepted as a database URL", (url) => {
   expect(loadEnv({ DATABASE_URL: url }).DATABASE_URL).toBe(url);
 });
 
-test("what is sent along with spans is read as pairs, the share of traces as a number", () => {
+test("OTLP headers are read as pairs and the sampling ratio as a number", () => {
   const source = { OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b==, other=c", OTEL_TRACES_SAMPLER_ARG: "0.25" };
   expect(loadEnv(source)).toMatchObject({
     OTEL_EXPORTER_OTLP_HEADERS: { "x-key": "a b==", other: "c" },
@@ -106,13 +106,13 @@ test.each([
   ["OTEL_TRACES_SAMPLER", "some", "must be always_on, always_off or traceidratio"],
   ["OTEL_TRACES_SAMPLER_ARG", "1.5", "must be a number from 0 to 1"],
   ["LOG_LEVEL", "loud", "must be fatal, error, warn"],
-])("%s=%s is refused by name, with what it must be", (name, value, remedy) => {
+])("%s=%s is refused with the variable's name and what it must be", (name, value, remedy) => {
   const message = faultOf({ [name]: value });
   expect(message).toContain(`${name} ${remedy}`);
   expect(message).not.toContain("\n");
 });
 
-test("no value of any variable is in the message, for some are secrets", () => {
+test("the message holds no value of any variable, because some are secrets", () => {
   const names = [
     "DATABASE_URL",
     "DATABASE_LISTEN_URL",
@@ -128,7 +128,7 @@ test("no value of any variable is in the message, for some are secrets", () => {
   expect(message).not.toContain(SECRET);
 });
 
-test("a heartbeat that cannot keep its lease, and bounds the wrong way round, are refused", () => {
+test("a heartbeat too slow for its lease and a minimum above its maximum are refused", () => {
   expect(faultOf({ HEARTBEAT_MS: "600", LEASE_MS: "1000" })).toContain("HEARTBEAT_MS must be at most half of LEASE_MS");
   expect(faultOf({ LEASE_MS: "10000" })).toContain("HEARTBEAT_MS must be at most half of LEASE_MS");
   expect(faultOf({ POLL_MIN_MS: "500", POLL_MAX_MS: "400" })).toContain("POLL_MIN_MS must not be greater than");

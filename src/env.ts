@@ -1,8 +1,10 @@
 /**
- * The only reader of the environment. Every setting is checked at start; a bad value stops the process with
- * the variable's name and what it must be. Values never appear in the error, for some of them are secrets.
+ * The only reader of the environment. It checks every setting at start: a bad value stops the process with the variable's
+ * name and what it must be. It must not know what the settings do. Invariant: no value appears in an error, because some
+ * values are secrets.
  */
 import { z } from "zod";
+import { readHosts } from "#shared/database-url";
 
 const LOOPBACK_HOSTS = ["127.0.0.1", "::1", "localhost"] as const;
 
@@ -14,34 +16,15 @@ const wholeNumber = (fallback: number, min: number, max: number) =>
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
     .default(fallback);
 
-const URL_PARTS = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^@/?#]*)(.*)$/;
-const SERVERS = new Set(["any", "read-write", "primary"]);
+const postgresUrl = z.string().superRefine((url, context) => {
+  try {
+    readHosts(url);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+  }
+});
 
-/** The URL with each of its hosts alone; `one:5432,two:5433` is a list, which the URL standard does not know. */
-function splitHosts(url: string): string[] {
-  const [, scheme = "", user = "", hosts = "", rest = ""] = URL_PARTS.exec(url) ?? [];
-  if (scheme === "" || `${hosts}${rest}` === "" || (hosts.includes(",") && hosts.split(",").includes(""))) return [];
-  return hosts.split(",").map((host) => `${scheme}${user}${host}${rest}`);
-}
-
-/** Which of the hosts will do; of a URL that was checked. */
-function readServers(url: string): string {
-  const [first = url] = splitHosts(url);
-  return new URL(first).searchParams.get("target_session_attrs") ?? "any";
-}
-
-const postgresUrl = z
-  .string()
-  .refine((value) => splitHosts(value).length > 0 && splitHosts(value).every((url) => URL.canParse(url)), {
-    message:
-      "must be a URL like postgres://user:password@host:5432/database, or with several hosts host1:5432,host2:5432",
-    abort: true,
-  })
-  .refine((value) => SERVERS.has(readServers(value)), {
-    message: "must have any, read-write or primary for target_session_attrs: Threadmill writes",
-  });
-
-/** `name=value` pairs with commas between; the values are percent-encoded, as the W3C's baggage is. */
+/** Comma-separated `name=value` pairs; the values are percent-encoded, like W3C baggage. */
 function readPairs(text: string, context: z.RefinementCtx<string>): Record<string, string> {
   const pairs = text.split(",").map((pair) => {
     const [name = "", ...value] = pair.trim().split("=");
@@ -64,9 +47,9 @@ const settingsSchema = z.object({
     .default("127.0.0.1"),
   PORT: wholeNumber(3000, 1, 65_535),
   DATABASE_URL: postgresUrl.optional(),
-  /** A direct connection for LISTEN, where DATABASE_URL is a transaction-mode pooler. */
+  /** A direct connection for LISTEN and migrations, when DATABASE_URL is a transaction-mode pooler. */
   DATABASE_LISTEN_URL: postgresUrl.optional(),
-  /** `false` where DATABASE_URL is a pooler that cannot keep prepared statements. */
+  /** `false` when DATABASE_URL is a transaction-mode pooler. */
   DATABASE_PREPARE: z.enum(["true", "false"], "must be true or false").default("true"),
   DATA_DIR: z.string().default("./.data"),
   WORKER_CONCURRENCY: wholeNumber(10, 1, 1000),
@@ -79,14 +62,14 @@ const settingsSchema = z.object({
   JOB_TIMEOUT_MS: wholeNumber(1_800_000, 100, 86_400_000),
   RETRY_BASE_MS: wholeNumber(1_000, 0, 3_600_000),
   RETRY_CAP_MS: wholeNumber(600_000, 0, 86_400_000),
-  /** How long completed and cancelled jobs are kept after their end; failed ones; 30 and 90 days unless set. */
+  /** Completed and cancelled jobs are kept this long after their end, failed jobs below; 30 and 90 days. */
   RETENTION_COMPLETED_MS: wholeNumber(2_592_000_000, 1_000, 315_360_000_000),
   RETENTION_FAILED_MS: wholeNumber(7_776_000_000, 1_000, 315_360_000_000),
   MODEL: z
     .string()
     .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")
     .optional(),
-  /** US dollars for a million tokens of `MODEL`, `input:output`; unset, costs are not counted. */
+  /** US dollars for a million tokens of `MODEL` as `input:output`; unset, costs are not counted. */
   MODEL_PRICE: z
     .string()
     .regex(/^\d+(\.\d+)?:\d+(\.\d+)?$/, "must be input:output in US dollars for a million tokens, such as 0.15:0.60")
@@ -95,26 +78,26 @@ const settingsSchema = z.object({
       return { input, output };
     })
     .optional(),
-  /** The `langgraph.json` whose graphs can be chatted with; `./langgraph.json` where that exists. */
+  /** The `langgraph.json` of the graphs to chat with; unset, `./langgraph.json` if it exists. */
   LANGGRAPH_CONFIG: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url("must be a URL such as http://127.0.0.1:8000/v1").optional(),
   ANTHROPIC_API_KEY: z.string().optional(),
   ANTHROPIC_BASE_URL: z.url("must be a URL").optional(),
   OLLAMA_BASE_URL: z.url("must be a URL such as http://127.0.0.1:11434").optional(),
-  /** Where spans are sent, `/v1/traces` below it; unset, nothing is traced. */
+  /** Spans are sent to `/v1/traces` below it; unset, nothing is traced. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: "must be a URL such as http://127.0.0.1:4318" })
     .optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .enum(
       ["http/protobuf", "http/json"],
-      "must be http/protobuf or http/json: spans are sent over HTTP, for which collectors mostly listen on port 4318",
+      "must be http/protobuf or http/json: spans are sent over HTTP, and most collectors listen for it on port 4318",
     )
     .default("http/protobuf"),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
-    .regex(/^[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$/, "must be name=value, several with commas between")
+    .regex(/^[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$/, "must be name=value, several separated by commas")
     .transform(readPairs)
     .optional(),
   OTEL_SERVICE_NAME: z.string().optional(),
@@ -144,16 +127,19 @@ const settingsSchema = z.object({
     .default("info"),
 });
 
-/** Every setting of a process, checked; unset optional ones are absent. */
+/** The checked settings of a process; unset optional ones are absent. */
 export type Settings = z.infer<typeof settingsSchema>;
 
-/** A setting that cannot work; the message is one line that names it and the remedy. Fix it and start again. */
+/** A setting is at fault. The message is one line that names it and the remedy. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
+/** A process exits with this code when a setting is at fault (EX_CONFIG of sysexits.h): a restart would fail as well. */
+export const BAD_SETTINGS_EXIT_CODE = 78;
+
 /**
- * Reads and checks the settings; an empty value counts as unset.
+ * Reads and checks the settings. An empty value counts as unset.
  * @throws SettingsError naming every bad variable and what it must be.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
@@ -175,7 +161,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
   return settings;
 }
 
-/** Sets those variables of this process that are not set yet, for code that is loaded later and reads them itself. */
+/** Sets the variables that are still unset in this process, for code that is loaded later and reads them itself. */
 export function fillEnv(values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
 }

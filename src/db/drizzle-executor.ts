@@ -2,9 +2,9 @@ import type { PostgresJsTransaction } from "drizzle-orm/postgres-js";
 import type { Tx } from "./connection/client.ts";
 
 /**
- * The postgres.js transaction beneath a Drizzle one, to hand to the verbs of the queue: what they store then commits or
- * rolls back with the rest of it.
- * @throws TypeError when it is no transaction of drizzle-orm/postgres-js.
+ * The postgres.js transaction below a Drizzle transaction. The queue's verbs take it, and their writes commit or roll back
+ * with the Drizzle transaction.
+ * @throws TypeError when the argument is not a transaction of drizzle-orm/postgres-js.
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- any schema will do
 export function fromDrizzle(tx: Pick<PostgresJsTransaction<any, any>, "rollback">): Tx {

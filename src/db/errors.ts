@@ -10,8 +10,8 @@ export type DatabaseFault =
   | "SYSTEM_ERROR";
 
 /**
- * The database cannot be reached, cannot do what was asked at present, or did not answer in time. What was sent may or may
- * not have been done: send it again.
+ * The database cannot be reached, cannot serve the request at present, or did not answer in time. The request may have
+ * committed: every verb is safe to send again.
  */
 export class DatabaseUnavailableError extends Error {
   override readonly name: string = "DatabaseUnavailableError";
@@ -22,7 +22,7 @@ export class DatabaseUnavailableError extends Error {
     this.fault = fault;
   }
 
-  /** True when the database as a whole cannot serve; false when it refuses what was asked, and may do so for ever. */
+  /** True when the database cannot serve any request; false when it refuses this one, perhaps for good. */
   get isAbsence(): boolean {
     return ABSENCES.has(this.fault);
   }
@@ -31,8 +31,8 @@ export class DatabaseUnavailableError extends Error {
 const ABSENCES: ReadonlySet<DatabaseFault> = new Set(["AWAY", "READ_ONLY", "NO_CONNECTION", "DISK_FULL"]);
 
 /**
- * The server answers others, but took too long for this, and stopped it. The message is fit for callers: ask for less, or
- * send it again when the server has less to do.
+ * The server answers other calls, but stopped this one because it took too long. The message may be shown to callers: ask
+ * for less, or try again when the server has less to do.
  */
 export class QueryTimeoutError extends DatabaseUnavailableError {
   override readonly name = "QueryTimeoutError";
@@ -42,7 +42,7 @@ export class QueryTimeoutError extends DatabaseUnavailableError {
   }
 }
 
-/** The database named by DATABASE_URL cannot be used as it is; the message is one line with the remedy. */
+/** The database or its data folder cannot be used as it is. The message is one line with the setting and the remedy. */
 export class DatabaseSetupError extends Error {
   override readonly name = "DatabaseSetupError";
 }
@@ -82,27 +82,27 @@ const SHORTAGES: Readonly<Record<string, [DatabaseFault, string]>> = {
 const OTHER_SHORTAGE: [DatabaseFault, string] = ["AT_LIMIT", "The database server has reached one of its limits"];
 const SYSTEM_ERROR: [DatabaseFault, string] = ["SYSTEM_ERROR", "The database server could not read or write its files"];
 
-/** The code a driver or server error carries; undefined for other errors. */
+/** The code of a driver's or server's error; undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** True when the connection is at fault, so that a new pool is needed (SQLSTATE class 08 and the like). */
+/** True when the connection is at fault and a new pool is needed (SQLSTATE class 08 and similar). */
 export function isConnectionError(error: unknown): boolean {
   const code = errorCode(error);
   if (code === undefined) return false;
-  // Poolers end a connection with it; as a plain error of a statement it is a bug of ours.
+  // Fatal, it is a pooler that ends the connection. As the error of a statement, it is a bug of ours.
   if (code === PROTOCOL_VIOLATION) return error instanceof Error && "severity" in error && error.severity === "FATAL";
   return CONNECTION_CODES.has(code) || /^08...$/.test(code);
 }
 
-/** True when the server lacks something (SQLSTATE classes 53 and 58) that it may have in a moment. */
+/** True when the server lacks a resource that it may have in a moment (SQLSTATE classes 53 and 58). */
 export function isShortage(error: unknown): boolean {
   return /^(53|58)...$/.test(errorCode(error) ?? "");
 }
 
-/** True when the server undid the statement and the same pool may send it again. */
+/** True when the server rolled the statement back and the same pool may send it again. */
 export function isTransientError(error: unknown): boolean {
   return RETRY_CODES.has(errorCode(error) ?? "") || isShortage(error);
 }
@@ -112,22 +112,18 @@ export function isReadOnly(error: unknown): boolean {
   return errorCode(error) === READ_ONLY_CODE;
 }
 
-/** True when the server itself has sent it: the connection works. */
+/** True when the server sent the error: the connection works. */
 export function isServerError(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(errorCode(error) ?? "") && !isConnectionError(error);
 }
 
-/** An error of the driver or the server as the one that callers handle; every other error as it is. */
+/** Maps errors of the driver and the server to those that callers handle; returns every other error unchanged. */
 export function toDatabaseError(error: unknown, statementLimitMs: number): unknown {
   if (error instanceof DatabaseUnavailableError) return error;
   const code = errorCode(error);
   if (code === undefined) return error;
-  if (code === STOPPED_CODE) return tooSlow(statementLimitMs, error);
-  if (isReadOnly(error))
-    return new DatabaseUnavailableError("The database server refuses writes: it is a standby or set to be read-only", {
-      fault: "READ_ONLY",
-      cause: error,
-    });
+  if (code === STOPPED_CODE) return queryTimeout(statementLimitMs, error);
+  if (isReadOnly(error)) return readOnlyError(error);
   if (isConnectionError(error))
     return new DatabaseUnavailableError(`The database cannot be reached (${code})`, { cause: error });
   if (!isShortage(error)) return error;
@@ -135,12 +131,13 @@ export function toDatabaseError(error: unknown, statementLimitMs: number): unkno
   return new DatabaseUnavailableError(`${message} (${code})`, { fault, cause: error });
 }
 
-/** The error of a statement that was stopped, or not waited for any longer, after so many milliseconds. */
-export function tooSlow(limitMs: number, cause: unknown): QueryTimeoutError {
-  return new QueryTimeoutError(
-    `This took the database longer than ${limitMs / 1000} s and was given up: try again shortly`,
-    {
-      cause,
-    },
-  );
+export function readOnlyError(cause?: unknown): DatabaseUnavailableError {
+  const text = "The database server refuses writes: it is a standby or set to be read-only";
+  return new DatabaseUnavailableError(text, { fault: "READ_ONLY", cause });
+}
+
+/** The error of a statement that was stopped or abandoned after `limitMs`. */
+export function queryTimeout(limitMs: number, cause: unknown): QueryTimeoutError {
+  const text = `This took the database longer than ${limitMs / 1000} s and was given up: try again shortly`;
+  return new QueryTimeoutError(text, { cause });
 }

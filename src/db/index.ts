@@ -1,18 +1,18 @@
 /**
- * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault
- * of the connection means; it must never know a job's rules. Invariant: no attempt of a call outlives its deadline.
+ * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault of the
+ * connection means. It must not know a job's rules. Invariant: no attempt of a call outlives its deadline.
  */
 export { Database } from "./connection/client.ts";
 export type { Executor, Tx } from "./connection/client.ts";
 export { DatabaseSetupError, DatabaseUnavailableError, QueryTimeoutError } from "./errors.ts";
 export type { DatabaseFault } from "./errors.ts";
-export { Places } from "./connection/places.ts";
+export { Semaphore } from "./connection/semaphore.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded/embedded.ts";
 export type { EmbeddedPostgres } from "./embedded/embedded.ts";
 export { listen } from "./notices/listener.ts";
 export { mayNotifyWithin, notifyAfterCommit } from "./notices/notify.ts";
-export { INDEXED_PLANS } from "./connection/pool.ts";
+export { INDEXED_PLANS } from "./connection/session-parameters.ts";
 export { migrate } from "./migrate/migrate.ts";
 export { send, UNFLUSHED } from "./statement.ts";
 export type { Statement } from "./statement.ts";

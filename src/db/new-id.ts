@@ -5,7 +5,7 @@ const ID_BYTES = 16;
 const pool = new Uint8Array(ID_BYTES * 256);
 let used = pool.length;
 
-/** A new UUIDv7. Its randomness is drawn for many at once: asking the system for each costs more than all else. */
+/** A new UUIDv7. Draws random bytes for 256 ids at once: one system call for each id would cost more than the rest. */
 export function newId(): string {
   if (used === pool.length) {
     randomFillSync(pool);

@@ -8,14 +8,14 @@ export interface Statement {
 }
 
 /**
- * What a statement selects so that its transaction commits without waiting for the disk. Whatever is flushed later takes
- * it along.
+ * Selected by a statement, it makes the transaction commit without waiting for a flush. The next flush of any transaction
+ * includes it.
  */
 export const UNFLUSHED = "set_config('synchronous_commit', 'off', true)";
 
 /**
- * Sends a statement whose text is kept. Each fragment of postgres.js is a promise: of a statement with dozens of them, sent
- * by the thousand, those would be most of the garbage.
+ * Sends a statement with a constant text. Each fragment of a postgres.js template is a promise: in hot statements with
+ * dozens of fragments, those would be most of the garbage.
  */
 export function send<T extends readonly object[] = Row[]>(
   sql: Executor,

@@ -1,7 +1,7 @@
 /**
- * Waits for statements of a transaction that were sent together: for each of them, for none may be sent once the
- * transaction is over. Give them in the order in which they were sent.
- * @throws what the first of them threw: what follows it in the transaction only fails because of it.
+ * Waits for all statements of a transaction that were sent together, given in the order of sending. It waits even after one
+ * failed, because the transaction must not end before the others have settled.
+ * @throws the error of the first statement that failed: the later ones fail only because of it.
  */
 export async function together<T extends readonly unknown[] | []>(
   sent: T,

@@ -4,15 +4,15 @@ import { FAULT_POINTS } from "./points.ts";
 import type { FaultPoint } from "./points.ts";
 
 const planSchema = z.object({
-  /** The points that end the process. */
+  /** The process ends at any of these points. */
   points: z.array(z.enum(FAULT_POINTS)),
-  /** How long the process works before they do, in milliseconds of a processor: on a busy machine, too, it gets somewhere. */
+  /** CPU milliseconds that the process may use first: unlike elapsed time, they ensure progress on a busy machine. */
   afterCpuMs: z.number().min(0),
-  /** Where each death is noted, a name a line. */
+  /** A file to which each death appends the point's name. */
   log: z.string(),
 });
 
-/** Undefined until the first point, so that a process that waits for its turn can be given a plan of that time. */
+/** Read at the first point, not at start: a warm spare gets its plan when it takes over. */
 let plan: z.infer<typeof planSchema> | null | undefined;
 let firstAt: NodeJS.CpuUsage | undefined;
 
@@ -22,7 +22,7 @@ function readPlan(): z.infer<typeof planSchema> | null {
   return given === undefined ? null : planSchema.parse(JSON.parse(given));
 }
 
-/** Ends this process as `kill -9` does, where it comes by one of its points once its time has come. */
+/** Kills this process like `kill -9` when the plan names the point and `afterCpuMs` is used up. */
 export function faultPoint(name: FaultPoint): void {
   if (plan === undefined) plan = readPlan();
   if (plan === null) return;

@@ -1,14 +1,13 @@
+/**
+ * `fault/` owns the named points at which crash tests kill a process. It must not know what happens there. Invariant: in
+ * every ordinary build a point does nothing; only `--conditions=chaos` puts `armed.ts` in place of this file.
+ */
 import type { FaultPoint } from "./points.ts";
 
 export { FAULT_POINTS } from "./points.ts";
 export type { FaultPoint } from "./points.ts";
 
-/**
- * Named points at which the crash tests end a process. In every ordinary build they do nothing: only a process that
- * runs with `--conditions=chaos` gets `armed.ts` in place of this file.
- */
-
-/** Marks a place where a crash must lose nothing. */
+/** Marks a point at which a crash must lose nothing. */
 export function faultPoint(_name: FaultPoint): void {
   // Empty: see above.
 }

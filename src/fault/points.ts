@@ -1,4 +1,4 @@
-/** Every place at which the crash tests may end a process; the name says what has just been done, or is about to be. */
+/** Every point at which crash tests may kill a process, named after the step that has just ended or is about to begin. */
 export const FAULT_POINTS = [
   "claimed",
   "claimed of a limit",

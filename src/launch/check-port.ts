@@ -1,43 +1,42 @@
+import { once } from "node:events";
 import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { SettingsError } from "#env";
 import type { Settings } from "#env";
 
-/** How long an API whose launcher was killed may still take to leave its port. */
-const LEAVING_MS = 2_000;
+type Address = Pick<Settings, "HOST" | "PORT">;
+
+/** An API whose launcher was killed may hold its port for this long. */
+const RELEASE_LIMIT_MS = 2_000;
+const RETRY_MS = 50;
 
 /**
- * Finds out, before anything is started, that the address can be listened at.
- * @throws SettingsError when it cannot; stop what uses it, or change the setting.
+ * Checks, before any process starts, that the API can listen on the address.
+ * @throws SettingsError when it cannot: stop the process that holds the port, or change the setting.
  */
-export async function checkPort({ HOST, PORT }: Pick<Settings, "HOST" | "PORT">): Promise<void> {
-  const lastTry = performance.now() + LEAVING_MS;
+export async function checkPort({ HOST, PORT }: Address): Promise<void> {
+  const lastTry = performance.now() + RELEASE_LIMIT_MS;
   for (;;) {
     const code = await tryPort(HOST, PORT);
     if (code === undefined) return;
     if (code !== "EADDRINUSE") throw new SettingsError(describe(code, { HOST, PORT }));
     if (performance.now() > lastTry)
       throw new SettingsError(`PORT ${PORT} on ${HOST} is in use: stop what uses it, or set PORT to a free one`);
-    await wait(50);
+    await wait(RETRY_MS);
   }
 }
 
 /** A port of this machine that is free at present. */
 export async function freePort(host: string): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done, failed) => {
-    probe.once("error", failed);
-    probe.listen(0, host, done);
-  });
-  const address = probe.address();
-  await new Promise<void>((done) => {
-    probe.close(() => done());
-  });
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
+  const probe = createServer().listen(0, host);
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  await once(probe.close(), "close");
+  return port;
 }
 
-function describe(code: string, { HOST, PORT }: Pick<Settings, "HOST" | "PORT">): string {
+function describe(code: string, { HOST, PORT }: Address): string {
   if (code === "EACCES")
     return `PORT ${PORT} on ${HOST} may not be opened by this user: set PORT to one from 1024 to 65535`;
   return `HOST ${HOST} cannot be listened at (${code}): set HOST to 127.0.0.1`;

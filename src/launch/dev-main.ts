@@ -8,11 +8,11 @@ const VITE_CONFIG = fileURLToPath(new URL("../../vite.config.ts", import.meta.ur
 const API_PATHS = ["/api", "/healthz", "/readyz", "/metrics"];
 
 await bringUp({
-  locate: (path) => new URL(`../${path}.ts`, import.meta.url),
+  locate: (name) => new URL(`../${name}/main.ts`, import.meta.url),
   execArgv: () => ["--conditions=source", "--import", "tsx"],
   async openFront({ settings, apiPort }) {
     const host = settings.HOST === "::1" ? "[::1]" : settings.HOST;
-    // The browser's own Host header goes on to the API, whose guard compares it with the Origin.
+    // Keep the browser's Host header: the API's guard compares it with the Origin.
     const target = { target: `http://${host}:${apiPort}`, changeOrigin: false };
     const vite = await createServer({
       configFile: VITE_CONFIG,

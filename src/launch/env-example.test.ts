@@ -6,7 +6,7 @@ import { loadEnv } from "#env";
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
 const LINE = /^# ([A-Z][A-Z_]+)=(.*)$/gm;
 
-test(".env.example lists every setting with its default, and no other", () => {
+test(".env.example lists exactly the settings of src/env.ts, each with its default", () => {
   const listed: Record<string, string> = {};
   for (const [, name = "", value = ""] of read("../../.env.example").matchAll(LINE)) listed[name] = value;
   const known = [...read("../env.ts").matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name);
@@ -17,7 +17,7 @@ test(".env.example lists every setting with its default, and no other", () => {
     expect([name, listed[name]]).toEqual([name, `${value as string | number}`]);
 });
 
-test("every setting in .env.example is explained, and nothing is set in it", () => {
+test("every setting in .env.example has a comment above it and is commented out", () => {
   const lines = read("../../.env.example").split("\n");
   expect(lines.filter((line) => line !== "" && !line.startsWith("# "))).toEqual([]);
   const unexplained = lines.filter((line, index) => /^# [A-Z_]+=/.test(line) && !lines[index - 1]?.startsWith("# "));

@@ -3,7 +3,10 @@ import type { Logger } from "pino";
 import type { EmbeddedPostgres } from "#db";
 import { RestartDelay } from "./restart-delay.ts";
 
-/** Starts the embedded server again whenever it dies, later each time, until the signal; the API and workers wait for it. */
+/**
+ * Restarts the embedded server whenever it dies, until the signal. The delay grows with each death; the API and the workers
+ * reconnect by themselves.
+ */
 export async function keepDatabase(
   database: EmbeddedPostgres,
   { log, signal }: { log: Logger; signal: AbortSignal },

@@ -1,12 +1,11 @@
+/**
+ * `launch/` brings up the product on one machine: database, API and workers as supervised processes. It owns their start,
+ * restart and end. It must not know jobs, graphs or HTTP routes. Invariant: no process outlives the launcher's end.
+ */
 import { bringUp } from "./bring-up.ts";
+import { nodeFlags } from "./node-flags.ts";
 
 await bringUp({
-  locate: (path) => new URL(`../${path}.js`, import.meta.url),
-  // As npm run server and npm run worker have it: a young generation of the default size is 25 MB more that stay resident,
-  // and the API's, which is collected in a pause, keeps its callers waiting for longer. Heaps that may grow to twice what
-  // lives in them, or two and a half times, and not to four, are 10 to 35 MB less.
-  execArgv: (path) =>
-    path === "server/main"
-      ? ["--max-semi-space-size=4", "--heap-growing-percent=100"]
-      : ["--max-semi-space-size=8", "--heap-growing-percent=150"],
+  locate: (name) => new URL(`../${name}/main.js`, import.meta.url),
+  execArgv: nodeFlags,
 });

@@ -2,18 +2,18 @@ const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
 const STEADY_AFTER_MS = 60_000;
 
-/** The wait before a process that died is started again, in milliseconds: doubling from 250 to 10,000. */
+/** Milliseconds before a process that died is restarted: doubles from 250 to 10,000. */
 export function restartDelayMs(deathsInARow: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (deathsInARow - 1), LONGEST_DELAY_MS);
 }
 
-/** Counts the deaths of one process; a minute of running makes up for all of them. */
+/** Counts the deaths of one process. A minute of running resets the count. */
 export class RestartDelay {
   readonly #now: () => number;
   #startedAt: number;
   #deaths = 0;
 
-  /** @param now a clock that never goes back, in milliseconds */
+  /** @param now a monotonic clock in milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
     this.#startedAt = now();
@@ -23,7 +23,7 @@ export class RestartDelay {
     this.#startedAt = this.#now();
   }
 
-  /** Counts a death; how long to wait before the next start, in milliseconds. */
+  /** Counts a death and returns the milliseconds to wait before the next start. */
   next(): number {
     this.#deaths = this.#now() - this.#startedAt > STEADY_AFTER_MS ? 1 : this.#deaths + 1;
     return restartDelayMs(this.#deaths);

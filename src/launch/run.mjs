@@ -1,4 +1,4 @@
-// The entry of npm's scripts: installs and builds what is missing or stale, then runs one of the product's processes.
+// The entry of npm's scripts: installs packages and builds if either is missing or stale, then runs one process.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { flattenRouterType } from "./flatten-router-type.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** What to run after the build, by the command's name; `dev` runs the sources, `build` nothing. */
+/** The main module of each command; `dev` runs the sources instead of a build, `build` runs nothing. */
 const mains = {
   start: "launch/main.js",
   server: "server/main.js",
@@ -27,14 +27,14 @@ if (!(name in mains)) fail(`unknown command ${name}: use ${Object.keys(mains).jo
 followShell();
 install();
 if (name !== "dev") build();
-// Variables that are set already win over the file's.
+// Variables that are already set override the file.
 if (existsSync(join(root, ".env"))) process.loadEnvFile(join(root, ".env"));
 if (name === "dev") await runSources();
 else if (mains[name]) await import(pathToFileURL(join(root, "dist", mains[name])).href);
 
 /**
- * npm sends SIGTERM to the shell that runs the script, and dash dies of it without passing it on. When the shell has
- * died, this process gets the SIGTERM; unless it had a signal of its own, as from one that was sent to the whole group.
+ * npm sends SIGTERM to the shell that runs the script, and dash dies without passing it on. So this process sends itself
+ * the SIGTERM when the shell has died, unless it received a signal directly, for example one to the whole group.
  */
 function followShell() {
   if (process.env.npm_lifecycle_event === undefined || process.platform === "win32") return;
@@ -45,30 +45,30 @@ function followShell() {
     process.kill(process.pid, "SIGTERM");
   }, SHELL_LOOK_MS);
   timer.unref();
-  // A listener here before there are others would keep Ctrl-C from ending a start that is under way.
-  const unheard = new Set(["SIGINT", "SIGTERM", "SIGHUP"]);
+  // Adds its own listener only beside another: alone, it would keep Ctrl-C from ending the install or build.
+  const unseen = new Set(["SIGINT", "SIGTERM", "SIGHUP"]);
   process.on("newListener", (event) => {
-    if (unheard.delete(event)) process.once(event, () => clearInterval(timer));
+    if (unseen.delete(event)) process.once(event, () => clearInterval(timer));
   });
 }
 
 function install() {
   const mark = join(root, "node_modules/.package-lock.json");
   const wantedMs = Math.max(...["package.json", "package-lock.json"].map((file) => statSync(join(root, file)).mtimeMs));
-  // A checkout writes its files in any order, so that a second does not count.
+  // A checkout writes its files in any order, so their times may differ by a second.
   if (existsSync(mark) && statSync(mark).mtimeMs >= wantedMs - 1000) return;
-  // The npm that runs this script, where one does.
+  // Prefers the npm that runs this script.
   const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
   run(
     npm[0],
     [...npm.slice(1), "install", "--include=dev", "--no-audit", "--no-fund"],
     "npm install failed: see above",
   );
-  // npm leaves its mark alone when nothing was missing.
+  // npm does not touch the mark when nothing was missing.
   utimesSync(mark, new Date(), new Date());
 }
 
-/** Faces resolve to sources, here and in every process that the launcher starts. */
+/** Runs the launcher from its sources, with `#…` imports resolved to sources as well. */
 async function runSources() {
   const { register } = await import("tsx/esm/api");
   register();

@@ -1,34 +1,36 @@
 import type { Logger } from "pino";
 
-/** `drain` lets work under way come to its end; `at once` does not wait for it. */
+/** `drain` waits for running work to reach a safe point; `at once` does not. */
 export type Manner = "drain" | "at once";
 
+/** Under npm one Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_SIGNAL_MS = 300;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** 128 + SIGINT, as shells report it. */
 const INTERRUPTED = 130;
 
-/** What to stop, in the reverse of the order in which it was started; the process ends with it. */
+/** Stops the started parts in reverse order, then ends this process. */
 export class Shutdown {
   readonly #log: Logger;
   readonly #steps: ((manner: Manner) => Promise<void>)[] = [];
   readonly #stopped = new AbortController();
   #startUp: Promise<unknown> = Promise.resolve();
   #firstSignalAt: number | undefined;
-  #hurried = false;
+  #isHurried = false;
 
   constructor(log: Logger) {
     this.#log = log;
     for (const signal of SIGNALS) process.on(signal, () => this.#onSignal(signal));
   }
 
-  /** Aborted as soon as everything is to end. */
+  /** Aborted when the shutdown begins. */
   get signal(): AbortSignal {
     return this.#stopped.signal;
   }
 
   /**
-   * Runs the start-up. A shutdown waits for the step of it that is under way, so that nothing is started unseen.
-   * @throws what the start-up throws, and the signal's reason from a start-up that checks it
+   * Runs the start-up. A shutdown waits for it, so every part that it started is stopped as well.
+   * @throws the error of the start-up; a start-up that checks `signal` rejects with the signal's reason.
    */
   async during<T>(startUp: Promise<T>): Promise<T> {
     this.#startUp = startUp.catch(() => undefined);
@@ -39,26 +41,28 @@ export class Shutdown {
     this.#steps.push(step);
   }
 
-  /** Drains and stops everything, then ends the process with this code; a second call changes nothing. */
+  /** Drains and stops every part, then exits with the code. Idempotent. */
   async begin(exitCode: number): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
     await this.#startUp;
     await this.#run("drain");
-    process.exit(this.#hurried ? INTERRUPTED : exitCode);
+    process.exit(this.#isHurried ? INTERRUPTED : exitCode);
   }
 
   #onSignal(signal: string): void {
-    // npm passes Ctrl-C on as well, so that one keystroke arrives twice.
-    if (this.#firstSignalAt !== undefined && performance.now() - this.#firstSignalAt < SAME_SIGNAL_MS) return;
     if (this.#firstSignalAt === undefined) {
       this.#firstSignalAt = performance.now();
-      this.#log.info({ signal }, "stopping: jobs under way come to a safe point first; once more stops at once");
+      this.#log.info(
+        { signal },
+        "stopping: jobs under way come to a safe point first; a second signal stops them at once",
+      );
       void this.begin(0);
       return;
     }
-    this.#hurried = true;
-    this.#log.warn({ signal }, "stopping at once; leases cover the jobs that run");
+    if (performance.now() - this.#firstSignalAt < SAME_SIGNAL_MS) return;
+    this.#isHurried = true;
+    this.#log.warn({ signal }, "stopping at once; leases cover the running jobs");
     void this.#run("at once").then(() => process.exit(INTERRUPTED));
   }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { watchSources } from "./watch-sources.ts";
 import type { Watcher } from "./watch-sources.ts";
 
-// A loaded machine may take its time to see a change.
+// A loaded machine may report a change seconds late.
 vi.setConfig({ testTimeout: 60_000 });
 
 let root: string;
@@ -26,7 +26,7 @@ function write(path: string, text: string): void {
   writeFileSync(join(root, path), text);
 }
 
-/** Saves as many editors do: writes a new file, and renames it to the old one's name. */
+/** Saves a file as many editors do: writes a new file and renames it over the old one. */
 function replace(path: string, text: string): void {
   write(`${path}.new`, text);
   renameSync(join(root, `${path}.new`), join(root, path));
@@ -48,7 +48,7 @@ async function seesAfter(change: () => void): Promise<void> {
   await expect.poll(() => changes, { timeout: 20_000 }).toBeGreaterThan(before);
 }
 
-test("a source that is replaced by renaming is seen each time, as is one that is written, new or removed", async () => {
+test("replacing a source by renaming is seen each time, and so is writing, creating or removing one", async () => {
   write("src/server/app.ts", "1");
   await open();
   await seesAfter(() => replace("src/server/app.ts", "2"));
@@ -59,7 +59,7 @@ test("a source that is replaced by renaming is seen each time, as is one that is
   expect(seen).toEqual([join(root, "src/server/app.ts")]);
 });
 
-test("graphs are seen with the files beside them, and one that is named later as well", async () => {
+test("a change of a graph or of a file beside it is seen, also when langgraph.json names the graph later", async () => {
   write("src/env.ts", "1");
   write("support/graph.ts", "1");
   write("support/prompts/text.ts", "1");
@@ -70,7 +70,7 @@ test("graphs are seen with the files beside them, and one that is named later as
   write("other/graph.ts", "1");
   const graphs = { support: "./support/graph.ts:graph", other: { path: "./other/graph.ts" } };
   await seesAfter(() => replace("langgraph.json", JSON.stringify({ graphs })));
-  // The new folder is watched a moment after the file was read, so that the first of these may be too early.
+  // The new folder is watched only after the file was read, so the first of these changes may be missed.
   const before = changes;
   const again = () => {
     replace("other/graph.ts", "2");
@@ -79,14 +79,14 @@ test("graphs are seen with the files beside them, and one that is named later as
   await expect.poll(again, { timeout: 20_000, interval: 500 }).toBeGreaterThan(before);
 });
 
-test("a langgraph.json that is made later is seen", async () => {
+test("creating langgraph.json later is seen", async () => {
   write("src/env.ts", "1");
   await open();
   await seesAfter(() => write("langgraph.json", "{}"));
   expect(seen).toEqual([join(root, "langgraph.json")]);
 });
 
-test("the page, the database's files, packages, what was built and texts are left out", async () => {
+test("changes of the page, the launcher, the database's files, packages, builds and texts are ignored", async () => {
   write("src/env.ts", "1");
   write("graph.ts", "1");
   write("langgraph.json", JSON.stringify({ graphs: { root: "./graph.ts" } }));
@@ -97,7 +97,7 @@ test("the page, the database's files, packages, what was built and texts are lef
     replace(path, "2");
   write("notes.md", "1");
   write(".git/index.json", "1");
-  // Changes that come together are reported together, so that any of those would be among these.
+  // Changes within 100 ms are reported together, so an ignored path would be in this report.
   await seesAfter(() => replace("graph.ts", "2"));
   expect(new Set(seen)).toEqual(new Set([join(root, "graph.ts")]));
 });

@@ -5,39 +5,44 @@ import { watch } from "chokidar";
 
 const SETTLE_MS = 100;
 const CODE = /^\.([cm]?[jt]sx?|json)$/;
+/** Vite reloads the page itself, and a restart of the processes would not reload the launcher. */
+const NOT_WATCHED = ["client", "launch", "../dist"];
 
 export interface Watched {
-  /** The product's sources; the page's and the launcher's are left out, for Vite has the ones and no restart the others. */
+  /** The folder of the product's sources, without those of the page and the launcher. */
   sources: string;
-  /** The `langgraph.json`, which need not exist yet; the folders of the graphs that it names are watched with it. */
+  /** The `langgraph.json`, which need not exist yet; the folders of its graphs are watched with it. */
   graphsFile: string;
-  /** A folder that is left out wherever it is, because the embedded database writes to it. */
+  /** A folder that is never watched: the embedded database writes to it. */
   dataDir: string;
 }
 
 export interface Watcher {
-  /** Resolves when every change from now on will be seen. */
+  /** Resolves when every later change will be seen. */
   ready: Promise<void>;
   close: () => Promise<void>;
 }
 
-/** Calls back with what has changed, once the code has been still for 100 ms; also when an editor has replaced a file by renaming. */
+/**
+ * Calls back with the changed paths once no file has changed for 100 ms. Sees files that an editor replaces by renaming,
+ * which `fs.watch` loses.
+ */
 export function watchSources(
   { sources, graphsFile, dataDir }: Watched,
   onChange: (paths: readonly string[]) => void,
 ): Watcher {
   const file = resolve(graphsFile);
   const folders = new Set([resolve(sources), ...graphFolders(file)]);
-  const left = new Set([...["client", "launch", "../dist"].map((name) => resolve(sources, name)), resolve(dataDir)]);
-  const isLeftOut = (given: string, stats?: Stats) => {
+  const ignored = new Set([...NOT_WATCHED.map((name) => resolve(sources, name)), resolve(dataDir)]);
+  const isIgnored = (given: string, stats?: Stats) => {
     const path = resolve(given);
     if (path === file || path === dirname(file) || folders.has(path)) return false;
-    const isWatched = [...folders].some((folder) => path.startsWith(folder + sep));
-    if (!isWatched || left.has(path) || /^\.|^node_modules$/.test(basename(path))) return true;
+    const isInside = [...folders].some((folder) => path.startsWith(folder + sep));
+    if (!isInside || ignored.has(path) || /^\.|^node_modules$/.test(basename(path))) return true;
     return stats?.isFile() === true && !CODE.test(extname(path));
   };
-  // The file's folder and not the file, which need not exist yet.
-  const watcher = watch([dirname(file), ...folders], { ignoreInitial: true, ignored: isLeftOut });
+  // Watches the folder of `langgraph.json`, because the file itself need not exist yet.
+  const watcher = watch([dirname(file), ...folders], { ignoreInitial: true, ignored: isIgnored });
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   watcher.on("all", (event, path) => {
@@ -68,7 +73,7 @@ export function watchSources(
   };
 }
 
-/** The folders of the modules that a `langgraph.json` names; none where it cannot be read, which the worker reports. */
+/** The folders of the modules that a `langgraph.json` names; none if the file is unreadable, which the worker reports. */
 function graphFolders(file: string): string[] {
   try {
     const { graphs } = JSON.parse(readFileSync(file, "utf8")) as { graphs: Record<string, string | { path: string }> };

@@ -26,5 +26,13 @@ export { lockJob } from "./lock-job.ts";
 export type { JobKey, LockedJob } from "./lock-job.ts";
 export { lockThread, lockThreads } from "./locks.ts";
 export { UNFINISHED } from "./predicates.ts";
-export { DatabaseUnavailableError, Places, QueryTimeoutError, together, checkWritable, proveWrites, newId } from "#db";
+export {
+  DatabaseUnavailableError,
+  Semaphore,
+  QueryTimeoutError,
+  together,
+  checkWritable,
+  proveWrites,
+  newId,
+} from "#db";
 export type { Database, DatabaseFault, Executor, Tx } from "#db";

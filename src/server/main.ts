@@ -2,14 +2,13 @@ import { EVENTS_CHANNEL } from "#queue/events";
 import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { Database, listen } from "#db";
-import { loadEnv, SettingsError } from "#env";
+import { BAD_SETTINGS_EXIT_CODE, loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { openTracer } from "#tracing";
 import { buildApp } from "./app.ts";
 import { JobFeeds } from "./live/job-feeds.ts";
 import { mapError } from "./http/map-error.ts";
 
-const BAD_CONFIGURATION = 78;
 /** One more than there are searches at a time: counts and lists need not wait for them. */
 const SLOW_READ_CONNECTIONS = 3;
 
@@ -92,5 +91,5 @@ try {
   process.stderr.write(
     `${expected ? error.message : `The API could not start: ${error instanceof Error ? error.message : "unknown error"}`}\n`,
   );
-  process.exit(expected ? BAD_CONFIGURATION : 1);
+  process.exit(expected ? BAD_SETTINGS_EXIT_CODE : 1);
 }

@@ -1,6 +1,7 @@
 /**
- * The shapes that cross a process boundary: what callers may send and what they get.
- * Browser-safe; imports nothing but zod. Timestamps are ISO 8601 strings in UTC.
+ * `shared/` owns the contracts: zod schemas of every request and response, job states, limits. It must not know any other
+ * layer, nor Node.js: browsers load it. Invariant: a shape is written once, and the server, the workers and the page use it.
+ * This file: requests and responses of the API. Timestamps are ISO 8601 strings in UTC.
  */
 import { z } from "zod";
 import { ATTEMPT_OUTCOMES, HOLDS, JOB_STATUSES } from "./job-states.ts";
@@ -16,13 +17,13 @@ const maxRetriesSchema = z
   .max(100, "maxRetries must be at most 100");
 
 /**
- * What becomes of a thread's unfinished jobs when a message is submitted: the message waits behind them, is refused,
- * stops them and goes on from what they have, or stops them and goes on as if they had never been.
+ * How a submit treats the thread's unfinished jobs. `enqueue` waits behind them, `reject` refuses the message. `interrupt`
+ * cancels them and continues from their last checkpoints, `rollback` cancels them and discards their work.
  */
 export const MULTITASK_STRATEGIES = ["enqueue", "reject", "interrupt", "rollback"] as const;
 export type MultitaskStrategy = (typeof MULTITASK_STRATEGIES)[number];
 
-/** `chat.submit`: one user message, in a thread that exists, in a new one with the given id, or in a new one. */
+/** `chat.submit`: one user message, in an existing thread or a new one, whose id may be given. */
 export const submitInputSchema = z.object({
   content: contentSchema,
   threadId: idSchema("threadId").optional(),
@@ -32,15 +33,15 @@ export const submitInputSchema = z.object({
     .regex(/^[A-Za-z0-9_.:-]+$/, "jobType may have letters, digits and _ . : - only")
     .optional(),
   maxRetries: maxRetriesSchema.optional(),
-  /** The graph to chat with, one of `graphs.list`; unless given, the thread's own, or the built-in one for a new thread. */
+  /** A graph of `graphs.list`; unless given, the thread's graph, or the built-in one for a new thread. */
   graph: shortText("graph", 90).optional(),
-  /** What to do where the thread has unfinished jobs; `enqueue` unless given. */
+  /** `enqueue` unless given. */
   multitaskStrategy: z
     .enum(MULTITASK_STRATEGIES, "multitaskStrategy must be enqueue, reject, interrupt or rollback")
     .optional(),
   /**
-   * Branches the conversation: after the reply with this id, or, where it is a user's message, in place of that one.
-   * After the newest message unless given.
+   * Branches the conversation after the reply with this id, or replaces the user message with this id. Unless given, the
+   * message follows the newest one.
    */
   parentId: idSchema("parentId").optional(),
   budget: budgetSchema.optional(),
@@ -55,7 +56,7 @@ export const submittedSchema = z.object({
   decisionSetId: uuid,
   status: z.enum(JOB_STATUSES),
 });
-/** What a submitter gets once its message and job are committed. */
+/** The response to a submit, once its message and job are committed. */
 export type Submitted = z.infer<typeof submittedSchema>;
 
 export const jobIdInputSchema = z.object({ jobId: idSchema("jobId") });
@@ -69,7 +70,7 @@ export const jobStatusSchema = z.object({
   threadId: uuid.nullable(),
   decisionSetId: uuid.nullable(),
   priority: z.int(),
-  attempt: z.int().describe("How many times the job was claimed; 0 before the first."),
+  attempt: z.int().describe("How many times the job was claimed; 0 before the first claim."),
   retryCount: z.int().describe("How many attempts ended with an error or a timeout and were followed by another."),
   maxRetries: z.int(),
   crashCount: z.int().describe("How many crashes of its process (died, frozen or cut off) the job has survived."),
@@ -78,24 +79,24 @@ export const jobStatusSchema = z.object({
   progress: z
     .object({ step: z.string(), detail: z.string().optional() })
     .nullable()
-    .describe("What the handler last reported of its progress; null before it did."),
-  interrupt: interruptSchema.nullable().describe("The first of `interrupts`; null when the job asks nothing."),
-  interrupts: z.array(interruptSchema).describe("What the job asks and nobody has answered, oldest first."),
-  usage: usageSchema.nullable().describe("What all attempts have used of models; null when nothing."),
+    .describe("The handler's last progress report; null before the first."),
+  interrupt: interruptSchema.nullable().describe("The first of `interrupts`; null when there is none."),
+  interrupts: z.array(interruptSchema).describe("The job's unanswered questions, oldest first."),
+  usage: usageSchema.nullable().describe("The use of models by all attempts; null when none."),
   reply: z.string().nullable().describe("The assistant's message as Markdown; null until the job has completed."),
   workerId: z.string().nullable(),
   leaseExpiresAt: timestamp.nullable(),
-  runAt: timestamp.describe("When the job may run at the earliest."),
+  runAt: timestamp.describe("The earliest time at which the job may run."),
   createdAt: timestamp,
   startedAt: timestamp.nullable(),
   completedAt: timestamp.nullable(),
 });
-/** `jobs.status`: where one job stands. */
+/** `jobs.status`: the state of one job. */
 export type JobStatusView = z.infer<typeof jobStatusSchema>;
 
 export const jobRowSchema = jobStatusSchema.omit({ reply: true, interrupt: true, interrupts: true }).extend({
   queue: z.string(),
-  /** Why a queued job is not ready yet; null when it is, or is not queued. */
+  /** The reason why a queued job is not ready; null when it is ready or not queued. */
   hold: z.enum(HOLDS).nullable(),
 });
 /** One row of `jobs.list`. */
@@ -106,7 +107,7 @@ export const jobListInputSchema = z.object({
   jobType: shortText("jobType", 100).optional(),
   queue: shortText("queue", 100).optional(),
   search: shortText("search", 200).optional(),
-  /** What the page before returned as `nextCursor`. */
+  /** The `nextCursor` of the previous page. */
   cursor: z
     .string()
     .regex(/^[0-9]{1,18}$/, "cursor must be a nextCursor of jobs.list")
@@ -134,7 +135,7 @@ export const attemptSchema = z.object({
   errorName: z.string().nullable(),
   errorMessage: z.string().nullable(),
   errorStack: z.string().nullable(),
-  /** What the attempt used of models; null when nothing. */
+  /** The attempt's use of models; null when none. */
   usage: usageSchema.nullable(),
 });
 export type Attempt = z.infer<typeof attemptSchema>;
@@ -150,10 +151,10 @@ export const jobEventSchema = z.object({
 export type JobEvent = z.infer<typeof jobEventSchema>;
 
 const NO_EVENT = "lastEventId must be the number of an event";
-/** The number of the last event that a reader has, as text or number; 0, which is before the first, unless given. */
+/** The number of the reader's last event, as text or number. Unless given 0, which is before the first event. */
 export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
 
-/** `jobs.events`: a job, and the number of the last event that the reader has. */
+/** `jobs.events`: a job, and the number of the reader's last event. */
 export const jobEventsInputSchema = jobIdInputSchema.extend({
   lastEventId: z
     .union([z.string().regex(/^[0-9]{1,10}$/, NO_EVENT), z.int(NO_EVENT).min(0, NO_EVENT)], NO_EVENT)
@@ -175,25 +176,25 @@ export type JobDetail = JobStatusView & {
 export const MESSAGE_ROLES = ["user", "assistant", "system", "tool"] as const;
 export type MessageRole = (typeof MESSAGE_ROLES)[number];
 
-/** One message of a thread; `jobId` is null for messages that seeded it. */
+/** One message of a thread; `jobId` is null for messages that seeded the thread. */
 export type Message = {
   id: string;
-  /** The message that it follows; several that follow one are branches. Null for the first of a branch. */
+  /** The message before it; messages with the same one are branches. Null for a first message. */
   parentId: string | null;
   role: MessageRole;
   content: string;
   jobId: string | null;
-  /** What the turn of a reply has used of models; null when nothing, and once its job was pruned. */
+  /** For a reply, the turn's use of models; null when none, and after its job was pruned. */
   usage: Usage | null;
   createdAt: string;
 };
 
-/** `threads.list`: one conversation, most lately used first. */
+/** `threads.list`: one conversation; the most recently used is first. */
 export type ThreadRow = {
   threadId: string;
   decisionSetId: string;
   title: string;
-  /** The registered graph it is a conversation with; null for the built-in one. */
+  /** The registered graph of the conversation; null for the built-in one. */
   graph: string | null;
   createdAt: string;
   updatedAt: string;
@@ -203,17 +204,17 @@ export type ThreadRow = {
 export type Thread = ThreadRow & {
   currentVersion: number;
   messages: Message[];
-  /** Asks for the messages before these; null where there are none. */
+  /** The `cursor` for the messages before these; null when there are none. */
   olderCursor: string | null;
   jobs: JobStatusView[];
 };
 
-/** `graphs.list`: a graph of the workers' `langgraph.json`; `error` says why it cannot be run, null when it can. */
+/** `graphs.list`: a graph of the workers' `langgraph.json`; `error` is the reason why it cannot run, null when it can. */
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
 
 /**
- * `workers.list`: one worker process; `alive` is whether its last heartbeat is recent by the database's clock,
- * `jobTypes` what it runs.
+ * `workers.list`: one worker process. `alive` is true when its last heartbeat is recent by the database's clock; `jobTypes`
+ * are the types that it runs.
  */
 export type WorkerRow = {
   workerId: string;
@@ -244,7 +245,7 @@ export type DecisionVersion = {
   createdAt: string;
 };
 
-/** `decisionSets.get`: what a thread is designing, with its newest version. */
+/** `decisionSets.get`: the subject of a thread's design, with its newest version. */
 export type DecisionSet = {
   decisionSetId: string;
   threadId: string;
@@ -275,13 +276,11 @@ export const chatRequestSchema = z.strictObject({
     .min(1, "messages must not be empty")
     .max(1000, "messages must have at most 1000 entries")
     .refine((messages) => messages.at(-1)?.role === "user", { message: "the last of messages must have role user" })
-    .describe("The last is the user's turn; what stands before it seeds a thread that is new."),
-  thread_id: idSchema("thread_id").nullish().describe("One that does not exist yet starts a thread with it."),
+    .describe("The last is the user's turn; the messages before it seed a new thread."),
+  thread_id: idSchema("thread_id").nullish().describe("An unknown id starts a thread with that id."),
   graph: submitInputSchema.shape.graph
     .nullish()
-    .describe(
-      "The registered graph to chat with; unless given, the thread's own, or the built-in one for a new thread.",
-    ),
+    .describe("A registered graph; unless given, the thread's graph, or the built-in one for a new thread."),
 });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 
@@ -289,12 +288,12 @@ export type ChatRequest = z.infer<typeof chatRequestSchema>;
 export const chatPayloadSchema = z.object({
   content: contentSchema,
   messageId: z.string(),
-  /** Where the turn begins, if not where the thread's last one ended: at a checkpoint, or at none with null. */
+  /** The checkpoint from which the turn starts, null for none; without `branch`, the thread's last checkpoint. */
   branch: z.object({ checkpointId: z.string().nullable() }).optional(),
-  /** The graph's run, where an edited payload has begun another than the job's first. */
+  /** The graph's run id, when an edited payload started a new run. */
   runId: z.string().optional(),
   /** Messages that seed a new thread, oldest first; absent otherwise. */
   history: z.array(z.object({ id: z.string(), role: z.enum(MESSAGE_ROLES), content: z.string() })).optional(),
-  /** Whether the thread was new, so that no checkpoint of it can be there before the first attempt. */
+  /** True for a new thread: it has no checkpoint before the first attempt. */
   freshThread: z.boolean().optional(),
 });

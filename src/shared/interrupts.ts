@@ -1,22 +1,22 @@
-/** What jobs ask people, and how they are answered. */
+/** Questions of jobs to people, and their answers. */
 import { z } from "zod";
 import { idSchema, shortText } from "./fields.ts";
 
-/** A question that a job puts to a person. */
+/** A job's question to a person. */
 export const interruptSchema = z.object({
-  id: z.string().describe("What `chat.answer` takes as `interruptId`."),
+  id: z.string().describe("The `interruptId` of `chat.answer`."),
   kind: z.string(),
-  value: z.unknown().describe("What the graph asks."),
-  schema: z.unknown().describe("The JSON Schema that an answer must fit; null takes any JSON value."),
+  value: z.unknown().describe("The question, as the graph sent it."),
+  schema: z.unknown().describe("The JSON Schema of an answer; null accepts any JSON value."),
   deadlineAt: z
     .string()
     .meta({ format: "date-time" })
     .nullable()
-    .describe("Until when it may be answered; null for ever."),
+    .describe("The last moment for an answer; null without a limit."),
 });
 export type Interrupt = z.infer<typeof interruptSchema>;
 
-/** `chat.answer`: the answer to one interrupt, or without `interruptId` an object of answers by their interrupts' ids. */
+/** `chat.answer`: the answer to one interrupt, or, without `interruptId`, an object of answers by interrupt id. */
 export const answerInputSchema = z.object({
   jobId: idSchema("jobId"),
   interruptId: shortText("interruptId", 200).optional(),

@@ -3,7 +3,7 @@ export function iso(value: string | Date): string {
   return new Date(value).toISOString();
 }
 
-/** The same for a column that may be null. */
+/** Like `iso`, for a nullable column. */
 export function isoOrNull(value: string | Date | null): string | null {
   return value === null ? null : iso(value);
 }

@@ -1,8 +1,8 @@
-/** The states a job passes through; the `job_status` enum of the database has the same words in the same order. */
+/** The states of a job; the database's `job_status` enum has the same words in the same order. */
 export const JOB_STATUSES = ["queued", "running", "waiting", "completed", "failed", "cancelled"] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** How one attempt of a job ended. */
+/** The ways in which an attempt ends. */
 export const ATTEMPT_OUTCOMES = [
   "completed",
   "failed",
@@ -15,11 +15,11 @@ export const ATTEMPT_OUTCOMES = [
 ] as const;
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
-/** Why a queued job is not ready to be claimed; null on the row means that it is. */
+/** The reasons why a queued job cannot be claimed; null on the row means ready. */
 export const HOLDS = ["time", "thread", "dependency", "paused", "limit"] as const;
 export type Hold = (typeof HOLDS)[number];
 
-/** The states a job never leaves by itself. */
+/** The states of ended jobs; only an operator's redrive leaves them. */
 export const TERMINAL_STATUSES = ["completed", "failed", "cancelled"] as const satisfies readonly JobStatus[];
 
 /** True once a job has ended: completed, failed or cancelled. */

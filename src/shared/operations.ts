@@ -1,9 +1,9 @@
-/** What operators ask for and get: dead letters, queues and their limits, schedules. */
+/** Requests and responses for operators: dead letters, queues and their limits, schedules. */
 import { z } from "zod";
 import { idSchema, prioritySchema, shortText } from "./fields.ts";
 import { jobIdInputSchema, jobListInputSchema, submitInputSchema } from "./contracts.ts";
 
-/** A time in UTC within the years 1 to 9999, which PostgreSQL reads; it does not read every year and offset of ISO 8601. */
+/** A time in the years 1 to 9999, converted to UTC: PostgreSQL does not read every year and offset of ISO 8601. */
 const timestampSchema = (name: string) => {
   const error = `${name} must be an ISO 8601 time such as 2030-01-31T08:00:00Z`;
   return z.iso
@@ -17,7 +17,7 @@ const queueNameSchema = shortText("queue", 100).regex(
   "queue may have letters, digits and _ . : - only",
 );
 
-/** `jobs.deadLetters`: which failed jobs to list; `error` looks in the error's text. */
+/** `jobs.deadLetters`: the failed jobs to list; `error` searches the error's text. */
 export const deadLetterFilterSchema = z.object({
   jobType: shortText("jobType", 100).optional(),
   queue: shortText("queue", 100).optional(),
@@ -30,8 +30,8 @@ export const deadLetterFilterSchema = z.object({
 export type DeadLetterFilter = z.infer<typeof deadLetterFilterSchema>;
 
 /**
- * `jobs.retry`: one job again, with its own payload or an edited one, which must fit the job type. A chat turn goes on
- * from its last checkpoint with its own, and begins anew with another.
+ * `jobs.retry`: retries one job, with its payload or an edited one that fits the job type. A chat turn resumes from its last
+ * checkpoint; with an edited payload it starts over.
  */
 export const retryInputSchema = jobIdInputSchema.extend({ payload: z.unknown().optional() });
 
@@ -44,22 +44,22 @@ export const jobIdsInputSchema = z.object({
 
 export const priorityInputSchema = jobIdInputSchema.extend({ priority: prioritySchema });
 
-const placesSchema = (name: string) =>
+const limitSchema = (name: string) =>
   z
     .int(`${name} must be a whole number`)
     .min(1, `${name} must be at least 1`)
     .max(1_000_000, `${name} must be at most 1000000`);
 
-/** What a queue may run at once, in all and per `limitKey`; what is absent is unlimited. */
+/** The limits of a queue, overall and per `limitKey`; an absent limit is unlimited. */
 export const queueLimitsSchema = z.strictObject({
-  concurrency: placesSchema("concurrency").optional(),
+  concurrency: limitSchema("concurrency").optional(),
   perKey: z
     .strictObject({
-      concurrency: placesSchema("perKey.concurrency").optional(),
+      concurrency: limitSchema("perKey.concurrency").optional(),
       /** At most `limit` starts within `perMs` milliseconds. */
       rate: z
         .strictObject({
-          limit: placesSchema("perKey.rate.limit"),
+          limit: limitSchema("perKey.rate.limit"),
           perMs: z
             .int("perKey.rate.perMs must be a whole number")
             .min(1, "perKey.rate.perMs must be at least 1")
@@ -75,7 +75,7 @@ export const queueInputSchema = z.object({ queue: queueNameSchema });
 export const queueLimitsInputSchema = queueInputSchema.extend({ limits: queueLimitsSchema });
 export const jobTypeInputSchema = z.object({ jobType: shortText("jobType", 100) });
 
-/** `queues.list`: one queue and how many of its jobs are ready, held (scheduled, behind their thread, …) and running. */
+/** `queues.list`: one queue with the counts of its ready, held (scheduled, behind their thread, …) and running jobs. */
 export type QueueRow = {
   queue: string;
   paused: boolean;
@@ -93,13 +93,13 @@ export const newScheduleSchema = z.object({
   queue: queueNameSchema.optional(),
   payload: z.unknown(),
   priority: prioritySchema.optional(),
-  /** What becomes of ticks for which no worker was there: nothing, or one job for all of them. */
+  /** Ticks that no worker was there to fire: `skip` them, or `run_once` one job for all of them. */
   missedRuns: z.enum(["skip", "run_once"], "missedRuns must be skip or run_once").optional(),
 });
 export type NewSchedule = z.infer<typeof newScheduleSchema>;
 export const scheduleIdInputSchema = z.object({ scheduleId: idSchema("scheduleId") });
 
-/** `schedules.list`: one schedule; `nextRunAt` is null when it never ticks again. */
+/** `schedules.list`: one schedule; `nextRunAt` is null when no tick is left. */
 export type ScheduleRow = {
   scheduleId: string;
   name: string;

@@ -1,11 +1,11 @@
-/** Secrets in texts that are logged, stored or shown. Browser-safe. */
+/** Masks secrets in texts that are logged, stored or shown. */
 
-/** The values that follow such a name are secrets, in settings, JSON and headers. */
+/** Names whose values are secrets, in settings, JSON and headers. */
 const SECRET_NAME = String.raw`(?:api|access|secret|private|account)[-_]?key|token|password|passwd|pwd|secret`;
 const SECRET_LABEL = String.raw`((?:${SECRET_NAME})\\?["']?\s*[=:]\s*)`;
 
 /**
- * What is masked, in this order. Lengths are bounded so that no text takes more than linear time.
+ * The patterns with their masks, applied in this order. Bounded lengths keep the time linear in the text.
  * @see https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns
  */
 const SECRETS: readonly [RegExp, string][] = [
@@ -13,9 +13,9 @@ const SECRETS: readonly [RegExp, string][] = [
     /(-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY)[\s\S]*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|$)/g,
     "$1 ***",
   ],
-  // A password may hold an @: everything up to the last one of the address belongs to it.
+  // A password may contain @: mask up to the last one of the URL's authority.
   [/\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/]{0,1000}@/gi, "$1***@"],
-  // It may hold a slash as well, where it is not encoded; a port is no password.
+  // An unencoded password may contain a slash as well. Digits alone are a port.
   [/\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/:@[\]]{0,200}:(?!\d{1,5}(?:[/?#]|$))\S{0,1000}@/gi, "$1***@"],
   [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g, "eyJ***"],
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 ***"],
@@ -28,7 +28,7 @@ const SECRETS: readonly [RegExp, string][] = [
   [new RegExp(String.raw`${SECRET_LABEL}[^\s"',;&\\]{3,}`, "gi"), "$1***"],
 ];
 
-/** The text without keys, tokens and passwords. */
+/** The text with keys, tokens and passwords masked. */
 export function redact(text: string): string {
   return SECRETS.reduce((kept, [pattern, mask]) => kept.replace(pattern, mask), text);
 }

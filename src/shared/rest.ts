@@ -1,9 +1,9 @@
-/** The shapes that the REST face answers with, in snake_case; what it takes is `chatRequestSchema`. Browser-safe. */
+/** The REST responses, in snake_case; the request is `chatRequestSchema`. */
 import { z } from "zod";
 import { chatRequestSchema, jobStatusSchema, submittedSchema } from "./contracts.ts";
 import { shortText } from "./fields.ts";
 
-/** A camelCase name in snake_case. */
+/** Converts a camelCase name to snake_case. */
 export function toSnakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
@@ -15,9 +15,7 @@ function inSnakeCase(schema: z.ZodObject): z.ZodObject {
 /** The `Idempotency-Key` header of `POST /api/chat` and `/api/chat/async`. */
 export const idempotencyKeySchema = shortText("Idempotency-Key", 200)
   .optional()
-  .describe(
-    "The same key with the same body is the same job, however often it is sent; with another body, a conflict.",
-  );
+  .describe("Sending the same key and body again returns the same job; the same key with another body is a conflict.");
 
 /** `POST /api/chat`: the conversation with the reply as its last message. */
 export const chatReplySchema = chatRequestSchema.pick({ messages: true }).extend({
@@ -26,7 +24,7 @@ export const chatReplySchema = chatRequestSchema.pick({ messages: true }).extend
 });
 export type ChatReply = z.infer<typeof chatReplySchema>;
 
-/** `POST /api/chat` when the job has no reply: it failed, was cancelled, or has not ended within five minutes. */
+/** `POST /api/chat` without a reply: the job failed, was cancelled, or did not end within five minutes. */
 export const chatWithoutReplySchema = z.object({
   detail: z.string(),
   job_id: submittedSchema.shape.jobId,
@@ -47,7 +45,7 @@ export type ChatSubmitted = z.infer<typeof chatSubmittedSchema>;
 /** `GET /api/jobs/{job_id}/status`: `jobs.status` in snake_case. */
 export const jobStatusAnswerSchema = inSnakeCase(jobStatusSchema);
 
-/** Every error; `reason` says more where there is more to say. */
+/** Every error; `reason` has more detail when there is any. */
 export const faultSchema = z.object({ detail: z.string(), reason: z.string().optional() });
 export type Fault = z.infer<typeof faultSchema>;
 

@@ -3,13 +3,13 @@ import type { Context, Span } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 
 /**
- * Keeps the active context along asynchronous calls. One context can be refined: where it is the active one, the span
- * that its owner names at that moment takes the place of its own. A context that the code within has opened wins.
+ * Keeps the active context across asynchronous calls. A context can be refined: while it is active, the span that its owner
+ * names at that moment replaces its own span. A context opened by the code inside takes precedence.
  */
 export class InnermostContextManager extends AsyncLocalStorageContextManager {
   readonly #innermost = new WeakMap<Context, () => Span | undefined>();
 
-  /** `innermost` is asked whenever `own` is the active context; undefined leaves it as it is. */
+  /** `innermost` is called whenever `own` is active; undefined keeps the span of `own`. */
   refine(own: Context, innermost: () => Span | undefined): void {
     this.#innermost.set(own, innermost);
   }

@@ -1,7 +1,7 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Tracer } from "./tracer.ts";
 
-/** The settings of tracing, by the names that OpenTelemetry gives them. */
+/** The settings of tracing, under OpenTelemetry's names. */
 export interface TracingSettings {
   /** Unset, nothing is traced. */
   OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
@@ -9,7 +9,7 @@ export interface TracingSettings {
   OTEL_EXPORTER_OTLP_HEADERS?: Record<string, string> | undefined;
   OTEL_SERVICE_NAME?: string | undefined;
   OTEL_TRACES_SAMPLER: SamplerName;
-  /** From 0 to 1, of the samplers by ratio. */
+  /** The ratio of `traceidratio`, from 0 to 1. */
   OTEL_TRACES_SAMPLER_ARG: number;
 }
 
@@ -18,19 +18,19 @@ type SamplerName = RootSampler | `parentbased_${RootSampler}`;
 
 export interface OpenTracerOptions {
   settings: TracingSettings;
-  /** The service's name where the settings give none. */
+  /** The service's name unless the settings have one. */
   serviceName: string;
-  /** Tells this process from others of the service. */
+  /** Distinguishes this process from others of the service. */
   instanceId: string;
-  /** An error as it may be shown: bounded, without secrets. */
+  /** Describes an error for spans: bounded and without secrets. */
   describe: (error: unknown) => { name: string; message: string; stack?: string | null };
-  /** Told once when spans cannot be sent, and once when they can be again. */
+  /** Gets one line when sending spans begins to fail, and one when it works again. */
   log: { warn: (fields: object, text: string) => void; info: (fields: object, text: string) => void };
-  /** How long one batch may take, in milliseconds; what OpenTelemetry's own setting says, or 10,000, unless given. */
+  /** The longest one batch may take, in milliseconds; unless given, OpenTelemetry's own setting or 10,000. */
   exportTimeoutMs?: number;
 }
 
-/** Begins to trace; undefined where no endpoint is set. OpenTelemetry's SDK is loaded only where one is. */
+/** Starts tracing. Undefined without an endpoint; then OpenTelemetry's SDK is not loaded. */
 export async function openTracer(options: OpenTracerOptions): Promise<Tracer | undefined> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = options.settings;
   if (endpoint === undefined) return undefined;

@@ -2,11 +2,17 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import type { Context, Link, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
-import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import { chooseSampler } from "./choose-sampler.ts";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import type { Sampler, SpanExporter } from "@opentelemetry/sdk-trace";
 import { InnermostContextManager } from "./innermost-context.ts";
-import type { OpenTracerOptions } from "./open-tracer.ts";
+import type { OpenTracerOptions, TracingSettings } from "./open-tracer.ts";
 import type { Attributes, Span, SpanOptions, TraceContext, Tracer } from "./tracer.ts";
 import { WatchedExporter } from "./watched-exporter.ts";
 
@@ -17,6 +23,12 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
   client: SpanKind.CLIENT,
 };
+const ROOT_SAMPLERS = {
+  always_on: () => new AlwaysOnSampler(),
+  always_off: () => new AlwaysOffSampler(),
+  traceidratio: (ratio: number) => new TraceIdRatioBasedSampler(ratio),
+};
+const PARENT_BASED = /^parentbased_/;
 const PROPAGATOR = new W3CTraceContextPropagator();
 const MAP_GETTER = {
   keys: (carrier: TraceContext) => Object.keys(carrier),
@@ -26,7 +38,7 @@ const MAP_SETTER = {
   set: (carrier: Record<string, string>, key: string, value: string) => void (carrier[key] = value),
 };
 
-/** Begins to trace to the exporter, also what other code of the process tells OpenTelemetry. */
+/** Starts tracing to the exporter, including the spans that other code of the process creates with OpenTelemetry. */
 export function startTracer(options: OpenTracerOptions, exporter: SpanExporter): Tracer {
   const { settings, serviceName, instanceId, describe, log } = options;
   const provider = new TracerProvider({
@@ -38,7 +50,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
     spanProcessors: [new BatchSpanProcessor({ exporter: new WatchedExporter(exporter, settings, log) })],
   });
   const manager = new InnermostContextManager();
-  // Where an agent has set OpenTelemetry up already, its spans and these still join, for both ask for the active one.
+  // If an agent has set up OpenTelemetry already, both kinds of spans still join: both read the active span.
   const undo = [
     context.setGlobalContextManager(manager) && (() => context.disable()),
     trace.setGlobalTracerProvider(provider) && (() => trace.disable()),
@@ -52,7 +64,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
       const over = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, CLOSE_MS);
       });
-      // What could not be sent was told of by then.
+      // The exporter has logged any failure by then.
       await Promise.race([provider.shutdown().catch(() => undefined), over]);
       clearTimeout(timer);
       for (const step of undo) step();
@@ -60,14 +72,26 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
   };
 }
 
-interface Means extends Pick<OpenTracerOptions, "describe"> {
+/**
+ * The sampler that the settings name. A parent-based sampler keeps the decision of the trace's caller.
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
+ */
+function chooseSampler({
+  OTEL_TRACES_SAMPLER: name,
+  OTEL_TRACES_SAMPLER_ARG: ratio,
+}: Pick<TracingSettings, "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG">): Sampler {
+  const root = ROOT_SAMPLERS[name.replace(PARENT_BASED, "") as keyof typeof ROOT_SAMPLERS](ratio);
+  return PARENT_BASED.test(name) ? new ParentBasedSampler({ root }) : root;
+}
+
+interface SpanDeps extends Pick<OpenTracerOptions, "describe"> {
   tracer: ApiTracer;
   manager: InnermostContextManager;
 }
 
-function startSpan(means: Means, name: string, spanOptions: SpanOptions) {
+function startSpan(deps: SpanDeps, name: string, spanOptions: SpanOptions) {
   const { kind = "internal", attributes = {}, parent, links = [], startMs } = spanOptions;
-  const span = means.tracer.startSpan(
+  const span = deps.tracer.startSpan(
     name,
     {
       kind: KINDS[kind],
@@ -77,7 +101,7 @@ function startSpan(means: Means, name: string, spanOptions: SpanOptions) {
     },
     contextOf(parent),
   );
-  return new OtlpSpan(means, span);
+  return new OtlpSpan(deps, span);
 }
 
 function contextOf(parent: SpanOptions["parent"]): Context {
@@ -92,13 +116,13 @@ function toLink(linked: TraceContext): Link[] {
 }
 
 class OtlpSpan implements Span {
-  /** The context of what is part of it. */
+  /** The context of its child spans. */
   readonly inner: Context;
-  readonly #means: Means;
+  readonly #deps: SpanDeps;
   readonly #span: ApiSpan;
 
-  constructor(means: Means, span: ApiSpan) {
-    this.#means = means;
+  constructor(deps: SpanDeps, span: ApiSpan) {
+    this.#deps = deps;
     this.#span = span;
     this.inner = trace.setSpan(ROOT_CONTEXT, span);
   }
@@ -118,7 +142,7 @@ class OtlpSpan implements Span {
   }
 
   fail(error: unknown): void {
-    const { name, message, stack } = this.#means.describe(error);
+    const { name, message, stack } = this.#deps.describe(error);
     this.#span.recordException({ name, message, ...(stack && { stack }) });
     this.#span.setAttribute("error.type", name);
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
@@ -131,7 +155,7 @@ class OtlpSpan implements Span {
   run<T>(work: () => T, innermost?: () => Span | undefined): T {
     const own = trace.setSpan(context.active(), this.#span);
     if (innermost) {
-      this.#means.manager.refine(own, () => {
+      this.#deps.manager.refine(own, () => {
         const part = innermost();
         return part instanceof OtlpSpan ? part.#span : undefined;
       });

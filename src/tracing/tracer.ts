@@ -1,36 +1,36 @@
-/** What a span tells besides its name and times; what is null or undefined is left out. */
+/** The attributes of a span; null and undefined ones are left out. */
 export type Attributes = Record<string, string | number | boolean | null | undefined>;
 
-/** `traceparent`, and `tracestate` where there is one; empty where nothing is to be joined. */
+/** `traceparent` and optionally `tracestate`; empty when there is no trace to join. */
 export type TraceContext = Readonly<Record<string, string>>;
 
 export interface SpanOptions {
   /** `internal` unless given. */
   kind?: "internal" | "producer" | "consumer" | "client";
   attributes?: Attributes;
-  /** The span, or the other process's, that this one is part of; what runs here unless given. */
+  /** The parent span, of this or another process; the active span unless given. */
   parent?: Span | TraceContext;
-  /** Spans of other traces that it has to do with; empty contexts are none. */
+  /** Related spans of other traces; empty contexts are ignored. */
   links?: readonly TraceContext[];
-  /** When it began, in milliseconds since 1970; now unless given. */
+  /** The start in milliseconds since 1970; now unless given. */
   startMs?: number;
 }
 
-/** One piece of work, told of once it ends. */
+/** One piece of work, exported when it ends. */
 export interface Span {
   readonly traceId: string;
-  /** What another process needs to join. */
+  /** The context with which another process joins the trace. */
   readonly context: TraceContext;
   set: (attributes: Attributes) => void;
-  /** Marks it as failed, with the error as the tracer describes it. */
+  /** Marks the span as failed, with the error as `describe` returns it. */
   fail: (error: unknown) => void;
   end: () => void;
-  /** Runs the work as part of it; `innermost` says which of its parts runs where OpenTelemetry is asked. */
+  /** Runs work with this span active. `innermost` names the child span that is active at the moment of the call. */
   run: <T>(work: () => T, innermost?: () => Span | undefined) => T;
 }
 
 export interface Tracer {
   start: (name: string, options?: SpanOptions) => Span;
-  /** Sends what is left, for two seconds at the most; never rejects. */
+  /** Sends the remaining spans, for up to 2 s. Never rejects. */
   close: () => Promise<void>;
 }

@@ -30,7 +30,7 @@ async function begin(...[options]: Parameters<typeof openTestTracer> extends [st
   return opened;
 }
 
-test("a span joins the trace of its parent, another process's or this one's, and hands it on", async () => {
+test("a span joins the trace of its parent, in this or another process, and passes it on", async () => {
   const { tracer } = await begin();
   const outer = tracer.start("outer", { parent: CALLER, kind: "consumer", attributes: { a: 1, none: null } });
   expect(outer.traceId).toBe(TRACE_ID);
@@ -54,7 +54,7 @@ test("a span joins the trace of its parent, another process's or this one's, and
 });
 
 test.each([[{}], [{ traceparent: "00-nonsense" }], [{ traceparent: `00-${"0".repeat(32)}-b7ad6b7169203331-01` }]])(
-  "what is no trace context begins a trace: %j",
+  "an invalid trace context starts a new trace: %j",
   async (parent) => {
     const { tracer } = await begin();
     const span = tracer.start("alone", { parent });
@@ -66,7 +66,7 @@ test.each([[{}], [{ traceparent: "00-nonsense" }], [{ traceparent: `00-${"0".rep
   },
 );
 
-test("what other code tells OpenTelemetry is part of the innermost span that runs, unless that code has its own around", async () => {
+test("spans of other code belong to the innermost active span, unless that code opened a span itself", async () => {
   const { tracer } = await begin();
   const outer = tracer.start("outer");
   const part = tracer.start("part", { parent: outer });
@@ -90,7 +90,7 @@ test("what other code tells OpenTelemetry is part of the innermost span that run
   expect(trace.getSpan(context.active())).toBeUndefined();
 });
 
-test("a failure is told of as it is described, and no other way", async () => {
+test("a failed span holds the error only as describe returns it", async () => {
   const { tracer } = await begin({ describe: () => ({ name: "Refused", message: "key ***", stack: null }) });
   const span = tracer.start("work");
   span.fail(new Error("key hunter2"));
@@ -107,24 +107,21 @@ test("a failure is told of as it is described, and no other way", async () => {
 test.each([
   ["http/json", "application/json"],
   ["http/protobuf", "application/x-protobuf"],
-] as const)(
-  "%s is what the collector gets, below its address, with the headers and the service's name",
-  async (protocol, type) => {
-    const { tracer } = await begin({
-      settings: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/otlp`,
-        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
-        OTEL_EXPORTER_OTLP_HEADERS: { "x-key": "k" },
-        OTEL_SERVICE_NAME: "my-service",
-      },
-    });
-    tracer.start("the work").end();
-    await tracer.close();
-    const [request] = collector.requests;
-    expect(request).toMatchObject({ path: "/otlp/v1/traces", headers: { "content-type": type, "x-key": "k" } });
-    for (const text of ["the work", "my-service"]) expect(request?.body.includes(text)).toBe(true);
-  },
-);
+] as const)("the collector gets %s below its URL, with the headers and the service's name", async (protocol, type) => {
+  const { tracer } = await begin({
+    settings: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/otlp`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      OTEL_EXPORTER_OTLP_HEADERS: { "x-key": "k" },
+      OTEL_SERVICE_NAME: "my-service",
+    },
+  });
+  tracer.start("the work").end();
+  await tracer.close();
+  const [request] = collector.requests;
+  expect(request).toMatchObject({ path: "/otlp/v1/traces", headers: { "content-type": type, "x-key": "k" } });
+  for (const text of ["the work", "my-service"]) expect(request?.body.includes(text)).toBe(true);
+});
 
 test.each([
   ["always_off", 1, CALLER, 0],
@@ -138,14 +135,14 @@ test.each([
 ] as const)("%s by %d of %j sends %d", async (sampler, ratio, parent, count) => {
   const { tracer } = await begin({ settings: { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: ratio } });
   const span = tracer.start("work", { parent });
-  // What is not sent joins all the same, so that the next process knows what was chosen.
+  // A span that is not sampled still passes on the decision to the next process.
   expect(span.context["traceparent"]).toMatch(count === 1 ? /-01$/ : /-00$/);
   span.end();
   await tracer.close();
   expect(collector.spans).toHaveLength(count);
 });
 
-test("a collector that refuses is told of once, when it takes spans again once, and neither is an error", async () => {
+test("a refusing collector is logged once, and so is its recovery; neither is an error", async () => {
   const { tracer, lines } = await begin();
   const batch = async (name: string, requests: number) => {
     for (let index = 0; index < 512; index += 1) tracer.start(name).end();
@@ -165,17 +162,17 @@ test("a collector that refuses is told of once, when it takes spans again once, 
   ]);
 });
 
-test("of a collector that is silent no more than a bounded number of spans is kept, and the end waits two seconds at most", async () => {
+test("a silent collector costs a bounded number of spans, and closing waits at most 2 s", async () => {
   const { tracer, lines } = await begin({ exportTimeoutMs: 8_000 });
   collector.answer(null);
   for (let index = 0; index < 20_000; index += 1) tracer.start("work").end();
   await collector.got(1);
   await tracer.close();
-  // It has not waited for what is under way, which takes longer.
+  // close() did not wait for the batch in flight, which takes 8 s.
   expect(lines).toEqual([]);
   expect(collector.spans.length).toBeGreaterThan(0);
   expect(collector.spans.length).toBeLessThan(4_000);
-  // What was under way is given up after its own time.
+  // The batch in flight is given up after `exportTimeoutMs`.
   await expect.poll(() => lines.length, { timeout: 20_000 }).toBe(1);
 }, 30_000);
 
@@ -187,7 +184,7 @@ export async function load(url, context, next) {
   return next(url, context);
 }`;
 
-/** Which of OpenTelemetry's packages a process loads that opens a tracer on these settings. */
+/** Opens a tracer with these settings in another process; returns the OpenTelemetry packages that it loads. */
 function loadedWith(settings: object): Set<string> {
   const loader = `data:text/javascript,${encodeURIComponent(LOADER)}`;
   const script = `import { register } from "node:module"; register(${JSON.stringify(loader)});
@@ -202,7 +199,7 @@ function loadedWith(settings: object): Set<string> {
   return new Set(stdout.split("\n").filter((line) => line !== ""));
 }
 
-test("without an endpoint nothing is traced, and nothing of OpenTelemetry's SDK is loaded", async () => {
+test("without an endpoint nothing is traced and no package of OpenTelemetry's SDK is loaded", async () => {
   const settings = {
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
     OTEL_TRACES_SAMPLER: "always_on",

@@ -3,16 +3,16 @@ import type { ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { OpenTracerOptions, TracingSettings } from "./open-tracer.ts";
 
-/** Tells the log when spans can no longer be sent and when they can be again, however many batches that takes. */
+/** Logs once when sending spans begins to fail and once when it works again, whatever the number of batches. */
 export class WatchedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #collector: string;
   readonly #log: OpenTracerOptions["log"];
-  #away = false;
+  #isAway = false;
 
   constructor(exporter: SpanExporter, settings: TracingSettings, log: OpenTracerOptions["log"]) {
     this.#exporter = exporter;
-    // The origin alone: the rest of an address may hold a secret.
+    // Only the origin: the rest of a URL may hold a secret.
     this.#collector = new URL(settings.OTEL_EXPORTER_OTLP_ENDPOINT ?? "").origin;
     this.#log = log;
   }
@@ -29,16 +29,16 @@ export class WatchedExporter implements SpanExporter {
   }
 
   #note({ code, error }: ExportResult): void {
-    const away = code !== ExportResultCode.SUCCESS;
-    if (away === this.#away) return;
-    this.#away = away;
+    const isAway = code !== ExportResultCode.SUCCESS;
+    if (isAway === this.#isAway) return;
+    this.#isAway = isAway;
     const fields = { collector: this.#collector };
-    if (!away) this.#log.info(fields, "spans are sent again");
+    if (!isAway) this.#log.info(fields, "spans are sent again");
     else this.#log.warn({ ...fields, ...reasonOf(error) }, "spans cannot be sent and are dropped until they can be");
   }
 }
 
-/** The code of a network error or an HTTP status; the text of an answer may hold anything. */
+/** The code of a network error or an HTTP status; never the text of a response, which may hold secrets. */
 function reasonOf(error: unknown): { reason?: string | number } {
   if (typeof error !== "object" || error === null || !("code" in error)) return {};
   const { code } = error;

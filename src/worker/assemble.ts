@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
 import { Database } from "#db";
-import { fillEnv, SettingsError } from "#env";
+import { BAD_SETTINGS_EXIT_CODE, fillEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { loadGraphs, openModel, readGraphEnv } from "#graph";
 import type { BrokenGraph, ChatModel, LoadedGraph } from "#graph";
@@ -124,8 +124,6 @@ async function chooseModel(settings: Settings): Promise<ChatModel | null> {
   });
 }
 
-const BAD_CONFIGURATION = 78;
-
 /** Runs a process's main function; what keeps it from starting is one line, and its exit code says whether a setting is at fault. */
 export async function orExit(main: () => Promise<void>): Promise<void> {
   try {
@@ -135,6 +133,6 @@ export async function orExit(main: () => Promise<void>): Promise<void> {
     process.stderr.write(
       `${error instanceof SettingsError ? message : `The worker could not start: ${name}: ${message}`}\n`,
     );
-    process.exit(error instanceof SettingsError ? BAD_CONFIGURATION : 1);
+    process.exit(error instanceof SettingsError ? BAD_SETTINGS_EXIT_CODE : 1);
   }
 }

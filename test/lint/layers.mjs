@@ -14,7 +14,7 @@ const TELEMETRY = ["@opentelemetry"];
 
 /** Per layer: the faces it may import, and the packages (or scopes) it must not know; `only` lists all it may. */
 const LAYERS = {
-  env: { faces: [], only: ["zod"] },
+  env: { faces: ["#shared"], only: ["zod"] },
   shared: { faces: [], only: ["zod"] },
   fault: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
   tracing: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },

@@ -38,7 +38,7 @@ test.each<[string, unknown[]]>([
   }
 });
 
-test("a new connection asks for nothing but what its caller sent", async () => {
+test("a new connection sends nothing but the caller's query", async () => {
   const target = new URL(url);
   const sent: Buffer[] = [];
   const server = createServer((client) => {

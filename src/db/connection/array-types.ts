@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 
-/** The array types that queries send, by PostgreSQL's fixed oids. */
+/** PostgreSQL's fixed oids of the array types that queries send. */
 const ARRAY_OIDS = {
   integers: 1007,
   texts: 1009,
@@ -20,9 +20,9 @@ function toElement(item: string | number | null): string {
 }
 
 /**
- * Options that let postgres.js send arrays without asking each new connection for the server's types: nobody waits for
- * that query of its own, so a connection lost meanwhile is an unhandled rejection, which ends the process. Arrays in
- * results come as PostgreSQL's text: select JSON instead.
+ * Options with which postgres.js sends arrays without first querying the server's types on each new connection. No caller
+ * waits for that query, so a connection lost meanwhile would be an unhandled rejection, which ends the process.
+ * Arrays in results come as PostgreSQL's text: select JSON instead.
  */
 export const ARRAY_TYPES = {
   fetch_types: false,

@@ -8,7 +8,7 @@ test.each([
   [3, 100, 200],
   [6, 500, 1_000],
   [1_000, 500, 1_000],
-])("after %i failures the next attempt waits %i to %i ms", (failureCount, least, most) => {
+])("after %i failures the next attempt to connect waits %i to %i ms", (failureCount, least, most) => {
   const delays = Array.from({ length: 200 }, () => backoffMs(failureCount));
   for (const delay of delays) {
     expect(delay).toBeGreaterThanOrEqual(least);

@@ -8,7 +8,7 @@ import { DatabaseUnavailableError, QueryTimeoutError } from "../errors.ts";
 
 let url: string;
 let drop: () => Promise<void>;
-/** For looking at the others. */
+/** Observes the other connections. */
 let watcher: Database;
 const open: (() => Promise<void>)[] = [];
 
@@ -36,8 +36,8 @@ const countRunning = async (text: string) => {
   return row?.count;
 };
 
-test("a statement that would miss the deadline is stopped on the server, while others are answered by the same pool", async () => {
-  const db = openDatabase({ deadlineMs: 1_000 });
+test("the server stops a statement that would miss the deadline, and the same pool keeps answering others", async () => {
+  const db = openDatabase({ deadlineMs: 5_000 });
   const pool = db.sql;
   const slow = db.call(async (sql) => sql`select pg_sleep(60)`).catch((error: unknown) => error);
   await expect.poll(async () => countRunning("pg_sleep(60)")).toBe(1);
@@ -50,18 +50,18 @@ test("a statement that would miss the deadline is stopped on the server, while o
 test.each<[string, (db: Database) => Promise<unknown>]>([
   ["slow read", async (db) => db.read(async (sql) => sql`select pg_sleep(60)`)],
   ["transaction", async (db) => db.transaction(async (tx) => tx`select pg_sleep(60)`)],
-])("behind a pooler, too, a %s is stopped on the server", async (_name, run) => {
+])("behind a pooler, too, the server stops a %s", async (_name, run) => {
   const pooler = await startTransactionPooler(url);
   open.push(async () => pooler.close());
-  const db = openDatabase({ url: pooler.url, prepare: false, deadlineMs: 1_000, maxConnections: 1 });
+  const db = openDatabase({ url: pooler.url, prepare: false, deadlineMs: 5_000, maxConnections: 1 });
   await expect(run(db)).rejects.toThrow(QueryTimeoutError);
   expect(await countRunning("pg_sleep(60)")).toBe(0);
-  // The connection is lent to others as it was.
+  // The pooler's connection has its former settings.
   const [row] = await db.call(async (sql) => sql`select current_setting('statement_timeout') as limit`);
   expect(row).toEqual({ limit: "0" });
 });
 
-test("a transaction with a deadline of its own has a statement timeout to match", async () => {
+test("a transaction with its own deadline has a matching statement timeout", async () => {
   const db = openDatabase({ deadlineMs: 1_000 });
   const limit = async (deadlineMs?: number) => {
     const [row] = await db.transaction(
@@ -75,7 +75,7 @@ test("a transaction with a deadline of its own has a statement timeout to match"
 
 const forever = async (): Promise<never> => new Promise(() => undefined);
 
-test("a call that misses its deadline keeps the pool that answers others, until it is overdue once more", async () => {
+test("a call that misses its deadline keeps a pool that answers others, until twice the deadline", async () => {
   const db = openDatabase({ deadlineMs: 300 });
   await db.call(async (sql) => sql`select 1`);
   const pool = db.sql;
@@ -86,7 +86,7 @@ test("a call that misses its deadline keeps the pool that answers others, until 
   await expect.poll(() => db.sql !== pool).toBe(true);
 });
 
-test("a pool that answers nobody is replaced when the first call misses its deadline", async () => {
+test("a pool that answers no call is replaced when the first call misses its deadline", async () => {
   const proxy = await startCuttableProxy(url);
   open.push(async () => proxy.close());
   const db = openDatabase({ url: proxy.url, deadlineMs: 500 });
@@ -115,7 +115,7 @@ test.each([
   ["53200", "NO_MEMORY", "no memory left"],
   ["53400", "AT_LIMIT", "one of its limits"],
   ["58030", "SYSTEM_ERROR", "could not read or write"],
-])("SQLSTATE %s is %s, after a few tries, and keeps the pool", async (code, fault, text) => {
+])("SQLSTATE %s is reported as %s after four tries and keeps the pool", async (code, fault, text) => {
   const db = openDatabase();
   const pool = db.sql;
   let tries = 0;
@@ -133,7 +133,7 @@ test.each([
   expect(db.sql).toBe(pool);
 });
 
-test("a server without a connection left is named as that, and its pool is kept", async () => {
+test("a server without a free connection is reported as NO_CONNECTION and keeps the pool", async () => {
   const role = `limited_${process.pid}`;
   await watcher.sql.unsafe(`create role ${role} login password 'x' connection limit 0`);
   open.push(async () => void (await watcher.sql.unsafe(`drop role ${role}`)));
@@ -148,7 +148,7 @@ test("a server without a connection left is named as that, and its pool is kept"
   expect(await call()).toEqual([{ one: 1 }]);
 });
 
-test("a pool of slow reads runs transactions, as many at a time as it has connections", async () => {
+test("a pool of slow reads runs more transactions than it has connections, one after another", async () => {
   const db = openDatabase({ hasSlowReads: true, maxConnections: 2, deadlineMs: 20_000 });
   const sums = Array.from({ length: 6 }, async (_, n) =>
     db.transaction(async (tx) => (await tx<{ sum: number }[]>`select ${n}::int + 1 as sum`)[0]?.sum),
@@ -156,7 +156,7 @@ test("a pool of slow reads runs transactions, as many at a time as it has connec
   expect(await Promise.all(sums)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test("a statement that waits behind no other: a pool of slow reads gives each a connection", async () => {
+test("in a pool of slow reads no statement waits behind a slow one", async () => {
   const db = openDatabase({ hasSlowReads: true, maxConnections: 2, deadlineMs: 20_000 });
   // The driver treats a new connection as free until its first statement, so each is used once.
   await Promise.all([1, 2].map(async () => db.call(async (sql) => sql`select 1`)));

@@ -1,45 +1,38 @@
-import { setTimeout as wait } from "node:timers/promises";
+/**
+ * `connection/` reaches PostgreSQL: pools, sockets, deadlines, failover. It owns how long a call may take and what a fault of
+ * the connection means. It must not know tables or jobs. Invariant: a call settles within its deadline for each attempt,
+ * also when the connection is cut, and one slow call never costs the others their pool.
+ */
 import type postgres from "postgres";
-import { backoffMs } from "./backoff.ts";
-import { DeadlineMissedError, withDeadline } from "./deadline.ts";
-import {
-  DatabaseUnavailableError,
-  isConnectionError,
-  isReadOnly,
-  isServerError,
-  isShortage,
-  isTransientError,
-  toDatabaseError,
-  tooSlow,
-} from "../errors.ts";
-import { readHosts } from "./hosts.ts";
-import type { HostList, NamedHost } from "./hosts.ts";
-import { SharedPause } from "./shared-pause.ts";
-import { surviveLateWrites } from "./late-write.ts";
+import { readHosts } from "#shared/database-url";
+import type { NamedHost } from "#shared/database-url";
+import { isShortage, isTransientError, toDatabaseError } from "../errors.ts";
 import { collectNotices, Notifier, sendNotices } from "../notices/notify.ts";
 import type { Notice } from "../notices/notify.ts";
-import { Places } from "./places.ts";
-import { INDEXED_PLANS, Pool } from "./pool.ts";
+import { FailoverPool } from "./failover-pool.ts";
+import { surviveLateWrites } from "./late-write.ts";
+import { Pool } from "./pool.ts";
+import { Semaphore } from "./semaphore.ts";
+import { hasOwnSessions, sessionParameters } from "./session-parameters.ts";
+import { SharedPause } from "./shared-pause.ts";
 
-/** A pool or a transaction of postgres.js: what every verb of the queue takes. */
+/** A pool or a transaction of postgres.js; every verb of the queue takes one. */
 export type Executor = postgres.ISql;
-/** A transaction of postgres.js: what a verb takes that needs several statements to be one. */
+/** A transaction of postgres.js, for verbs whose statements must commit together. */
 export type Tx = postgres.TransactionSql;
 
 export interface DatabaseOptions {
-  /** May name several hosts, which are tried in turn. */
+  /** May list several hosts, which are tried in turn. */
   url: string;
-  /** The most connections the pool may open. */
+  /** The size of the pool; 10 unless given. */
   maxConnections?: number;
-  /** How long one call may take, in milliseconds; the server stops each statement after four fifths of that. */
+  /** The longest one call may take, in milliseconds; 5,000 unless given. The server stops statements at four fifths of it. */
   deadlineMs?: number;
-  /** False where the URL is a transaction-mode pooler. */
+  /** False when the URL is a transaction-mode pooler. */
   prepare?: boolean;
-  /**
-   * For a worker's pool: plans must use ordered indexes, and must stay good as the table grows. No effect behind a pooler.
-   */
+  /** For workers: plans use ordered indexes and stay good as the table grows. No effect behind a pooler. */
   avoidTableScans?: boolean;
-  /** For reads that can be slow: none waits behind another on a connection, or takes more than one core of the server. */
+  /** For reads that may be slow: no read queues behind another on a connection, or uses more than one core of the server. */
   hasSlowReads?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
@@ -47,85 +40,75 @@ export interface DatabaseOptions {
 
 const DEFAULT_CONNECTIONS = 10;
 const DEFAULT_DEADLINE_MS = 5_000;
-const CONNECT_LIMIT_MS = 5_000;
-/** What is left of a deadline when the server stops a statement: the error must still reach the caller in time. */
+/** The server stops a statement at this share of the deadline, so its error still reaches the caller in time. */
 const STATEMENT_SHARE = 0.8;
 const MAX_TRIES = 4;
+const CLOSE_LIMIT_MS = 5_000;
 
 /**
- * The pool, and the deadline that every call has. The server stops a statement that would miss it (`statement_timeout`),
- * which costs nobody else anything. A query on a cut connection never settles by itself, so a pool that met a
- * connection error, or whose server answers nobody, is replaced. After a failed attempt to connect all calls share the
- * next one, which waits for a doubling delay and tries each host in turn.
+ * The database, with a deadline for every call. The server stops a statement that would miss it (`statement_timeout`), which
+ * costs other calls nothing. A query on a cut connection never settles by itself: then the pool is replaced.
  */
 export class Database {
   readonly #options: DatabaseOptions;
   readonly #deadlineMs: number;
-  readonly #hosts: HostList;
-  /** How long one host may take to be reached: all of a list are tried within one deadline. */
-  readonly #hostLimitMs: number;
-  #hostIndex = 0;
-  #pool: Pool;
-  /** Attempts to connect that failed in a row. */
-  #failureCount = 0;
-  /** Whether the present pool must be tried before calls use it. */
-  #isUntried: boolean;
-  #recovery: Promise<void> | undefined;
-  /** What the server lacks it may have in a moment: all calls wait for that, or each would ask for a connection. */
+  readonly #pool: FailoverPool;
+  /** A server that lacks resources may have them soon. All calls wait together; alone, each would ask for a connection. */
   readonly #pause = new SharedPause();
   readonly #closing = new AbortController();
-  /** As many as connections: the driver would send a statement behind a slow one on the same connection. */
-  readonly #places: Places | undefined;
+  /** As many permits as connections: the driver would send a statement behind a slow one on the same connection. */
+  readonly #semaphore: Semaphore | undefined;
   readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
   constructor(options: DatabaseOptions) {
+    const { url, maxConnections = DEFAULT_CONNECTIONS, deadlineMs = DEFAULT_DEADLINE_MS } = options;
     this.#options = options;
-    this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    this.#hosts = readHosts(options.url);
-    this.#hostLimitMs = CONNECT_LIMIT_MS / this.#hosts.hosts.length;
-    this.#isUntried = this.#hosts.mustWrite || this.#hosts.hosts.length > 1;
-    this.#places = options.hasSlowReads
-      ? new Places(options.maxConnections ?? DEFAULT_CONNECTIONS, "reads")
-      : undefined;
+    this.#deadlineMs = deadlineMs;
+    this.#semaphore = options.hasSlowReads ? new Semaphore(maxConnections, "reads") : undefined;
     surviveLateWrites();
-    this.#pool = this.#open();
+    this.#pool = new FailoverPool({
+      hosts: readHosts(url),
+      open: (host, connectLimitMs) => this.#open({ host, connectLimitMs, maxConnections }),
+      probeLimitMs: deadlineMs,
+      closing: this.#closing.signal,
+    });
   }
 
-  /** Whether its connections have `INDEXED_PLANS`. */
+  /** True when its connections have `INDEXED_PLANS`. */
   get hasIndexedPlans(): boolean {
-    return (this.#options.avoidTableScans ?? false) && this.#hasOwnSessions;
+    return (this.#options.avoidTableScans ?? false) && hasOwnSessions(this.#options);
   }
 
-  /** The present pool. Take it anew for each use: it is replaced after a fault. */
+  /** The present pool. Read it anew for each use: it is replaced after a fault. */
   get sql(): postgres.Sql {
     return this.#pool.sql;
   }
 
-  /** The URL of the server that the present pool belongs to, alone. */
+  /** The URL of the present pool's server alone. */
   get serverUrl(): string {
-    return this.#host.url;
+    return this.#pool.host.url;
   }
 
   /**
-   * Runs work on the pool under the deadline. Behind a pooler the server does not stop its statements: give slow reads to
-   * `read`.
-   * @throws DatabaseUnavailableError when the database is away; the work may have been done: verbs are safe to send again.
+   * Runs work on the pool under the deadline. Behind a pooler the server does not stop its statements: use `read` there for
+   * slow reads.
+   * @throws DatabaseUnavailableError when the database is away. The work may have committed: every verb is safe to send again.
    */
   async call<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
     return this.#run(work, this.#deadlineMs);
   }
 
   /**
-   * Runs reads that can be slow, each of them stopped by the server before the deadline.
-   * @throws QueryTimeoutError when one was stopped.
+   * Runs reads that may be slow; the server stops each of them before the deadline, also behind a pooler.
+   * @throws QueryTimeoutError when the server stopped one.
    */
   async read<T>(work: (sql: Executor) => Promise<T>): Promise<T> {
-    return this.#hasOwnSessions ? this.call(work) : this.transaction(work);
+    return hasOwnSessions(this.#options) ? this.call(work) : this.transaction(work);
   }
 
   /**
-   * Runs work in one transaction under the deadline; it commits when the work resolves, else rolls back. What the
-   * work notified is sent after the commit.
+   * Runs work in one transaction under the deadline. It commits when the work resolves, and rolls back otherwise. Notices of
+   * the work are sent after the commit.
    */
   async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs = this.#deadlineMs): Promise<T> {
     return this.#run(async (sql) => {
@@ -136,48 +119,36 @@ export class Database {
         return work(tx);
       });
       for (const notice of notices) this.#notifier.send(notice);
-      // begin() unwraps arrays of promises in its type; the work's own value comes back as it is.
+      // Only the type of begin() unwraps arrays of promises; the value is the work's own.
       return value as T;
     }, deadlineMs);
   }
 
   /**
-   * The same database over one connection of its own. Each connection of a pool plans a statement for itself, in turn:
-   * what must not wait for that now and then goes over one that has planned it. Close it as well.
+   * The same database over one connection of its own, to be closed as well. Each connection of a pool plans a statement for
+   * itself: a latency-critical statement runs here, where it is planned already.
    */
   apart(): Database {
     return new Database({ ...this.#options, maxConnections: 1 });
   }
 
-  /** Waits for what is under way (5 s at the most) and closes the pool. */
+  /** Waits up to 5 s for running calls, then closes the pool. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#notifier.close();
-    await this.#pool.end(5_000);
+    await this.#pool.end(CLOSE_LIMIT_MS);
   }
 
-  /** Whether a connection's settings are ours: a pooler lends its connections by the transaction. */
-  get #hasOwnSessions(): boolean {
-    return this.#options.prepare ?? true;
-  }
-
-  get #host(): NamedHost {
-    return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
-  }
-
-  /** Sent together with the transaction's first statement: nobody waits for it. */
-  #limitStatements(tx: Tx, deadlineMs: number): void {
-    if (this.#hasOwnSessions && deadlineMs === this.#deadlineMs) return;
-    void tx.unsafe(`set local statement_timeout = ${statementLimitMs(deadlineMs)}; set local jit = off`).execute();
-  }
-
+  /** Sends the work, and sends it again when the server rolled it back for a transient reason. */
   async #run<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
+    const send = async () => this.#pool.send(work, deadlineMs);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#pause.over();
-        if (this.#isUntried) await this.#recover();
-        const send = () => this.#attempt(work, deadlineMs);
-        return await (this.#places?.hold(send, deadlineMs) ?? send());
+        if (this.#pool.isUntried) await this.#pool.recover();
+        const value = await (this.#semaphore?.run(send, deadlineMs) ?? send());
+        this.#pause.clear();
+        return value;
       } catch (error) {
         if (isShortage(error)) this.#pause.begin(this.#closing.signal);
         if (attempt === MAX_TRIES || !isTransientError(error))
@@ -186,106 +157,19 @@ export class Database {
     }
   }
 
-  async #attempt<T>(work: (sql: postgres.Sql) => Promise<T>, deadlineMs: number): Promise<T> {
-    const pool = this.#pool;
-    const sentAt = performance.now();
-    const working = work(pool.sql);
-    try {
-      const value = await withDeadline(working, deadlineMs);
-      pool.answered();
-      this.#pause.clear();
-      return value;
-    } catch (error) {
-      if (isServerError(error)) pool.answered();
-      if (isConnectionError(error)) this.#meetConnectionError(pool, error);
-      if (!(error instanceof DeadlineMissedError)) throw error;
-      if (!pool.hasAnsweredSince(sentAt)) {
-        this.#replace(pool, 0);
-        throw new DatabaseUnavailableError(`The database did not answer within ${deadlineMs} ms`, { cause: error });
-      }
-      this.#doubt(pool, working, deadlineMs);
-      throw tooSlow(deadlineMs, error);
-    }
+  /** Limits the transaction's statements unless the session does. Goes out with its first statement: no round trip. */
+  #limitStatements(tx: Tx, deadlineMs: number): void {
+    if (hasOwnSessions(this.#options) && deadlineMs === this.#deadlineMs) return;
+    void tx.unsafe(`set local statement_timeout = ${statementLimitMs(deadlineMs)}; set local jit = off`).execute();
   }
 
-  #meetConnectionError(pool: Pool, error: unknown): void {
-    // A server that refuses writes answers: its pool is replaced to find another behind the same name, but not each time.
-    if (isReadOnly(error) && !pool.isStable) return;
-    this.#replace(pool, 0);
-  }
-
-  /** Others are answered, so that the work may only be slow; where it never ends, its connection is dead. */
-  #doubt(pool: Pool, working: Promise<unknown>, deadlineMs: number): void {
-    const timer = setTimeout(() => this.#replace(pool, deadlineMs), deadlineMs);
-    timer.unref();
-    const settle = () => clearTimeout(timer);
-    working.then(settle, settle);
-  }
-
-  /** Waits for the shared attempt to reach a server that will do; rejects as that does. */
-  async #recover(): Promise<void> {
-    this.#recovery ??= this.#tryHosts().finally(() => {
-      this.#recovery = undefined;
-    });
-    return this.#recovery;
-  }
-
-  async #tryHosts(): Promise<void> {
-    await wait(backoffMs(this.#failureCount), undefined, { signal: this.#closing.signal }).catch(() => undefined);
-    for (let tries = this.#hosts.hosts.length; ; tries -= 1) {
-      const pool = this.#pool;
-      try {
-        await withDeadline(this.#probe(pool), Math.min(this.#hostLimitMs, this.#deadlineMs));
-        this.#isUntried = false;
-        return;
-      } catch (error) {
-        this.#replace(pool, 0);
-        if (tries > 1 && !this.#closing.signal.aborted) continue;
-        throw error instanceof DeadlineMissedError
-          ? new DatabaseUnavailableError("The database did not answer", { cause: error })
-          : error;
-      }
-    }
-  }
-
-  async #probe(pool: Pool): Promise<void> {
-    const [row] = await pool.sql.unsafe<{ readOnly: boolean }[]>(
-      `select current_setting('transaction_read_only') = 'on' as "readOnly"`,
-    );
-    pool.answered();
-    if (this.#hosts.mustWrite && row?.readOnly === true)
-      throw new DatabaseUnavailableError("No host of the list takes writes", { fault: "READ_ONLY" });
-  }
-
-  /** Takes another pool, to the next host of the list; the old one has the grace, in milliseconds, to end its calls. */
-  #replace(pool: Pool, graceMs: number): void {
-    if (pool !== this.#pool || this.#closing.signal.aborted) return;
-    this.#failureCount = pool.isStable ? 0 : this.#failureCount + 1;
-    this.#isUntried = true;
-    this.#hostIndex = (this.#hostIndex + 1) % this.#hosts.hosts.length;
-    this.#pool = this.#open();
-    void pool.end(graceMs);
-  }
-
-  #open(): Pool {
-    const {
-      maxConnections = DEFAULT_CONNECTIONS,
-      applicationName = "threadmill",
-      hasSlowReads = false,
-    } = this.#options;
+  #open(where: { host: NamedHost; connectLimitMs: number; maxConnections: number }): Pool {
     const pool = new Pool({
-      host: this.#host,
-      maxConnections,
-      connectLimitMs: this.#hostLimitMs,
-      prepare: this.#hasOwnSessions,
-      parameters: {
-        application_name: applicationName,
-        ...(this.#hasOwnSessions && { jit: "off", statement_timeout: String(statementLimitMs(this.#deadlineMs)) }),
-        ...(this.#hasOwnSessions && hasSlowReads && { max_parallel_workers_per_gather: "0" }),
-        ...(this.hasIndexedPlans && INDEXED_PLANS),
-      },
+      ...where,
+      prepare: hasOwnSessions(this.#options),
+      parameters: sessionParameters(this.#options, statementLimitMs(this.#deadlineMs)),
     });
-    // A statement by itself has committed when it returns.
+    // A statement outside a transaction has committed when it returns, so its notice may go out at once.
     collectNotices(pool.sql, {
       collect: (notice) => this.#notifier.send(notice),
       takeQuiet: () => this.#notifier.takeQuiet(),

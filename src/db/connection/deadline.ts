@@ -1,4 +1,4 @@
-/** Thrown when work has not settled by its deadline; the work goes on. */
+/** Work has not settled by its deadline. The work continues. */
 export class DeadlineMissedError extends Error {
   override readonly name = "DeadlineMissedError";
 }

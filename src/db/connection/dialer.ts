@@ -2,38 +2,54 @@ import { setMaxListeners } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
+import type { Host } from "#shared/database-url";
 import { backoffMs } from "./backoff.ts";
-import type { Host } from "./hosts.ts";
 
-/** What postgres.js reads of a socket: for its error messages, and for the name that TLS checks. */
-type DriverSocket = Socket & Partial<Host>;
+/** Where postgres.js would connect to: a host, or the path of a Unix socket. */
+interface Target {
+  host: string[];
+  port: number[];
+  path?: string | false;
+}
 
 /**
- * Opens the sockets of one pool. postgres.js dials again at once, forever, when a server accepts a connection and closes
- * it before the login: nobody is told, and thousands of connections a second are made. Here such a close is an error of
- * the query that waits, and dialing slows down while nothing answers.
+ * Opens the sockets of one pool. When a server accepts a connection and closes it before the login, postgres.js dials again
+ * at once and forever, and no caller gets an error. Here the waiting query gets the error, and dialing slows down while
+ * the server does not answer.
  */
 export class Dialer {
   readonly #host: Host;
-  /** How many sockets are opened without a delay: as many as the pool may have. */
   readonly #freeDials: number;
+  readonly #maxDials: number;
+  #dialCount = 0;
   #unansweredDials = 0;
+  #hasConnected = false;
   readonly #sockets = new Set<Socket>();
   readonly #closing = new AbortController();
 
-  constructor({ host, port }: Host, freeDials: number) {
-    this.#host = { host, port };
+  /**
+   * @param freeDials sockets that are opened without a delay: the size of the pool.
+   * @param maxDials sockets that are opened at all; with 1, a lost connection is never replaced.
+   */
+  constructor(host: Host, freeDials: number, maxDials = Infinity) {
+    this.#host = host;
     this.#freeDials = freeDials;
-    // As many may wait as the pool has connections.
+    this.#maxDials = maxDials;
+    // Each connection of the pool may listen while it waits for its delay.
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** What makes postgres.js dial by it; nothing for a URL without a host, which is the driver's to complete. */
-  get driverOptions(): Partial<Host> & { socket?: () => Promise<Socket> } {
-    return this.#host.host === "" ? {} : { ...this.#host, socket: async () => this.#dial() };
+  /** The option that makes postgres.js dial by this dialer. */
+  get driverOptions() {
+    return { socket: async (target: Target) => this.#dial(target) };
   }
 
-  /** Notes that the server has answered: the next sockets are opened at once. */
+  /** True once any socket was connected, whether or not the server answered. */
+  get hasConnected(): boolean {
+    return this.#hasConnected;
+  }
+
+  /** Notes that the server has answered: the next sockets are opened without a delay. */
   answered(): void {
     this.#unansweredDials = 0;
   }
@@ -44,30 +60,43 @@ export class Dialer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** A socket that is being connected: the driver's own connect timeout covers it. */
-  async #dial(): Promise<Socket> {
+  /** Returns a socket that still connects: the driver's connect timeout covers it. */
+  async #dial(target: Target): Promise<Socket> {
+    if (this.#dialCount >= this.#maxDials) throw withCode("CONNECTION_CLOSED", "the connection was lost");
+    this.#dialCount += 1;
     this.#unansweredDials += 1;
     const delayMs = backoffMs(this.#unansweredDials - this.#freeDials);
     const { signal } = this.#closing;
     if (delayMs > 0) await wait(delayMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) throw Object.assign(new Error("the pool was closed"), { code: "CONNECTION_ENDED" });
-    const socket: DriverSocket = Object.assign(connect(this.#host), this.#host);
+    if (signal.aborted) throw withCode("CONNECTION_ENDED", "the pool was closed");
+    // The driver's target is for a URL without a host alone: the driver misreads IPv6 addresses.
+    const { path, host, port } = this.#host.host === "" ? firstOf(target) : { ...this.#host, path: undefined };
+    const socket = path === undefined ? connect({ host, port }) : connect(path);
+    socket.once("connect", () => {
+      this.#hasConnected = true;
+    });
     socket.on("end", () => {
-      if (socket.bytesRead === 0) socket.destroy(closedUnanswered());
+      if (socket.bytesRead === 0)
+        socket.destroy(withCode("CONNECTION_CLOSED", "the server closed the connection before it answered"));
     });
     this.#keep(socket);
     await surviveFirstTurn(socket);
-    return socket;
+    // The driver reads both from the socket, for its errors and for the name that a certificate must have.
+    return Object.assign(socket, { host, port });
   }
 
   #keep(socket: Socket): void {
-    // No listener for their end: TLS takes all listeners off the socket below it.
+    // Sockets that ended are removed here, not by a listener: TLS removes all listeners of the socket below it.
     for (const one of this.#sockets) if (one.destroyed) this.#sockets.delete(one);
     this.#sockets.add(socket);
   }
 }
 
-/** An address without a route fails at once, before the driver listens: nobody would catch the error. */
+function firstOf({ host: [host = ""], port: [port = 0], path }: Target) {
+  return { host, port, path: path === false ? undefined : path };
+}
+
+/** An address without a route fails before the driver listens for errors, which would end the process. */
 async function surviveFirstTurn(socket: Socket): Promise<void> {
   let failure: Error | undefined;
   const note = (error: Error) => {
@@ -79,6 +108,6 @@ async function surviveFirstTurn(socket: Socket): Promise<void> {
   if (failure) throw failure;
 }
 
-function closedUnanswered(): Error {
-  return Object.assign(new Error("the server closed the connection before it answered"), { code: "ECONNRESET" });
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }

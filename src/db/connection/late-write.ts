@@ -3,9 +3,9 @@ import { inspect } from "node:util";
 let guarded = false;
 
 /**
- * Keeps a fault of the driver from ending the process: postgres.js 3.4 writes to a connection that has just closed
- * from a timer, where no caller can catch it. The query itself never settles; its deadline ends it. Every other
- * uncaught error ends the process as ever.
+ * Keeps a bug of the driver from ending the process. From a timer, where no caller can catch the error, postgres.js 3.4
+ * writes to a connection that has just closed. The query never settles; its deadline ends it. Every other uncaught error
+ * still ends the process.
  * @see https://github.com/porsager/postgres/issues/1154
  */
 export function surviveLateWrites(): void {
@@ -13,7 +13,7 @@ export function surviveLateWrites(): void {
   guarded = true;
   process.on("uncaughtException", (error) => {
     if (isLateWrite(error)) return;
-    // Where others listen, such as a test runner, it is theirs to judge.
+    // Another listener, such as a test runner, decides by itself.
     if (process.listenerCount("uncaughtException") > 1) return;
     process.stderr.write(`${inspect(error)}\n`);
     process.exit(1);

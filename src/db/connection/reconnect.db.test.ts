@@ -46,7 +46,7 @@ const ROUNDS = 4;
 const CALLS = 100;
 const POOL_SIZE = 10;
 
-test("calls to a server that accepts and closes fail at once, and share their attempts to connect", async () => {
+test("calls to a server that accepts and closes fail at once and share their attempts to connect", async () => {
   const server = await refuse("closes");
   const db = openDatabase(withHosts(`127.0.0.1:${server.port}`), 60_000);
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -54,12 +54,12 @@ test("calls to a server that accepts and closes fail at once, and share their at
     for (const outcome of await Promise.allSettled(calls))
       expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(DatabaseUnavailableError) as unknown });
   }
-  // The first round meets the fault with a whole pool; each later one makes one attempt for all of its calls.
+  // In the first round each connection of the pool meets the fault; each later round makes one shared attempt.
   expect(server.connections()).toBeGreaterThanOrEqual(ROUNDS);
   expect(server.connections()).toBeLessThanOrEqual(2 * POOL_SIZE + ROUNDS);
 });
 
-test("each server of a list gets one attempt a round", async () => {
+test("each round of calls makes one attempt to connect to each server of a list", async () => {
   const servers = [await refuse("closes"), await refuse("closes")];
   const db = openDatabase(withHosts(...servers.map(({ port }) => `127.0.0.1:${port}`)));
   for (let round = 0; round < ROUNDS; round += 1)
@@ -67,7 +67,7 @@ test("each server of a list gets one attempt a round", async () => {
   for (const server of servers) expect(server.connections()).toBe(ROUNDS);
 });
 
-test("a listener's attempts to connect to a server that accepts and closes are spaced", async () => {
+test("a listener spaces its attempts to connect to a server that accepts and closes", async () => {
   const server = await refuse("closes");
   const heard: unknown[] = [];
   const startedAt = performance.now();
@@ -86,7 +86,7 @@ test.each(["closes", "is silent"] as const)(
     const list = withHosts(`127.0.0.1:${dead.port}`, url.host);
     const db = openDatabase(list);
     expect(await readPort(db)).toBe(url.port);
-    // From then on it is the other one's.
+    // Later calls go to the second host at once.
     for (let call = 0; call < 5; call += 1) await readPort(db);
     expect(dead.connections()).toBe(1);
     const heard = new Promise<void>((resolve) => {
@@ -100,7 +100,7 @@ test.each(["closes", "is silent"] as const)(
 /** The limited broadcast address: no TCP connection has a route to it. */
 const NO_ROUTE = "255.255.255.255:5432";
 
-test("an address without a route is the callers' error, and does not stop the other hosts", async () => {
+test("an address without a route rejects the call and does not block the other hosts", async () => {
   const uncaught: unknown[] = [];
   const note = (error: unknown) => void uncaught.push(error);
   process.on("uncaughtException", note);
@@ -117,18 +117,18 @@ test("an address without a route is the callers' error, and does not stop the ot
   }
 });
 
-test("a list goes on with its next host when the present one goes away", async () => {
+test("when the present host goes away, calls go to the next host of the list", async () => {
   const proxy = await startCuttableProxy(url.href);
   open.push(async () => proxy.close());
   const db = openDatabase(withHosts(new URL(proxy.url).host, url.host));
   await readPort(db);
   await proxy.cut();
-  // The call that meets the fault may fail: what it sent may have been done.
+  // The call that meets the fault may fail, because it may have committed.
   await readPort(db).catch(() => undefined);
   expect(await readPort(db)).toBe(url.port);
 });
 
-test("a server that refuses writes is passed over, unless any will do", async () => {
+test("a server that refuses writes is skipped unless target_session_attrs is any", async () => {
   const folders = ["one", "two"].map(() => mkdtempSync(join(tmpdir(), "threadmill-hosts-")));
   open.push(async () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
   const servers = [];

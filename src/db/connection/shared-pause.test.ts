@@ -2,10 +2,10 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { SharedPause } from "./shared-pause.ts";
 
-/** How many pauses the signal would end. */
+/** The number of pauses that the signal would end. */
 const countPauses = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
 
-test("calls that begin a pause while one is under way share it, and a closing pool ends it", async () => {
+test("calls share a running pause, and closing the pool ends it", async () => {
   const closing = new AbortController();
   const pause = new SharedPause();
   for (let call = 0; call < 20; call += 1) pause.begin(closing.signal);
@@ -15,7 +15,7 @@ test("calls that begin a pause while one is under way share it, and a closing po
   expect(countPauses(closing.signal)).toBe(0);
 });
 
-test("once a pause is over nobody waits, and the next can begin", async () => {
+test("once a pause is over no call waits, and the next pause can begin", async () => {
   const { signal } = new AbortController();
   const pause = new SharedPause();
   await pause.over();

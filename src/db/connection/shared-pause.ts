@@ -1,17 +1,17 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { backoffMs } from "./backoff.ts";
 
-/** A pause that all calls take together; each that follows another closely is longer, up to 1 s. */
+/** A pause that all calls share. It doubles up to 1 s until a call succeeds. */
 export class SharedPause {
   #current: Promise<void> | undefined;
   #count = 0;
 
-  /** Resolves when no pause is under way. */
+  /** Resolves when no pause is running. */
   async over(): Promise<void> {
     await this.#current;
   }
 
-  /** Begins a pause, unless one is under way; it ends early with the signal. */
+  /** Begins a pause unless one is running. The signal ends it early. */
   begin(signal: AbortSignal): void {
     if (this.#current) return;
     this.#count += 1;
@@ -22,7 +22,7 @@ export class SharedPause {
       });
   }
 
-  /** Notes that all is well: the next pause is a short one again. */
+  /** Notes a success: the next pause is short again. */
   clear(): void {
     if (!this.#current) this.#count = 0;
   }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } fro
 import { basename, dirname, join } from "node:path";
 import { DatabaseSetupError } from "../errors.ts";
 
-/** Who runs the server where Threadmill itself runs as root, which PostgreSQL refuses to be. */
+/** The account of the server when Threadmill runs as root: PostgreSQL refuses to run as root. */
 export interface Account {
   uid: number;
   gid: number;
@@ -16,14 +16,14 @@ export interface Binaries {
 }
 
 const NAME = "postgres";
-/** Where a copy of the binaries goes when the account may not enter the folder that holds them. */
+/** Holds a copy of the binaries when the account may not enter their folder. */
 const CACHE = "/var/cache/threadmill";
 const CURRENT_FOLDER = "/proc/self/cwd";
 
 /**
- * The account to run the server as: the owner of the data that is there, else `postgres`; undefined when this process
- * is not root and runs it itself.
- * @throws DatabaseSetupError when there is no such account and none can be made.
+ * The account to run the server as: the owner of existing data, else `postgres`. Undefined when this process is not root
+ * and runs the server under its own account.
+ * @throws DatabaseSetupError when there is no such account and none can be created.
  */
 export function chooseAccount(data: string): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -49,9 +49,8 @@ function readId(flag: "-u" | "-g"): number | undefined {
 }
 
 /**
- * The server's binaries, at a place where the account can run them: a checkout may stand in a folder that only root may
- * enter, so that they have to be copied.
- * @throws DatabaseSetupError when this platform has none, or the copy cannot be run.
+ * The server's binaries where the account can run them. They are copied when only root may enter the checkout's folder.
+ * @throws DatabaseSetupError when this platform has no binaries, or the copy cannot be run.
  */
 export async function reachableBinaries(account: Account | undefined): Promise<Binaries> {
   const found = await findBinaries();
@@ -79,7 +78,7 @@ function copyTo(copy: string, folder: string): void {
     rmSync(copy, { recursive: true, force: true });
     renameSync(fresh, copy);
   } catch {
-    // The caller finds out whether there is something to run.
+    // The caller checks whether the copy can be run.
     rmSync(fresh, { recursive: true, force: true });
   }
 }
@@ -103,8 +102,8 @@ function canRun(account: Account, { initdb, postgres }: Binaries): boolean {
 }
 
 /**
- * How to run a binary on a data folder as an account. The folder is entered before the account changes and named by
- * what every process can resolve, its current folder, so that the account needs no right to any folder above it.
+ * The command that runs a binary on a data folder as an account. The process enters the folder before it changes the account,
+ * and the folder is named as the current one: the account needs no right to the folders above it.
  */
 export function runAs(
   account: Account | undefined,

@@ -23,17 +23,27 @@ import { DatabaseSetupError, errorCode } from "../errors.ts";
 
 const PASSWORD_FD = 3;
 
+export interface Installation {
+  root: string;
+  data: string;
+  /** The name of `root` in messages. */
+  dataDir: string;
+  binaries: Binaries;
+  account: Account | undefined;
+  password: string;
+}
+
 export interface DataFolder {
   data: string;
   /**
-   * The generated password of the database in the folder.
-   * @throws DatabaseSetupError when the database there is not one that these binaries and this password open.
+   * The generated password of the folder's database.
+   * @throws DatabaseSetupError when these binaries and this password cannot open that database.
    */
   readPassword: (binaries: Binaries) => string;
 }
 
 /**
- * Makes the folder, or checks that what is there can be used; `shownAs` is its name in messages.
+ * Creates the folder, or checks that the existing one can be used; `shownAs` is its name in messages.
  * @throws DatabaseSetupError naming DATA_DIR and the remedy.
  */
 export function openFolder(root: string, shownAs: string): DataFolder {
@@ -48,7 +58,7 @@ export function openFolder(root: string, shownAs: string): DataFolder {
   return {
     data,
     readPassword: (binaries) => {
-      checkCluster({ root, data, binaries, shownAs });
+      checkCluster(root, binaries, shownAs);
       return readPassword(root, shownAs);
     },
   };
@@ -61,23 +71,14 @@ function describeFault(error: unknown, shownAs: string): string {
   return `DATA_DIR: ${shownAs} cannot be written by this user (${code}): set DATA_DIR to a folder that can, or start as the user who owns it`;
 }
 
-function checkCluster({
-  root,
-  data,
-  binaries,
-  shownAs,
-}: {
-  root: string;
-  data: string;
-  binaries: Binaries;
-  shownAs: string;
-}): void {
+function checkCluster(root: string, binaries: Binaries, shownAs: string): void {
+  const data = join(root, "postgres");
   if (!existsSync(data)) return;
   const remedy = "set DATA_DIR to another folder";
   const versionFile = join(data, "PG_VERSION");
   if (!existsSync(versionFile)) {
     if (readdirSync(data).length === 0) return;
-    throw new DatabaseSetupError(`DATA_DIR: ${shownAs}/postgres holds files that are no PostgreSQL's: ${remedy}`);
+    throw new DatabaseSetupError(`DATA_DIR: ${shownAs}/postgres holds files that are not PostgreSQL's: ${remedy}`);
   }
   const found = readFileSync(versionFile, "utf8").trim();
   const own = /(\d+)[.\w]*\s*$/.exec(spawnSync(binaries.postgres, ["-V"], { cwd: "/", encoding: "utf8" }).stdout)?.[1];
@@ -94,7 +95,7 @@ function checkCluster({
 function readPassword(root: string, shownAs: string): string {
   const file = join(root, "postgres-password");
   try {
-    // An empty one is left when a first start was killed at the wrong moment.
+    // A first start that was killed may have left an empty file.
     if (!existsSync(file) || readFileSync(file, "utf8").trim() === "")
       writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600 });
     return readFileSync(file, "utf8").trim();
@@ -104,22 +105,10 @@ function readPassword(root: string, shownAs: string): string {
 }
 
 /**
- * Makes the database where there is none; a run that is killed meanwhile leaves nothing that looks like one.
+ * Creates the database if there is none. A run that is killed meanwhile leaves nothing that looks like a database.
  * @throws DatabaseSetupError when that fails, with the reason.
  */
-export async function initialise({
-  root,
-  data,
-  binaries,
-  password,
-  account,
-}: {
-  root: string;
-  data: string;
-  binaries: Binaries;
-  password: string;
-  account: Account | undefined;
-}): Promise<void> {
+export async function initialise({ root, data, binaries, password, account }: Installation): Promise<void> {
   if (existsSync(join(data, "PG_VERSION"))) return;
   const fresh = join(root, "postgres.new");
   const passwordFile = join(root, "postgres-init");
@@ -128,7 +117,7 @@ export async function initialise({
   mkdirSync(fresh, { mode: 0o700 });
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (account) for (const path of [fresh, passwordFile]) chownSync(path, account.uid, account.gid);
-  // By number, for the account may be unable to enter the folder that holds the file.
+  // By descriptor: the account may be unable to enter the folder of the file.
   const byNumber = `/proc/self/fd/${PASSWORD_FD}`;
   const passwordFd = openSync(passwordFile, "r");
   const { command, args, options } = runAs(account, {
@@ -142,7 +131,7 @@ export async function initialise({
       "--locale=C",
     ],
   });
-  // A session of its own, as the server has: Ctrl-C reaches the launcher alone.
+  // Detached, like the server: Ctrl-C must reach only the launcher.
   const run = spawn(command, args, { ...options, detached: true, stdio: ["ignore", "ignore", "pipe", passwordFd] });
   closeSync(passwordFd);
   const fault = await untilDone(run);
@@ -152,7 +141,7 @@ export async function initialise({
   renameSync(fresh, data);
 }
 
-/** Undefined when it went well, else the last line it said. */
+/** Undefined after success, else the last line of standard error. */
 async function untilDone(run: ChildProcess): Promise<string | undefined> {
   const said = run.stderr ? text(run.stderr) : Promise.resolve("");
   try {

@@ -21,7 +21,7 @@ async function isServerFree(): Promise<boolean> {
   return lock !== undefined;
 }
 
-test("a restart that a stop overtakes starts no server", async () => {
+test("a restart that is overtaken by a stop starts no server", async () => {
   const server = await startEmbeddedPostgres({ dataDir });
   expect(await isServerFree()).toBe(false);
   kill("SIGKILL");

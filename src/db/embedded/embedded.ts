@@ -1,13 +1,19 @@
+/**
+ * `embedded/` runs PostgreSQL from npm packages in a data folder. It owns the folder, its locks, the account and the process.
+ * It must not know tables. Invariant: at most one server uses the folder, in whatever container or namespace it runs.
+ */
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
+import { once } from "node:events";
 import { appendFileSync, closeSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import postgres from "postgres";
 import { chooseAccount, reachableBinaries, runAs } from "./account.ts";
-import type { Account, Binaries } from "./account.ts";
 import { initialise, openFolder } from "./data-folder.ts";
+import type { Installation } from "./data-folder.ts";
 import { lockServer } from "./leftover.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { FileLock } from "./folder-lock.ts";
@@ -20,31 +26,22 @@ const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 const SETTINGS = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"];
 
 export interface EmbeddedPostgres {
-  /** Holds the generated password; it stays the same over a restart. */
+  /** Contains the generated password. Stays the same after a restart. */
   url: string;
-  /** Resolves when the server that now runs has ended, for whatever reason. */
+  /** Resolves when the present server process has ended, for any reason. */
   exited: () => Promise<void>;
   /**
-   * Starts a server that died again, on the same port; what was committed is there.
-   * @throws DatabaseSetupError when it cannot start, for now or for good: try again later.
+   * Restarts a server that died, on the same port and with its committed data.
+   * @throws DatabaseSetupError when it cannot start, perhaps only for now: try again later.
    */
   restart: () => Promise<void>;
-  /** Stops the server and waits until it has ended; nothing is lost, also not when it is hurried (milliseconds). */
+  /** Stops the server and waits for its end; after `forceAfterMs` it is forced. Committed data is safe either way. */
   stop: (forceAfterMs?: number) => Promise<void>;
-}
-
-interface Installation {
-  root: string;
-  data: string;
-  dataDir: string;
-  binaries: Binaries;
-  account: Account | undefined;
-  password: string;
 }
 
 /**
  * Starts the embedded PostgreSQL with its data in `<dataDir>/postgres`, on loopback and a free port.
- * @throws DatabaseSetupError when another Threadmill or PostgreSQL uses the folder, or it cannot be used, or the server cannot start.
+ * @throws DatabaseSetupError when another process uses the folder, the folder cannot be used, or the server cannot start.
  */
 export async function startEmbeddedPostgres({ dataDir }: { dataDir: string }): Promise<EmbeddedPostgres> {
   const root = resolve(dataDir);
@@ -81,7 +78,7 @@ function control(
     exited: async () => untilExit(running),
     async restart() {
       const lock = await lockServer(installation);
-      // A server started now would outlive the folder's lock.
+      // A server that starts now would outlive the folder's lock.
       if (stopping) return lock.release();
       running = launch(installation, { port, lock });
       await untilReady(installation, { server: running, port });
@@ -97,7 +94,7 @@ function control(
   };
 }
 
-/** Another process may take a free port before the server does; then the next one is tried. */
+/** Tries another port when another process took the free one before the server did. */
 async function startOnFreePort(installation: Installation): Promise<{ server: ChildProcess; port: number }> {
   for (let tries = 1; ; tries += 1) {
     const port = await freePort();
@@ -114,32 +111,28 @@ async function startOnFreePort(installation: Installation): Promise<{ server: Ch
   }
 }
 
-/** Starts a server, which takes the lock over. */
-function launch(installation: Installation, { port, lock }: { port: number; lock: FileLock }): ChildProcess {
-  try {
-    return spawnServer(installation, { port, lock });
-  } finally {
-    lock.release();
-  }
-}
-
-function spawnServer(
+/** Starts a server that inherits the lock; this process's copy is closed. */
+function launch(
   { root, data, binaries, account }: Installation,
   { port, lock }: { port: number; lock: FileLock },
 ): ChildProcess {
-  const log = logOf(root);
-  const logFile = openSync(log, "a");
-  const { command, args, options } = runAs(account, {
-    command: binaries.postgres,
-    folder: data,
-    args: ["-p", String(port), ...SETTINGS.flatMap((setting) => ["-c", setting])],
-  });
-  // A session of its own: Ctrl-C reaches the launcher alone, which stops the server when nobody needs it any more.
-  const stdio: StdioOptions = ["ignore", logFile, logFile, lock.inherit];
-  const server = spawn(command, args, { ...options, detached: true, stdio });
-  closeSync(logFile);
-  server.once("error", (error) => appendFileSync(log, `${error.message}\n`));
-  return server;
+  try {
+    const log = logOf(root);
+    const logFile = openSync(log, "a");
+    const { command, args, options } = runAs(account, {
+      command: binaries.postgres,
+      folder: data,
+      args: ["-p", String(port), ...SETTINGS.flatMap((setting) => ["-c", setting])],
+    });
+    // Detached: Ctrl-C must reach only the launcher, which stops the server after its other processes.
+    const stdio: StdioOptions = ["ignore", logFile, logFile, lock.inherit];
+    const server = spawn(command, args, { ...options, detached: true, stdio });
+    closeSync(logFile);
+    server.once("error", (error) => appendFileSync(log, `${error.message}\n`));
+    return server;
+  } finally {
+    lock.release();
+  }
 }
 
 function isAlive(server: ChildProcess): boolean {
@@ -170,20 +163,14 @@ function lastLogLines({ root }: Installation): string {
 }
 
 async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done, failed) => {
-    probe.once("error", failed);
-    probe.listen(0, "127.0.0.1", done);
-  });
-  const address = probe.address();
-  await new Promise<void>((done) => {
-    probe.close(() => done());
-  });
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  await once(probe.close(), "close");
+  return port;
 }
 
-/** Connects until the server answers, which creates the database where it is new. */
+/** Connects until the server answers, and creates the database if it is new. */
 async function untilReady(
   installation: Installation,
   { server, port }: { server: ChildProcess; port: number },

@@ -49,7 +49,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Another process that locks the folder and lives until it is killed. */
+/** Starts a process that locks the folder and lives until it is killed. */
 async function lockElsewhere(): Promise<ChildProcess> {
   const code = `const { lockFolder } = await import(${JSON.stringify(MODULE)});
     await lockFolder(${JSON.stringify(folder)});
@@ -70,7 +70,7 @@ async function isServerFree(): Promise<boolean> {
   return lock !== undefined;
 }
 
-test("the folder's lock is refused with the remedy until its holder releases it", async () => {
+test("locking a locked folder fails with the remedy until the holder releases it", async () => {
   const lock = await lockFolder(folder);
   await expect(lockFolder(folder)).rejects.toThrow(
     "DATA_DIR: ./shown is in use by another Threadmill: stop that one, or set DATA_DIR to another folder",
@@ -79,7 +79,7 @@ test("the folder's lock is refused with the remedy until its holder releases it"
   (await lockFolder(folder)).release();
 });
 
-test("another process's lock is respected, and gone when that process is killed", { timeout: 60_000 }, async () => {
+test("a lock of another process excludes this one until that process is killed", { timeout: 60_000 }, async () => {
   const holder = await lockElsewhere();
   await expect(lockFolder(folder)).rejects.toThrow("is in use by another Threadmill");
   await kill(holder);
@@ -98,7 +98,7 @@ test.skipIf(process.platform === "win32")(
   async () => {
     const lock = await tryLockServer(folder);
     if (!lock) throw new Error("a new folder is locked");
-    // A postmaster and its backend, which outlives it.
+    // Stands for a postmaster and a backend that outlives it.
     const server = track(
       spawn("sh", ["-c", "sleep 1000 >&- & echo $!; exec sleep 1000 >&-"], {
         detached: true,
@@ -119,9 +119,12 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test.each(["ENOLCK", "ENOTSUP", "ENOSYS", "EINVAL"])("a filesystem without locks (%s) is refused", async (code) => {
-  fault.code = code;
-  await expect(lockFolder(folder)).rejects.toThrow(
-    `DATA_DIR: the filesystem of ./shown cannot lock files (${code}): set DATA_DIR to a folder on a local disk`,
-  );
-});
+test.each(["ENOLCK", "ENOTSUP", "ENOSYS", "EINVAL"])(
+  "a filesystem without locks (%s) is refused with the remedy",
+  async (code) => {
+    fault.code = code;
+    await expect(lockFolder(folder)).rejects.toThrow(
+      `DATA_DIR: the filesystem of ./shown cannot lock files (${code}): set DATA_DIR to a folder on a local disk`,
+    );
+  },
+);

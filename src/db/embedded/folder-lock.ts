@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { DatabaseSetupError, errorCode } from "../errors.ts";
 
 /*
- * A data folder has two lock files. The filesystem enforces the locks for every process that sees the folder, whatever
- * its network, process namespace or container, and drops them when their holders end, however they end:
+ * A data folder has two lock files. The filesystem enforces the locks for every process that sees the folder, in whatever
+ * network, process namespace or container, and drops them when their holders end, however they end:
  *
- * - `threadmill.lock`: the launcher holds it as long as it lives.
- * - `server.lock`: the launcher takes it, the server inherits it, then the launcher closes its own copy. So it is free
- *   exactly when no process of a server on this folder lives.
+ * - `threadmill.lock`: the launcher holds it while it lives.
+ * - `server.lock`: the launcher takes it, the server inherits it, then the launcher closes its own copy. It is free exactly
+ *   when no process of a server on this folder lives.
  *
  * On Linux (OFD locks) and macOS (flock) a lock belongs to the open file, and children that inherit the file share it.
- * On Windows a lock belongs to one process, so there is no server lock, and PostgreSQL's own check has to do.
+ * On Windows a lock belongs to one process, so there is no server lock, and only PostgreSQL's own check remains.
  *
  * Nothing may delete or replace the files: a lock on a file that has lost its name excludes nobody.
  */
@@ -19,7 +19,7 @@ import { DatabaseSetupError, errorCode } from "../errors.ts";
 const LAUNCHER_LOCK = "threadmill.lock";
 const SERVER_LOCK = "server.lock";
 
-/** A data folder as the locks know it; `dataDir` is its name in messages. */
+/** A data folder; `dataDir` is its name in messages. */
 export interface LockedFolder {
   root: string;
   dataDir: string;
@@ -33,8 +33,8 @@ export interface FileLock {
 }
 
 /**
- * Takes the folder for this launcher alone.
- * @throws DatabaseSetupError when another launcher has it, or the filesystem has no locks.
+ * Locks the folder for this launcher.
+ * @throws DatabaseSetupError when another launcher holds the lock, or the filesystem has no locks.
  */
 export async function lockFolder(folder: LockedFolder): Promise<FileLock> {
   const lock = await tryLockFile(folder, LAUNCHER_LOCK);
@@ -45,8 +45,8 @@ export async function lockFolder(folder: LockedFolder): Promise<FileLock> {
 }
 
 /**
- * Takes the server's lock, or returns undefined while any process of an earlier server has it. Call it only while
- * holding the folder's lock.
+ * Takes the server's lock; undefined while any process of an earlier server holds it. Call it only while holding the
+ * folder's lock.
  * @throws DatabaseSetupError when the filesystem has no locks.
  */
 export async function tryLockServer(folder: LockedFolder): Promise<FileLock | undefined> {
@@ -60,7 +60,7 @@ export function serverLockFile({ root }: LockedFolder): string {
 
 async function tryLockFile({ root, dataDir }: LockedFolder, name: string): Promise<FileLock | undefined> {
   const tryLock = await loadTryLock();
-  // Node.js opens files close-on-exec: a child has only the descriptors that its `stdio` names.
+  // Node.js opens files close-on-exec: a child inherits only the descriptors in its `stdio`.
   const fd = openLockFile(join(root, name), `${dataDir}/${name}`);
   const release = () => closeSync(fd);
   try {
@@ -87,7 +87,7 @@ function openLockFile(path: string, shownAs: string): number {
   }
 }
 
-/** Loads native code, so only a process that starts the embedded server calls it. */
+/** Loaded lazily: it is native code, which only a process that starts the embedded server needs. */
 async function loadTryLock(): Promise<(fd: number) => boolean> {
   try {
     return (await import("fs-native-extensions")).tryLock;

@@ -1,6 +1,6 @@
 declare module "fs-native-extensions" {
   /**
-   * Asks for an exclusive lock on a file open for writing; false when another open of the file has it.
+   * Tries to lock a file that is open for writing; false when another open of the file holds the lock.
    * @throws an error with a `code` when the filesystem has no locks.
    */
   export function tryLock(fd: number): boolean;

@@ -32,7 +32,7 @@ afterEach(async () => {
   rmSync(folder.root, { recursive: true });
 });
 
-/** A process that stands for a server, or for one that only looks like it. */
+/** Starts a process that stands for a server, or for a process that only resembles one. */
 function pretend({
   cwd,
   fd,
@@ -48,7 +48,7 @@ function pretend({
   return child;
 }
 
-/** A process with the server's lock. */
+/** Starts a process that holds the server's lock. */
 async function pretendHolder(options: { cwd: string; command?: string[] }): Promise<ChildProcess> {
   const lock = await tryLockServer(folder);
   if (!lock) throw new Error("the lock is taken");
@@ -65,7 +65,7 @@ function isUnharmed(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-test.runIf(isLinux)("the postmaster of a killed run is ended, and the lock is ours when it has", async () => {
+test.runIf(isLinux)("the postmaster of a killed run is ended, then its lock is taken", async () => {
   const postmaster = await pretendHolder({ cwd: folder.data });
   record(postmaster.pid);
   const ended = once(postmaster, "exit");
@@ -76,7 +76,7 @@ test.runIf(isLinux)("the postmaster of a killed run is ended, and the lock is ou
   lock.release();
 });
 
-test.runIf(isLinux)("a process that only enters the folder is not signalled", { timeout: 60_000 }, async () => {
+test.runIf(isLinux)("a process that only runs in the folder is not signalled", { timeout: 60_000 }, async () => {
   const hidden = await pretendHolder({ cwd: "/" });
   const bystander = pretend({ cwd: folder.data });
   record(bystander.pid);
@@ -84,7 +84,7 @@ test.runIf(isLinux)("a process that only enters the folder is not signalled", { 
   expect([hidden, bystander].map(isUnharmed)).toEqual([true, true]);
 });
 
-test.runIf(isLinux)("a process that only opens the lock's file is not signalled", { timeout: 60_000 }, async () => {
+test.runIf(isLinux)("a process that only has the lock's file open is not signalled", { timeout: 60_000 }, async () => {
   const hidden = await pretendHolder({ cwd: "/" });
   const fd = openSync(serverLockFile(folder), "r");
   const bystander = pretend({ cwd: "/", fd });
@@ -110,14 +110,14 @@ test.runIf(isLinux && canUnshare("a server in an inner process namespace"))(
   },
 );
 
-test("the stale file of a server that is gone is removed, though its number is taken", async () => {
+test("the pid file of a dead server is removed although another process has its number", async () => {
   record(process.pid);
   const lock = await lockServer(folder);
   lock.release();
   expect(existsSync(join(folder.data, "postmaster.pid"))).toBe(process.platform === "win32");
 });
 
-test.runIf(isLinux)("a server that was started by other means is left alone, and named", async () => {
+test.runIf(isLinux)("a server that Threadmill did not start is left alone and named in the error", async () => {
   const foreign = pretend({ cwd: folder.data });
   record(foreign.pid);
   await expect(lockServer(folder)).rejects.toThrow(

@@ -6,9 +6,9 @@ import { serverLockFile, tryLockServer } from "./folder-lock.ts";
 import type { FileLock, LockedFolder } from "./folder-lock.ts";
 import { DatabaseSetupError } from "../errors.ts";
 
-/** A leftover server stops with a checkpoint. */
+/** A leftover server writes a checkpoint before it stops. */
 const END_LIMIT_MS = 30_000;
-/** The backends of a server that was killed notice its death and leave. */
+/** Backends of a killed server need a moment to notice its death and exit. */
 const ORPHANS_LIMIT_MS = 5_000;
 const LOOK_EVERY_MS = 25;
 const HAS_PROC = existsSync("/proc/self/fd");
@@ -18,10 +18,10 @@ interface DataFolder extends LockedFolder {
 }
 
 /**
- * Takes the lock that the next server inherits. Ends the server that a killed run left behind, if its postmaster is
- * proven to be that one; its data is whole, because the server itself was not killed. Call it only while holding the
- * folder's lock, which says that nobody needs that server.
- * @throws DatabaseSetupError when a process still uses the data, and nothing here may end it: the message names the remedy.
+ * Takes the lock that the next server inherits. Ends the server of a killed run, but only if its postmaster is proven to be
+ * that one. Its data is intact, because the server itself was not killed. Call it only while holding the folder's lock,
+ * which proves that no launcher needs that server.
+ * @throws DatabaseSetupError when a process that must not be ended here still uses the data; the message names the remedy.
  */
 export async function lockServer(folder: DataFolder): Promise<FileLock> {
   let postmaster: number | undefined;
@@ -48,8 +48,8 @@ function describe({ dataDir }: DataFolder, postmaster: number | undefined): stri
 }
 
 /**
- * With the server's lock held no server that Threadmill started lives. PostgreSQL would still believe in a stale
- * postmaster.pid whose number another process has got, so the file goes. On Windows PostgreSQL decides by itself.
+ * While we hold the server's lock, no server that Threadmill started is alive. PostgreSQL would still trust a stale
+ * postmaster.pid whose number another process now has, so the file is removed. On Windows PostgreSQL decides by itself.
  */
 function clearPidFile(folder: DataFolder, lock: FileLock): FileLock {
   if (process.platform === "win32") return lock;
@@ -69,7 +69,7 @@ interface Recorded {
   data: string;
 }
 
-/** The postmaster that holds the server's lock, only if everything that can be looked at says so. */
+/** The postmaster that holds the server's lock; undefined unless every available check confirms it. */
 function findPostmaster(folder: DataFolder): number | undefined {
   const recorded = readPidFile(folder);
   if (!recorded || !hasFolder(recorded, folder)) return undefined;
@@ -89,14 +89,14 @@ function readPidFile(folder: DataFolder): Recorded | undefined {
   return Number.isInteger(pid) && pid > 1 ? { pid, data } : undefined;
 }
 
-/** A server's current folder is its data folder; without /proc, its command line names that. */
+/** A server runs in its data folder; without /proc, its command line names the folder. */
 function hasFolder({ pid, data: recordedData }: Recorded, { data }: DataFolder): boolean {
   if (HAS_PROC) return isSameFile(`/proc/${pid}/cwd`, data);
   const shown = spawnSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   return shown.status === 0 && recordedData !== "" && shown.stdout.includes(recordedData);
 }
 
-/** /proc also shows the processes of inner namespaces, whose own numbers, as in postmaster.pid, are others. */
+/** /proc also shows processes of inner namespaces, whose postmaster.pid has numbers of their own namespace. */
 function isInOurNamespace(pid: number): boolean {
   return isSameFile(`/proc/${pid}/ns/pid`, "/proc/self/ns/pid");
 }
@@ -109,7 +109,7 @@ function hasOpen(pid: number, file: string): boolean {
   }
 }
 
-/** By identity, because another container may know the file by another name. False when either cannot be looked at. */
+/** Compares identity, not names: another container may mount the file elsewhere. False when either is unreadable. */
 function isSameFile(one: string, other: string): boolean {
   try {
     const [a, b] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })];
@@ -123,6 +123,6 @@ function interrupt(pid: number): void {
   try {
     process.kill(pid, "SIGINT");
   } catch {
-    // It has just ended, or we may not signal it. The lock shows which.
+    // It has just ended, or this user may not signal it. The lock shows which.
   }
 }

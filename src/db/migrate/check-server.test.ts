@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { describeOldServer, toSetupError } from "./check-server.ts";
 
-test("a server older than 15 is named with the remedy, 15 and newer will do", () => {
+test("a server older than 15 is refused with the remedy; 15 and newer are accepted", () => {
   expect(describeOldServer(140_012, "14.12")).toBe(
     "the server is PostgreSQL 14.12, but Threadmill needs 15 or newer: upgrade it, or unset DATABASE_URL to use the embedded one",
   );

@@ -25,13 +25,13 @@ export interface CheckOptions {
   url: string;
   /** The setting that holds the URL, for the message. */
   setting: string;
-  /** How long connecting and looking may take together, in milliseconds. */
+  /** The longest that connecting and checking may take together, in milliseconds. */
   deadlineMs: number;
 }
 
 /**
- * Connects once and looks at the server's version and whether it can be written to.
- * @throws DatabaseSetupError when it is away, refuses the login, is read-only or too old; one line that names setting and remedy.
+ * Connects once and checks the server's version and that it takes writes.
+ * @throws DatabaseSetupError when it is away, refuses the login, is read-only or too old; the line names setting and remedy.
  */
 export async function checkServer({ url, setting, deadlineMs }: CheckOptions): Promise<void> {
   const read = async () =>
@@ -50,13 +50,13 @@ export async function checkServer({ url, setting, deadlineMs }: CheckOptions): P
   if (server?.readOnly) throw describeFault("25006", { setting });
 }
 
-/** What is wrong with a server of this version (a number such as 150004); undefined when it will do. */
+/** The fault of a server of this version (a number such as 150004); undefined when it is new enough. */
 export function describeOldServer(number: number, version: string): string | undefined {
   if (number >= OLDEST_SERVER) return undefined;
   return `the server is PostgreSQL ${version}, but Threadmill needs 15 or newer: upgrade it, or unset DATABASE_URL to use the embedded one`;
 }
 
-/** The same fault as one line that names the setting and the remedy; no part of the URL is in it. */
+/** Turns a fault into one line that names the setting and the remedy. It holds no part of the URL. */
 export function toSetupError(error: unknown, setting: string): DatabaseSetupError {
   if (error instanceof DatabaseSetupError) return error;
   if (error instanceof DatabaseUnavailableError && error.fault === "READ_ONLY")

@@ -1,10 +1,10 @@
+import { readHosts } from "#shared/database-url";
 import { Database } from "../connection/client.ts";
-import { readHosts } from "../connection/hosts.ts";
 
 /**
- * The URL of the server that a `Database` of this URL would use, for code that opens a connection by itself: of a list the
- * first host that answers and, unless `target_session_attrs=any`, takes writes.
- * @throws DatabaseUnavailableError when none will do; PostgresError when the server refuses the login.
+ * The URL of the server that a `Database` would use, for code that opens its own connection. Of a list it is the first host
+ * that answers and, unless `target_session_attrs=any`, takes writes.
+ * @throws DatabaseUnavailableError when no host fits; PostgresError when the server refuses the login.
  */
 export async function chooseServer(url: string): Promise<string> {
   const { hosts, mustWrite } = readHosts(url);

@@ -13,7 +13,7 @@ afterEach(async () => {
   close.length = 0;
 });
 
-/** A database with nothing in it, and a connection of another application's to it. */
+/** Opens an empty database, and a connection of another application to it. */
 async function openEmpty() {
   const { url, drop } = await createTestDatabase("template0");
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
@@ -21,7 +21,7 @@ async function openEmpty() {
   return { url, sql };
 }
 
-/** A TCP server that says nothing of itself, and the URL that leads to it. */
+/** Starts a TCP server that sends nothing by itself; returns its URL. */
 async function listenWith(onSocket: (socket: Socket) => void): Promise<{ url: string; accepted: () => number }> {
   const sockets = new Set<Socket>();
   let accepted = 0;
@@ -52,7 +52,7 @@ const ownRows = async (sql: postgres.Sql) =>
 const hasTable = async (sql: postgres.Sql, name: string) =>
   (await sql<{ found: boolean }[]>`select to_regclass(${name}) is not null as found`)[0]?.found;
 
-test("newer migrations of another Drizzle application hide none of ours, and stay as they are", async () => {
+test("newer migrations of another Drizzle application hide none of ours and stay unchanged", async () => {
   const { url, sql } = await openEmpty();
   await sql`create schema drizzle`;
   await sql`create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`;
@@ -66,7 +66,7 @@ test("newer migrations of another Drizzle application hide none of ours, and sta
   ]);
 });
 
-test("what an earlier version recorded in Drizzle's default table is not applied again", async () => {
+test("migrations that an earlier version recorded in Drizzle's default table are not applied again", async () => {
   const { url, sql } = await openEmpty();
   await migrate({ url });
   const before = await ownRows(sql);
@@ -88,7 +88,7 @@ test("what an earlier version recorded in Drizzle's default table is not applied
 test.each([
   ["jobs", "create table jobs (id int)", "select from jobs"],
   ["job_status", "create type job_status as enum ('theirs')", "select 'theirs'::job_status"],
-])("another application's %s is named, and nothing is created beside it", async (name, create, use) => {
+])("the error names another application's %s, and nothing is created beside it", async (name, create, use) => {
   const { url, sql } = await openEmpty();
   await sql.unsafe(create);
   const line = await failure(migrate({ url, setting: "DATABASE_LISTEN_URL", also: migrateCheckpoints }));
@@ -102,7 +102,7 @@ test.each([
   expect(await hasTable(sql, "langgraph.checkpoints")).toBe(false);
 });
 
-test("the tables of LangGraph's own saver in the schema of ours are named, and left as they are", async () => {
+test("the error names a table of LangGraph's own saver in our schema, and the table stays unchanged", async () => {
   const { url, sql } = await openEmpty();
   await sql`create schema langgraph`;
   await sql`create table langgraph.checkpoints (thread_id text, checkpoint_ns text, checkpoint jsonb)`;
@@ -116,7 +116,7 @@ test("the tables of LangGraph's own saver in the schema of ours are named, and l
 test.each([
   ["the migration's lock", async (tx: postgres.Sql) => tx`select pg_advisory_lock(${MIGRATION_LOCK})`],
   ["a lock on a table", async (tx: postgres.Sql) => tx`lock table threadmill.migrations`],
-])("a session that keeps %s is waited for no longer than half of the deadline", async (_name, lock) => {
+])("migrate waits up to half of its deadline for a session that holds %s", async (_name, lock) => {
   const { url, sql } = await openEmpty();
   await migrate({ url });
   await sql.begin(async (tx) => {
@@ -125,7 +125,7 @@ test.each([
   });
 });
 
-test("a migration that does not end in time is given up, by the server as well", async () => {
+test("a migration that does not end in time is stopped on the server as well", async () => {
   const { url, sql } = await openEmpty();
   const endless = async (own: postgres.Sql) => void (await own`select pg_sleep(600)`);
   expect(await failure(migrate({ url, deadlineMs: 3_000, also: endless }))).toMatch(/did not end within 3 s/);
@@ -134,7 +134,7 @@ test("a migration that does not end in time is given up, by the server as well",
   await expect.poll(busy, { timeout: 20_000 }).toEqual([]);
 });
 
-test("a connection that breaks meanwhile is not replaced: the lock went with it", async () => {
+test("a connection that breaks during the migration is not replaced, because the lock went with it", async () => {
   const { url, sql } = await openEmpty();
   const cut = async (own: postgres.Sql) => {
     const [row] = await own<{ pid: number }[]>`select pg_backend_pid() as pid`;
@@ -146,7 +146,7 @@ test("a connection that breaks meanwhile is not replaced: the lock went with it"
   expect(await hasTable(sql, "public.too_late")).toBe(false);
 });
 
-test("a database that is read-only, as on a standby, is named as one", async () => {
+test("a read-only database, such as a standby, is refused as read-only", async () => {
   const { url, sql } = await openEmpty();
   await sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set default_transaction_read_only = on`);
   const work = [migrate({ url }), checkServer({ url, setting: "DATABASE_URL", deadlineMs: 10_000 })];
@@ -156,22 +156,25 @@ test("a database that is read-only, as on a standby, is named as one", async () 
     );
 });
 
-test.each(["", "?sslmode=require"])("a proxy that closes what it accepts is named as one, once%s", async (query) => {
-  const proxy = await listenWith((socket) => socket.on("data", () => socket.end()));
-  const line = await failure(migrate({ url: `${proxy.url}${query}` }));
-  expect(line).toContain("DATABASE_URL: cannot use the database (CONNECTION_CLOSED): something accepts connections");
-  expect(line).not.toContain("secret-word");
-  expect(proxy.accepted()).toBe(1);
-});
+test.each(["", "?sslmode=require"])(
+  "a proxy that closes every connection is tried once and named as such%s",
+  async (query) => {
+    const proxy = await listenWith((socket) => socket.on("data", () => socket.end()));
+    const line = await failure(migrate({ url: `${proxy.url}${query}` }));
+    expect(line).toContain("DATABASE_URL: cannot use the database (CONNECTION_CLOSED): something accepts connections");
+    expect(line).not.toContain("secret-word");
+    expect(proxy.accepted()).toBe(1);
+  },
+);
 
-test("what accepts connections and stays silent is given up", async () => {
+test("a server that accepts connections and stays silent is given up", async () => {
   const silent = await listenWith(() => undefined);
   const line = await failure(checkServer({ url: silent.url, setting: "DATABASE_LISTEN_URL", deadlineMs: 300 }));
   expect(line).toContain("DATABASE_LISTEN_URL: cannot use the database (NO_ANSWER): something accepts connections");
   expect(line).not.toContain("secret-word");
 });
 
-test("of several hosts the one that answers and takes writes is migrated", async () => {
+test("of several hosts, the host that answers and takes writes is migrated", async () => {
   const { url, sql } = await openEmpty();
   const silent = await listenWith(() => undefined);
   const { port, host, pathname } = new URL(url);

@@ -1,3 +1,8 @@
+/**
+ * `migrate/` brings a database to the present data model. It owns the checks before, the lock and the texts of every failure.
+ * It must not know the tables: `schema/` and `drizzle/` do. Invariant: one session holds the lock for the whole migration,
+ * and its connection is never replaced.
+ */
 import { fileURLToPath } from "node:url";
 import type postgres from "postgres";
 import { checkServer, toSetupError } from "./check-server.ts";
@@ -7,8 +12,8 @@ import { NO_ANSWER, onOneConnection } from "./one-connection.ts";
 
 const MIGRATIONS = {
   migrationsFolder: fileURLToPath(new URL("../../../drizzle", import.meta.url)),
-  // Drizzle's default table belongs to whichever Drizzle application shares the database, and it compares times only:
-  // newer rows of another application would make it skip ours.
+  // Not Drizzle's default table, which any application may share: Drizzle compares only times, and newer rows of another
+  // application would make it skip our migrations.
   migrationsSchema: "threadmill",
   migrationsTable: "migrations",
 };
@@ -18,25 +23,25 @@ const CHECK_DEADLINE_MS = 10_000;
 const LOCK_TIMEOUT_MS = 60_000;
 const LOCK_TIMEOUT = "55P03";
 const STATEMENT_TIMEOUT = "57014";
-/** A table or index, and a type, that exists already. */
+/** A table, index or type of that name exists already. */
 const TAKEN_NAME = new Set(["42P07", "42710"]);
-/** A connection that served and then broke. */
+/** The connection worked and then broke. */
 const BROKEN = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "ECONNRESET", "EPIPE", "57P01", "57P02"]);
-/** Too few rights, no connection left. */
+/** Too few rights; no connection left. */
 const REFUSED = new Set(["42501", "53300"]);
-/** The first word in quotes, whatever the server's language quotes with. */
+/** The first quoted word, in the quotation marks of any of the server's languages. */
 const QUOTED = /["'«»„“”「『]\s*([\w.]+)/u;
 
 export interface MigrateOptions {
-  /** May name several hosts. A direct connection: the lock belongs to a session, which a transaction-mode pooler does not give. */
+  /** May list several hosts. Must be a direct connection: a transaction-mode pooler has no session to hold the lock. */
   url: string;
   /** The setting that holds the URL, for messages; DATABASE_URL unless given. */
   setting?: string;
-  /** What else to create under the same lock, such as the checkpoint tables. */
+  /** Creates more under the same lock, such as the checkpoint tables. */
   also?: (sql: postgres.Sql) => Promise<void>;
   /**
-   * How long all of it may take, in milliseconds; 10 minutes unless given. Of these at most 10 s go to connecting, and
-   * at most 60 s, or half of the time, to the wait for one lock.
+   * The longest the whole migration may take, in milliseconds; 10 minutes unless given. Connecting may take up to 10 s of
+   * it, waiting for one lock up to 60 s or half of the rest.
    */
   deadlineMs?: number;
 }
@@ -44,7 +49,7 @@ export interface MigrateOptions {
 /**
  * Brings the database to the present data model. Idempotent, and safe when several processes run it at once.
  * @throws DatabaseSetupError when the server is away, read-only or too old, refuses the login, does not answer in time, or
- * holds another application's tables; the message names the remedy.
+ * holds tables of another application; the message names the remedy.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { setting = "DATABASE_URL", also, deadlineMs = DEADLINE_MS } = options;
@@ -57,7 +62,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const lockMs = Math.min(LOCK_TIMEOUT_MS, Math.ceil(leftMs / 2));
   try {
     await onOneConnection({ url, deadlineMs: leftMs }, async (sql) => {
-      // A statement that nobody waits for any more ends some time; the user's own defaults may be too short.
+      // Ends also a statement whose caller gave up, and replaces defaults of the role that may be too short.
       await sql`select set_config('lock_timeout', ${`${lockMs}`}, false), set_config('statement_timeout', ${`${leftMs}`}, false)`;
       await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
       await runMigrations(sql);
@@ -69,7 +74,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
 }
 
 async function runMigrations(sql: postgres.Sql): Promise<void> {
-  // Loaded here because only the process that migrates needs Drizzle: the others keep its memory.
+  // Loaded lazily: only the process that migrates needs Drizzle, and the others save its memory.
   const [{ drizzle }, { migrate: apply }, { readMigrationFiles }] = await Promise.all([
     import("drizzle-orm/postgres-js"),
     import("drizzle-orm/postgres-js/migrator"),
@@ -80,7 +85,7 @@ async function runMigrations(sql: postgres.Sql): Promise<void> {
   await apply(drizzle(sql), MIGRATIONS);
 }
 
-/** Earlier versions recorded their migrations in Drizzle's default table: copies the rows that are ours, once. */
+/** Earlier versions recorded migrations in Drizzle's default table. Copies our rows from there, once. */
 async function adoptFormerRows(sql: postgres.Sql, hashes: string[]): Promise<void> {
   const readable = await sql`
     select from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -100,7 +105,7 @@ async function adoptFormerRows(sql: postgres.Sql, hashes: string[]): Promise<voi
 }
 
 function describeFailure(error: unknown, { setting, deadlineMs }: { setting: string; deadlineMs: number }): unknown {
-  // Drizzle wraps what the driver threw.
+  // Drizzle wraps the driver's error.
   const cause = error instanceof Error && errorCode(error) === undefined ? (error.cause ?? error) : error;
   const code = errorCode(cause);
   const fail = (text: string) => new DatabaseSetupError(`${setting}: ${text}`, { cause });

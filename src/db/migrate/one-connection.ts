@@ -1,120 +1,55 @@
-import { once } from "node:events";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
 import postgres from "postgres";
-import { errorCode } from "../errors.ts";
+import { readHosts } from "#shared/database-url";
+import { DeadlineMissedError, withDeadline } from "../connection/deadline.ts";
+import { Dialer } from "../connection/dialer.ts";
 import { surviveLateWrites } from "../connection/late-write.ts";
+import { errorCode } from "../errors.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Where postgres.js would connect to: several hosts, or the path of a Unix socket. */
-interface Target {
-  host: string[];
-  port: number[];
-  path?: string | false;
-}
-
-/** The code of an error that says: the connection was accepted, but no answer came in time. */
+/** Error code: the connection was accepted, but no answer came in time. */
 export const NO_ANSWER = "NO_ANSWER";
+const CONNECT_TIMEOUT = "CONNECT_TIMEOUT";
 
 /**
- * Runs work on a connection that is never replaced: what belongs to its session, such as a lock, lasts as long as the
- * work. Rejects when the work does not end in time, with the code `NO_ANSWER` or `CONNECT_TIMEOUT`.
+ * Runs work on one connection that is never replaced, so a session's lock lasts as long as the work. Of several hosts only
+ * the first is used.
+ * @throws an error with the code `NO_ANSWER` or `CONNECT_TIMEOUT` when the work does not end in time, `CONNECTION_CLOSED`
+ * when the connection was lost, and every error of the work.
  */
 export async function onOneConnection<T>(
   { url, deadlineMs }: { url: string; deadlineMs: number },
   work: (sql: postgres.Sql) => Promise<T>,
 ): Promise<T> {
   surviveLateWrites();
-  const dialer = new OnceDialer(Math.min(CONNECT_TIMEOUT_MS, deadlineMs));
+  const [host] = readHosts(url).hosts;
+  const dialer = new Dialer(host, 1, 1);
+  let lose: () => void = () => undefined;
+  const lost = new Promise<never>((_resolve, reject) => {
+    lose = () => reject(withCode("CONNECTION_CLOSED"));
+  });
   const options = {
+    ...dialer.driverOptions,
     fetch_types: false,
     max: 1,
-    connect_timeout: dialer.timeoutMs / 1_000,
+    connect_timeout: Math.min(CONNECT_TIMEOUT_MS, deadlineMs) / 1_000,
     prepare: false,
     idle_timeout: 0,
     max_lifetime: null,
     onnotice: () => undefined,
-    socket: dialer.dial,
+    // The driver may never settle a query that it sends just as the connection closes. A query that it does settle has
+    // the better error, and is given the turn to pass it on.
+    onclose: () => setImmediate(lose),
   };
-  const sql = postgres(url, options);
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(withCode(dialer.hasConnected ? NO_ANSWER : "CONNECT_TIMEOUT")), deadlineMs);
-  });
-  const result = work(sql);
-  // Without a listener, a rejection after the deadline would end the process.
-  result.catch(() => undefined);
+  const sql = postgres(host.url, options);
   try {
-    const value = await Promise.race([result, deadline, dialer.failed]);
-    await sql.end({ timeout: 1 }).catch(() => undefined);
-    return value;
+    return await withDeadline(Promise.race([work(sql), lost]), deadlineMs);
   } catch (error) {
-    await sql.end({ timeout: 0 }).catch(() => undefined);
-    throw errorCode(error) === "CONNECT_TIMEOUT" && dialer.hasConnected ? withCode(NO_ANSWER, error) : error;
+    const isLate = error instanceof DeadlineMissedError || errorCode(error) === CONNECT_TIMEOUT;
+    throw isLate ? withCode(dialer.hasConnected ? NO_ANSWER : CONNECT_TIMEOUT, error) : error;
   } finally {
-    clearTimeout(timer);
-    dialer.destroy();
-  }
-}
-
-/**
- * Opens the sockets of postgres.js, each host once. On its own, postgres.js connects again at once and without end to
- * a proxy that closes. It may also never settle a query that it sends just as the connection closes.
- */
-class OnceDialer {
-  readonly timeoutMs: number;
-  /** Rejects when the connection has closed and no host is left to try; never resolves. */
-  readonly failed: Promise<never>;
-  hasConnected = false;
-  #fail: (error: unknown) => void = () => undefined;
-  #lastError: unknown;
-  #tries = 0;
-  #socket: Socket | undefined;
-
-  constructor(timeoutMs: number) {
-    this.timeoutMs = timeoutMs;
-    this.failed = new Promise((_resolve, reject) => {
-      this.#fail = reject;
-    });
-    this.failed.catch(() => undefined);
-  }
-
-  readonly dial = async (target: Target): Promise<Socket> => {
-    const count = target.path ? 1 : target.host.length;
-    while (this.#tries < count) {
-      const index = this.#tries;
-      this.#tries += 1;
-      try {
-        const socket = await this.#connect(target, index);
-        this.hasConnected = true;
-        this.#lastError = withCode("CONNECTION_CLOSED");
-        if (this.#tries === count) socket.once("close", () => this.#fail(this.#lastError));
-        return socket;
-      } catch (error) {
-        this.#lastError = error;
-      }
-    }
-    this.#fail(this.#lastError);
-    throw this.#lastError;
-  };
-
-  destroy(): void {
-    this.#socket?.destroy();
-  }
-
-  async #connect({ host, port, path }: Target, index: number): Promise<Socket> {
-    const socket = path ? connect(path) : connect(port[index] ?? 0, host[index]);
-    this.#socket = socket;
-    const timeout = AbortSignal.timeout(this.timeoutMs);
-    try {
-      await once(socket, "connect", { signal: timeout });
-    } catch (error) {
-      socket.destroy();
-      throw timeout.aborted ? withCode("CONNECT_TIMEOUT", error) : error;
-    }
-    // postgres.js reads the name that a certificate must have from the socket.
-    return Object.assign(socket, { host: host[index] });
+    await sql.end({ timeout: 0 }).catch(() => undefined);
+    dialer.close();
   }
 }
 

@@ -1,9 +1,9 @@
 import postgres from "postgres";
+import { readHosts } from "#shared/database-url";
+import type { HostList, NamedHost } from "#shared/database-url";
 import { backoffMs } from "../connection/backoff.ts";
 import { withDeadline } from "../connection/deadline.ts";
 import { Dialer } from "../connection/dialer.ts";
-import { readHosts } from "../connection/hosts.ts";
-import type { HostList, NamedHost } from "../connection/hosts.ts";
 
 export interface ListenOptions {
   /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. Several hosts are tried in turn. */

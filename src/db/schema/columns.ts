@@ -1,4 +1,8 @@
-/** What the tables share: the enums and the columns of time. */
+/**
+ * `schema/` is the data model; `npm run db:generate` writes the SQL in `drizzle/` from it. It must not know verbs: only
+ * tables, indexes and constraints. Invariant: constraints refuse every row that must never exist, whoever writes it.
+ * This file: enums and time columns that tables share.
+ */
 import { pgEnum, timestamp } from "drizzle-orm/pg-core";
 import { MESSAGE_ROLES } from "#shared/contracts";
 import { ATTEMPT_OUTCOMES, HOLDS, JOB_STATUSES } from "#shared/job-states";
@@ -8,7 +12,7 @@ export const jobHold = pgEnum("job_hold", HOLDS);
 export const attemptOutcome = pgEnum("attempt_outcome", ATTEMPT_OUTCOMES);
 export const messageRole = pgEnum("message_role", MESSAGE_ROLES);
 
-/** A moment, with its zone, as text. */
+/** A timestamp with time zone, read as text. */
 export const at = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
-/** When the row was made, by the database's clock. */
+/** Set by the database's clock. */
 export const createdAt = () => at("created_at").notNull().defaultNow();

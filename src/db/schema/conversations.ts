@@ -1,4 +1,4 @@
-/** What turns leave: messages and decision versions. */
+/** Messages and decision versions. */
 import { sql } from "drizzle-orm";
 import {
   bigint,
@@ -54,7 +54,7 @@ export const messages = pgTable(
       .references(() => decisionSets.id, { onDelete: "cascade" }),
     jobId: uuid("job_id").references(() => jobs.id, { onDelete: "set null" }),
     parentId: uuid("parent_id"),
-    /** Of a reply: the checkpoint at which its turn ended, where another branch may begin. */
+    /** For a reply: the checkpoint at which its turn ended, from which a branch may start. */
     checkpointId: text("checkpoint_id"),
     role: messageRole().notNull(),
     content: text().notNull(),
@@ -64,7 +64,7 @@ export const messages = pgTable(
     foreignKey({ columns: [table.parentId], foreignColumns: [table.id] }).onDelete("set null"),
     index("idx_messages_set_seq").on(table.decisionSetId, table.seq),
     index("idx_messages_parent").on(table.parentId),
-    // A job's turn has one user message and one reply, whatever is retried.
+    // A job has one user message and one reply, however often it is retried.
     uniqueIndex("uq_messages_job_role")
       .on(table.jobId, table.role)
       .where(sql`${table.jobId} is not null`),

@@ -1,7 +1,4 @@
-/**
- * The data model; the SQL in `drizzle/` is generated from this folder. Constraints do the guarding: what must never be
- * stored is refused here, whoever writes it. This file: what a thread is designing, one to one with its thread.
- */
+/** The subject of a thread's design, one to one with the thread. */
 import { sql } from "drizzle-orm";
 import { check, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { at, createdAt } from "./columns.ts";
@@ -13,12 +10,12 @@ export const decisionSets = pgTable(
     threadId: uuid("thread_id").notNull(),
     ownerId: text("owner_id").notNull(),
     title: text().notNull(),
-    /** The registered graph it is a conversation with; null for the built-in one. */
+    /** The registered graph of the conversation; null for the built-in one. */
     graph: text(),
     status: text().notNull().default("active"),
     currentVersion: integer("current_version").notNull().default(0),
     createdAt: createdAt(),
-    /** When the checkpoints of its past were last deleted; null before. */
+    /** When its old checkpoints were last deleted; null before. */
     prunedAt: at("pruned_at"),
     updatedAt: at("updated_at").notNull().defaultNow(),
   },

@@ -24,11 +24,11 @@ export const workers = pgTable(
     concurrency: integer().notNull(),
     running: integer().notNull().default(0),
     state: text().notNull().default("active"),
-    /** The job types that it runs, or tried to: a list of `{jobType, description, error}`. */
+    /** A list of `{jobType, description, error}`: the job types that it runs, or failed to load. */
     offers: jsonb().notNull().default([]),
     startedAt: at("started_at").notNull().defaultNow(),
     heartbeatAt: at("heartbeat_at").notNull().defaultNow(),
-    /** Since when its heartbeats have come without a gap; it reaps only after it has been in contact for a heartbeat. */
+    /** Start of the present series of heartbeats without a gap. A worker reaps only after one whole interval of contact. */
     contactSince: at("contact_since").notNull().defaultNow(),
   },
   (table) => [
@@ -44,21 +44,21 @@ export const queues = pgTable("queues", {
   createdAt: createdAt(),
 });
 
-/** Settings of a job type that operators change; a type without a row has none. */
+/** Operators' settings of a job type; a type without a row has the defaults. */
 export const jobTypes = pgTable("job_types", {
   name: text().primaryKey(),
   paused: boolean().notNull().default(false),
 });
 
-/** The rate account of one limited key; a row lives while the key is in use. */
+/** The rate limiter of one limited key; the row exists while the key is in use. */
 export const limitKeys = pgTable(
   "limit_keys",
   {
     queue: text().notNull(),
     key: text().notNull(),
-    /** The theoretical arrival time of the generic cell rate algorithm. */
+    /** The theoretical arrival time of the generic cell rate algorithm (GCRA). */
     arrivalAt: at("arrival_at").notNull().defaultNow(),
-    /** When the next of the line may be let in; null when none waits for time to pass. */
+    /** When the next waiting job may be admitted; null when none waits for the rate. */
     admitAt: at("admit_at"),
   },
   (table) => [

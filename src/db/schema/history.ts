@@ -1,4 +1,4 @@
-/** What happened to jobs, and what they wait for. */
+/** Attempts, events and dependencies of jobs. */
 import { sql } from "drizzle-orm";
 import { check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { attemptOutcome, at, createdAt } from "./columns.ts";
@@ -18,7 +18,7 @@ export const jobAttempts = pgTable(
     errorName: text("error_name"),
     errorMessage: text("error_message"),
     errorStack: text("error_stack"),
-    /** What the attempt used of models; null when nothing. */
+    /** The attempt's use of models; null when none. */
     usage: jsonb(),
   },
   (table) => [
@@ -43,7 +43,7 @@ export const jobEvents = pgTable(
   (table) => [primaryKey({ columns: [table.jobId, table.seq] }), check("ck_job_events_seq", sql`${table.seq} >= 1`)],
 );
 
-/** Which jobs a job waits for. */
+/** A job waits until every job it depends on has ended. */
 export const jobDependencies = pgTable(
   "job_dependencies",
   {

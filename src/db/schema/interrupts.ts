@@ -1,4 +1,4 @@
-/** What waiting jobs ask people, and what these answered. */
+/** Questions of waiting jobs to people, and the answers. */
 import { sql } from "drizzle-orm";
 import { check, index, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { at, createdAt } from "./columns.ts";
@@ -10,15 +10,15 @@ export const jobInterrupts = pgTable(
     jobId: uuid("job_id")
       .notNull()
       .references(() => jobs.id, { onDelete: "cascade" }),
-    /** The graph's own id of the interrupt: an answer is the answer to this one only. */
+    /** The graph's id of the interrupt; an answer never answers another interrupt. */
     interruptId: text("interrupt_id").notNull(),
     kind: text().notNull(),
     value: jsonb().notNull(),
-    /** A JSON Schema that an answer must fit; null takes any JSON value. */
+    /** The JSON Schema of an answer; null accepts any JSON value. */
     schema: jsonb(),
-    /** Until when a person may answer; null for ever. */
+    /** The last moment for an answer; null without a limit. */
     deadlineAt: at("deadline_at"),
-    /** What happens then: the default is the answer, or the job fails. */
+    /** At the deadline: the default answers (`default`), or the job fails (`fail`). */
     onDeadline: text("on_deadline").notNull().default("fail"),
     defaultAnswer: jsonb("default_answer"),
     answer: jsonb(),

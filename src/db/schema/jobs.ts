@@ -1,4 +1,4 @@
-/** The jobs, and the indexes that each verb of the queue lives on. */
+/** The jobs, and the indexes that the verbs of the queue use. */
 import { sql } from "drizzle-orm";
 import { bigint, boolean, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { jobStatus, jobHold, at, createdAt } from "./columns.ts";
@@ -8,7 +8,7 @@ export const jobs = pgTable(
   "jobs",
   {
     id: uuid().primaryKey(),
-    /** Submit order by the database's own count: ids and times may tie or run backwards, this cannot. */
+    /** Submit order. Unlike ids and times, an identity column cannot tie or run backwards. */
     seq: bigint({ mode: "number" }).notNull().generatedAlwaysAsIdentity(),
     ownerId: text("owner_id").notNull(),
     decisionSetId: uuid("decision_set_id").references(() => decisionSets.id, { onDelete: "cascade" }),
@@ -21,26 +21,26 @@ export const jobs = pgTable(
     payload: jsonb().notNull(),
     workerId: text("worker_id"),
     leaseExpiresAt: at("lease_expires_at"),
-    /** The worker of the last claim; kept when the job has ended. */
+    /** The worker of the last claim; kept after the job's end. */
     lastWorkerId: text("last_worker_id"),
     /** When the last claim was made. */
     claimedAt: at("claimed_at"),
     attempt: integer().notNull().default(0),
     maxRetries: integer("max_retries").notNull().default(3),
     retryCount: integer("retry_count").notNull().default(0),
-    /** How many crashes the job may survive: the next one makes it a dead letter. */
+    /** The crashes that the job may survive; the next one makes it a dead letter. */
     maxCrashes: integer("max_crashes").notNull().default(3),
-    /** How many crashes it has survived: attempts whose process died, froze or was cut off. */
+    /** The crashes that it has survived: attempts whose process died, froze or was cut off. */
     crashCount: integer("crash_count").notNull().default(0),
     errorMessage: text("error_message"),
     idempotencyKey: text("idempotency_key"),
-    /** What was asked with the idempotency key, as `hashTurn` writes it; null where nobody compares it. */
+    /** A hash (`hashTurn`) of the request with the idempotency key; null when it is not compared. */
     requestHash: text("request_hash"),
-    /** At most one unfinished job of an owner and type has it. */
+    /** Unique among the unfinished jobs of an owner and type. */
     uniqueKey: text("unique_key"),
-    /** What the queue's limits per key count, such as a user; null for jobs that count for none. */
+    /** The key of the queue's limits per key, such as a user; null for jobs without such a limit. */
     limitKey: text("limit_key"),
-    /** How many jobs it still waits for. */
+    /** The unfinished jobs that it waits for. */
     pendingDependencies: integer("pending_dependencies").notNull().default(0),
     hasDependents: boolean("has_dependents").notNull().default(false),
     onDependencyFailure: text("on_dependency_failure").notNull().default("fail"),
@@ -52,9 +52,9 @@ export const jobs = pgTable(
     cancelRequestedAt: at("cancel_requested_at"),
     progress: jsonb(),
     result: jsonb(),
-    /** What the present attempt, or the one that completed the job, has used of models; null when nothing. */
+    /** The use of models by the present attempt, or by the one that completed the job; null when none. */
     usage: jsonb(),
-    /** How much of models all attempts together may use; null without a bound. */
+    /** The limit on the use of models by all attempts together; null without one. */
     budget: jsonb(),
     traceContext: jsonb("trace_context"),
     /** The number of the job's last event. */
@@ -62,12 +62,12 @@ export const jobs = pgTable(
     createdAt: createdAt(),
     startedAt: at("started_at"),
     completedAt: at("completed_at"),
-    /** When an operator put a dead letter aside. */
+    /** When an operator discarded the dead letter. */
     discardedAt: at("discarded_at"),
   },
   // oxlint-disable-next-line max-lines-per-function -- a list of indexes and checks
   (table) => [
-    // The claim reads only jobs that are ready: finished, scheduled, held and running ones are not in it.
+    // Holds only ready jobs: the cost of a claim must not depend on finished, scheduled, held or running ones.
     index("idx_jobs_queue_claim")
       .on(table.queue, table.priority.desc().nullsFirst(), table.ownerId.desc().nullsFirst(), table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} is null`),
@@ -80,7 +80,7 @@ export const jobs = pgTable(
     index("idx_jobs_thread_line")
       .on(table.threadId, table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} = 'thread'`),
-    // One head per thread: two jobs of a thread can never be ready or running at once. Jobs of no thread stay out of it.
+    // One head per thread: two jobs of a thread can never be ready or running at once.
     uniqueIndex("uq_jobs_thread_head")
       .on(table.threadId)
       .where(
@@ -95,7 +95,7 @@ export const jobs = pgTable(
     uniqueIndex("uq_jobs_schedule_tick")
       .on(table.scheduleId, table.scheduledFor)
       .where(sql`${table.scheduleId} is not null`),
-    // Those of a limited key that hold one of its places, and those that wait for one.
+    // The jobs that hold a slot of a limited key, and below the jobs that wait for one.
     index("idx_jobs_limit_places")
       .on(table.queue, table.limitKey)
       .where(
@@ -107,7 +107,7 @@ export const jobs = pgTable(
     index("idx_jobs_paused")
       .on(table.jobType)
       .where(sql`${table.status} = 'queued' and ${table.hold} = 'paused'`),
-    // The lists. Completed jobs are most of the table and found by the first; each of the others holds few.
+    // For lists. The first index finds completed jobs, which are most of the table; the others hold few jobs each.
     index("idx_jobs_owner_seq").on(table.ownerId, table.seq.desc().nullsFirst()),
     index("idx_jobs_owner_queued")
       .on(table.ownerId, table.seq.desc().nullsFirst())
@@ -121,7 +121,7 @@ export const jobs = pgTable(
     index("idx_jobs_decision_set")
       .on(table.decisionSetId)
       .where(sql`${table.decisionSetId} is not null`),
-    // For retention: costs next to nothing to keep, and old rows lie together.
+    // For retention: BRIN costs next to nothing to maintain, and old rows lie together.
     index("idx_jobs_completed_at").using("brin", table.completedAt),
     check(
       "ck_jobs_retries",

@@ -1,5 +1,5 @@
 import { getTurnStatuses } from "#conversation";
-import { NotFoundError, Places, QueryTimeoutError } from "#queue";
+import { NotFoundError, QueryTimeoutError, Semaphore } from "#queue";
 import type { Database, JobKey } from "#queue";
 import { listJobs } from "#queue/read";
 import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
@@ -22,7 +22,7 @@ interface SharedList {
 /** The reads that pages and waiting callers repeat, shared by those that ask at the same time; never across owners. */
 export class JobReads {
   readonly #slowReads: Database;
-  readonly #searches = new Places(SEARCHES_AT_A_TIME, "searches");
+  readonly #searches = new Semaphore(SEARCHES_AT_A_TIME, "searches");
   readonly #statuses: Gathered<JobKey, JobStatusView>;
   /** By what is asked for, so that a search through everything holds up nobody who asks for something else. */
   readonly #lists = new Map<string, SharedList>();
@@ -63,7 +63,7 @@ export class JobReads {
   async #read(query: ListQuery): Promise<JobList> {
     const read = async () => this.#slowReads.read(async (sql) => listJobs(sql, query));
     if (!query.search) return read();
-    return this.#searches.hold(async () => {
+    return this.#searches.run(async () => {
       try {
         return await read();
       } catch (error) {

@@ -1,3 +1,3 @@
 // violates: layers/cross-layer
-import { JOB_STATUSES } from "#shared/job-states";
-export const statuses = JOB_STATUSES;
+import { newId } from "#db";
+export const id = newId();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readHosts } from "./hosts.ts";
+import { readHosts } from "./database-url.ts";
 
 const host = (name: string, port: number, url: string) => ({ host: name, port, url });
 
@@ -22,6 +22,6 @@ test.each([
   ],
   ["postgres://one/db?target_session_attrs=read-write", true, [host("one", 5432, "postgres://one/db")]],
   ["postgres:///db", false, [host("", 5432, "postgres:///db")]],
-])("%s is read", (given, mustWrite, hosts) => {
+])("the hosts of %s are read", (given, mustWrite, hosts) => {
   expect(readHosts(given)).toEqual({ mustWrite, hosts });
 });

@@ -1,37 +1,24 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Logger } from "pino";
+import { BAD_SETTINGS_EXIT_CODE } from "#env";
 import { RestartDelay } from "./restart-delay.ts";
 
 export interface ProcessOptions {
   name: string;
   /** The module to run. */
   module: URL;
-  /** Options of Node.js itself. */
+  /** Flags of Node.js itself. */
   execArgv: string[];
   env: NodeJS.ProcessEnv;
   log: Logger;
-  /** Called when the process ended because its configuration cannot work. */
+  /** Called when the process ended with `BAD_SETTINGS_EXIT_CODE`; it is not restarted. */
   onMisconfigured: () => void;
 }
 
-export interface Supervised {
-  /** Resolves when the process first says that it is ready. */
-  ready: Promise<void>;
-  /** Lets the process drain and starts it anew, from what its files are then. */
-  restart: () => void;
-  /** Lets the process drain, kills it when the grace is over; resolves when it has ended. */
-  stop: (graceMs: number) => Promise<void>;
-}
-
-const BAD_CONFIGURATION = 78;
-
-/** Keeps one process running: one that dies is started again, later each time. */
-export function supervise(options: ProcessOptions): Supervised {
-  return new Supervisor(options);
-}
-
-class Supervisor implements Supervised {
+/** Keeps one process running. A process that dies is restarted after a delay that grows with each death. */
+export class SupervisedProcess {
+  /** Resolves when the process first reports that it is ready. */
   readonly ready: Promise<void>;
   readonly #options: ProcessOptions;
   readonly #delay = new RestartDelay();
@@ -39,8 +26,8 @@ class Supervisor implements Supervised {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  #stopping = false;
-  #restarting = false;
+  #isStopping = false;
+  #isRestarting = false;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -50,17 +37,19 @@ class Supervisor implements Supervised {
     this.#start();
   }
 
+  /** Lets the process drain, then starts it with the present state of its files. */
   restart(): void {
-    if (this.#stopping || this.#restarting) return;
+    if (this.#isStopping || this.#isRestarting) return;
     clearTimeout(this.#timer);
     if (this.#child === undefined) return this.#start();
-    this.#restarting = true;
+    this.#isRestarting = true;
     this.#child.kill("SIGTERM");
     return undefined;
   }
 
+  /** Lets the process drain and kills it after `graceMs`. Resolves when the process has ended. */
   async stop(graceMs: number): Promise<void> {
-    this.#stopping = true;
+    this.#isStopping = true;
     clearTimeout(this.#timer);
     this.#child?.kill("SIGTERM");
     const forced = setTimeout(() => this.#child?.kill("SIGKILL"), graceMs);
@@ -71,7 +60,7 @@ class Supervisor implements Supervised {
   #start(): void {
     const { module, execArgv, env, name, log } = this.#options;
     this.#delay.started();
-    // A process group of its own: Ctrl-C reaches the launcher alone, which lets its processes drain.
+    // Detached: Ctrl-C must reach only the launcher, which lets its processes drain.
     const child = fork(module, [], { detached: true, env, execArgv, stdio: ["ignore", 2, 2, "ipc"] });
     this.#child = child;
     child.once("message", () => {
@@ -93,13 +82,13 @@ class Supervisor implements Supervised {
 
   #afterEnd(end: { code: number | null; signal: string | null; pid: number | undefined }): void {
     const { name, log, onMisconfigured } = this.#options;
-    if (this.#stopping) return;
-    if (this.#restarting) {
-      this.#restarting = false;
+    if (this.#isStopping) return;
+    if (this.#isRestarting) {
+      this.#isRestarting = false;
       this.#start();
       return;
     }
-    if (end.code === BAD_CONFIGURATION) {
+    if (end.code === BAD_SETTINGS_EXIT_CODE) {
       onMisconfigured();
       return;
     }
