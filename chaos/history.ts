@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { GraphName } from "./graphs.ts";
+import type { GraphName } from "./jobs/graphs.ts";
 
 /*
  * The history that the checker judges the tables by. It lives in files outside the database: clients write down what

@@ -7,22 +7,22 @@ import { parseArgs } from "node:util";
 import { migrateCheckpoints } from "#checkpoint";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
 import { offerGraphs } from "../test/offer-graphs.ts";
-import { readAcknowledged } from "./acknowledged.ts";
-import { Api } from "./api.ts";
-import { checkGraphs } from "./check-graphs.ts";
-import { checkHistory } from "./check-history.ts";
-import { checkTables, countOutcomes } from "./check.ts";
-import { Client } from "./client.ts";
-import { Fleet } from "./fleet.ts";
-import { answerQuestions, GRAPH_NAMES } from "./graphs.ts";
+import { readAcknowledged } from "./check/acknowledged.ts";
+import { Api } from "./processes/api.ts";
+import { checkGraphs } from "./check/check-graphs.ts";
+import { checkHistory } from "./check/check-history.ts";
+import { checkTables, countOutcomes } from "./check/check-tables.ts";
+import { Client } from "./load/client.ts";
+import { Fleet } from "./processes/fleet.ts";
+import { answerQuestions, GRAPH_NAMES } from "./jobs/graphs.ts";
 import { HistoryWriter, readHistory } from "./history.ts";
-import { insist, OWNER_ID } from "./insist.ts";
+import { insist, OWNER_ID } from "./retry-transaction.ts";
 import { CRASHES_OF_SUSPECTS, NARROW_PLACES, NARROW_QUEUE, PLACES } from "./load-facts.ts";
-import { makeLoad } from "./load.ts";
-import { createNodeRuns } from "./node-runs.ts";
-import { quiesce, STALL_LIMIT_MS } from "./quiesce.ts";
+import { makeLoad } from "./load/load.ts";
+import { createNodeRuns } from "./jobs/node-runs.ts";
+import { quiesce, STALL_LIMIT_MS } from "./check/wait-for-quiescence.ts";
 import { Random } from "./random.ts";
-import { killWorkers, torment } from "./torment.ts";
+import { killWorkers, torment } from "./processes/inject-faults.ts";
 
 const { values } = parseArgs({
   options: {

@@ -26,8 +26,8 @@ await build({
   ...options,
   entryPoints: {
     "api-main": "dist/server/main.js",
-    "worker-main": "chaos/worker-main.ts",
-    "quarantine-main": "chaos/quarantine-main.ts",
+    "worker-main": "chaos/processes/worker-main.ts",
+    "quarantine-main": "chaos/processes/quarantine-main.ts",
     "heartbeat-thread": "dist/worker/lease/heartbeat-thread.js",
   },
   conditions: ["chaos"],

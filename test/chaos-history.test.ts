@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { checkCancels } from "../chaos/check-cancels.ts";
-import { checkSubmitOrder } from "../chaos/check-history.ts";
-import type { Evidence, FinalJob } from "../chaos/check-history.ts";
-import { findCrowds } from "../chaos/check-limits.ts";
-import { checkRuns } from "../chaos/check-runs.ts";
-import { checkStatuses } from "../chaos/check-statuses.ts";
+import { checkCancels } from "../chaos/check/check-cancels.ts";
+import { checkSubmitOrder } from "../chaos/check/check-history.ts";
+import type { Evidence, FinalJob } from "../chaos/check/check-history.ts";
+import { findCrowds } from "../chaos/check/check-limits.ts";
+import { checkRuns } from "../chaos/check/check-runs.ts";
+import { checkStatuses } from "../chaos/check/check-statuses.ts";
 import type { Entry, HandlerRun } from "../chaos/history.ts";
 
 const JOB: FinalJob = {

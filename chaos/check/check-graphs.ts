@@ -7,10 +7,10 @@ import { FencedSaver } from "#checkpoint";
 import { wrapGraph } from "#graph";
 import type { TurnEvent } from "#graph";
 import type { Acknowledged } from "./acknowledged.ts";
-import { answerTo, GRAPHS } from "./graphs.ts";
-import type { GraphName } from "./graphs.ts";
-import { insist } from "./insist.ts";
-import { QUIET_STAGE } from "./node-runs.ts";
+import { answerTo, GRAPHS } from "../jobs/graphs.ts";
+import type { GraphName } from "../jobs/graphs.ts";
+import { insist } from "../retry-transaction.ts";
+import { QUIET_STAGE } from "../jobs/node-runs.ts";
 
 /** What is told of a turn, by who tells it: a node in its pieces, or a model in the node that asks it. */
 type Told = Map<string, string>;

@@ -1,6 +1,6 @@
 import type { Database } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
-import { insist } from "./insist.ts";
+import { insist } from "../retry-transaction.ts";
 
 export const STALL_LIMIT_MS = 30_000;
 

@@ -1,9 +1,9 @@
 import type { Database } from "#queue";
 import { MemorySaver } from "@langchain/langgraph";
 import { buildMlWorkflow } from "#graph";
-import { insist } from "./insist.ts";
+import { insist } from "../retry-transaction.ts";
 import type { Acknowledged } from "./acknowledged.ts";
-import { CRASHES_OF_SUSPECTS, NEVER_MIND, PLACES } from "./load-facts.ts";
+import { CRASHES_OF_SUSPECTS, NEVER_MIND, PLACES } from "../load-facts.ts";
 
 /** Each query finds what breaks a promise; what it finds is named by its columns. */
 const RULES: Record<string, string> = {

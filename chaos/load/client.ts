@@ -2,9 +2,9 @@ import { DatabaseUnavailableError } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
 import { createTRPCClient, httpLink, TRPCClientError } from "@trpc/client";
 import type { AppRouter } from "#server/router";
-import type { GraphName } from "./graphs.ts";
-import { nowMs } from "./history.ts";
-import type { Entry, HistoryWriter } from "./history.ts";
+import type { GraphName } from "../jobs/graphs.ts";
+import { nowMs } from "../history.ts";
+import type { Entry, HistoryWriter } from "../history.ts";
 
 /** How long a client waits for an answer, and before it sends again. */
 const PATIENCE_MS = 10_000;

@@ -1,7 +1,7 @@
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
-import type { Entry } from "./history.ts";
-import { isCrashNear } from "./history.ts";
+import type { Entry } from "../history.ts";
+import { isCrashNear } from "../history.ts";
 
 /**
  * Judges acknowledged cancels. A job that was queued or waiting has ended when its cancel is acknowledged: it stays so,

@@ -1,5 +1,5 @@
 import type { JobHandler } from "#worker";
-import { HistoryWriter, nowMs } from "./history.ts";
+import { HistoryWriter, nowMs } from "../history.ts";
 
 let runs = 0;
 

@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { wrapGraph } from "#graph";
 import { graphJob } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
-import type { Client } from "./client.ts";
+import type { Client } from "../load/client.ts";
 import { buildFanOut } from "./fan-out.ts";
 import { notedStage, QUIET_STAGE } from "./node-runs.ts";
 import { buildQuestions } from "./questions.ts";

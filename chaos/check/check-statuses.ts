@@ -2,7 +2,7 @@ import { isTerminal } from "#shared/job-states";
 import type { JobStatus } from "#shared/job-states";
 import { groupBy } from "./group-by.ts";
 import type { Evidence, FinalJob } from "./check-history.ts";
-import type { Entry } from "./history.ts";
+import type { Entry } from "../history.ts";
 
 /** Judges what the clients saw: whoever they are, a later look shows nothing older than an earlier one. */
 export function checkStatuses({ entries, jobs }: Evidence): Record<string, string[]> {

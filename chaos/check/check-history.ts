@@ -4,8 +4,8 @@ import { checkLimits } from "./check-limits.ts";
 import { checkRuns } from "./check-runs.ts";
 import { checkStatuses } from "./check-statuses.ts";
 import { groupBy } from "./group-by.ts";
-import type { Entry, History } from "./history.ts";
-import { insist } from "./insist.ts";
+import type { Entry, History } from "../history.ts";
+import { insist } from "../retry-transaction.ts";
 
 /** Where a job stands once everything has ended. */
 export interface FinalJob {

@@ -1,9 +1,9 @@
 import { Database } from "#db";
 import { mlWorkflow, saverOpener } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
-import { graphJobs } from "./graphs.ts";
-import { chaosHandlers } from "./job-types.ts";
-import { noteRuns } from "./noted-runs.ts";
+import { graphJobs } from "../jobs/graphs.ts";
+import { chaosHandlers } from "../jobs/job-types.ts";
+import { noteRuns } from "../jobs/record-runs.ts";
 
 /** What a chaos worker and the process of a job that runs alone have in common. */
 export interface Parts {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FAULT_POINTS } from "#fault";
 import type { FaultPoint } from "#fault";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import { countNames, rarestOf } from "./rarest-points.ts";
 import type { FaultPlan } from "./rarest-points.ts";
 

@@ -5,9 +5,9 @@ import { Database } from "#db";
 import type { EmbeddedPostgres } from "#db";
 import type { Api } from "./api.ts";
 import type { Fleet } from "./fleet.ts";
-import type { HistoryWriter } from "./history.ts";
-import { insist } from "./insist.ts";
-import type { Random } from "./random.ts";
+import type { HistoryWriter } from "../history.ts";
+import { insist } from "../retry-transaction.ts";
+import type { Random } from "../random.ts";
 
 /** Longer than a worker's lease. */
 const SLEEP_MS = 2_000;

@@ -5,7 +5,7 @@ import { pruneCheckpoints } from "#checkpoint";
 import { listen } from "#db";
 import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
-import { CRASHES_OF_SUSPECTS } from "./load-facts.ts";
+import { CRASHES_OF_SUSPECTS } from "../load-facts.ts";
 import { openParts } from "./open-parts.ts";
 
 // Nobody may be left to hear it.

@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { FaultPoint } from "#fault";
 import { FaultPlans } from "./fault-plans.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import type { FaultPlan } from "./rarest-points.ts";
 
 export interface FleetOptions {

@@ -1,8 +1,8 @@
 import type { Database } from "#queue";
-import type { GraphName } from "./graphs.ts";
-import type { Entry } from "./history.ts";
-import { insist } from "./insist.ts";
-import { NEVER_MIND } from "./load-facts.ts";
+import type { GraphName } from "../jobs/graphs.ts";
+import type { Entry } from "../history.ts";
+import { insist } from "../retry-transaction.ts";
+import { NEVER_MIND } from "../load-facts.ts";
 
 /** What the clients were told that there is; all of it must be found again in the end. */
 export interface Acknowledged {

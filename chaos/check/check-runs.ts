@@ -1,7 +1,7 @@
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
-import { isCrashNear } from "./history.ts";
-import type { HandlerRun } from "./history.ts";
+import { isCrashNear } from "../history.ts";
+import type { HandlerRun } from "../history.ts";
 
 /** The ends of an attempt that only its handler can bring about. */
 const NEEDS_HANDLER = new Set(["completed", "failed", "waiting"]);

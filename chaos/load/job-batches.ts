@@ -1,9 +1,9 @@
 import type { NewJob } from "#queue";
 import { randomUUID } from "node:crypto";
-import { OWNER_ID } from "./insist.ts";
-import { KINDS } from "./job-types.ts";
-import { NARROW_QUEUE } from "./load-facts.ts";
-import type { Random } from "./random.ts";
+import { OWNER_ID } from "../retry-transaction.ts";
+import { KINDS } from "../jobs/job-types.ts";
+import { NARROW_QUEUE } from "../load-facts.ts";
+import type { Random } from "../random.ts";
 
 /** How many jobs of one limited key are enqueued at once, and how many that nothing holds up. */
 const CROWD = 10;

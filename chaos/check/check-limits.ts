@@ -1,8 +1,8 @@
 import type { Database } from "#queue";
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
-import { insist } from "./insist.ts";
-import { NARROW_PLACES, NARROW_QUEUE, PLACES } from "./load-facts.ts";
+import { insist } from "../retry-transaction.ts";
+import { NARROW_PLACES, NARROW_QUEUE, PLACES } from "../load-facts.ts";
 
 /** A time during which an attempt was claimed, or its handler ran. */
 interface Span {
