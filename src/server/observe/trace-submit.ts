@@ -1,23 +1,25 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { TraceContext, Tracer } from "#tracing";
 
-/** Who submits: the request's headers, and the procedure or the route it came by. */
-export interface Submitter {
-  /** Absent where nothing is traced. */
+interface Submitter {
+  /** Absent when tracing is off. */
   tracer: Tracer | undefined;
   headers: IncomingHttpHeaders;
-  entry: string;
 }
 
-/** What is known of a job once it is there. */
+/** The parts of a stored job that the span records. */
 interface Submission {
   jobId: string;
   threadId?: string | null;
 }
 
-/** Submits within a span that is part of the caller's trace, by its `traceparent`; the job is given the context of the span. */
+/**
+ * Submits within a span of the caller's trace (`traceparent`). The job stores the context of this span.
+ * @param entry the procedure or the route of the request.
+ */
 export async function traceSubmit<T extends Submission>(
-  { tracer, headers, entry }: Submitter,
+  { tracer, headers }: Submitter,
+  entry: string,
   submit: (traceContext?: TraceContext) => Promise<T>,
 ): Promise<T> {
   if (!tracer) return submit();
@@ -46,7 +48,7 @@ export async function traceSubmit<T extends Submission>(
   }
 }
 
-/** The caller's trace context; empty where the headers carry none. @see https://www.w3.org/TR/trace-context/ */
+/** Reads the caller's trace context; empty without a `traceparent`. @see https://www.w3.org/TR/trace-context/ */
 export function readTraceContext({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext {
   if (typeof traceparent !== "string") return {};
   return { traceparent, ...(typeof tracestate === "string" && { tracestate }) };

@@ -1,11 +1,15 @@
+/*
+ * observe/ owns the operators' view: the log of failed requests, metrics, health and the spans of submits. It changes no
+ * job. It knows the names of the tRPC procedures, and imports nothing else of `trpc/` or `rest/`.
+ */
 import { DatabaseUnavailableError } from "#queue";
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
 import { redact } from "#shared/redact";
 import { mapError } from "../http/map-error.ts";
 
 const WINDOW_MS = 5_000;
-/** Reasons beyond so many at a time share one line. */
-const MOST_REASONS = 50;
+/** When this many reasons are open, further ones share the reason "others". */
+const MAX_REASONS = 50;
 const MAX_CHARS = 4_000;
 const MAX_CAUSES = 3;
 
@@ -15,11 +19,11 @@ interface Window {
 }
 
 /**
- * The log of answers with a status of 500 or more. The first of each reason is logged at once, with its error; those that
- * follow within five seconds are counted, and the count is one line. Invariant: no line holds a secret or what a caller
- * sent; of an error only its name, code, message and stack are written, redacted.
+ * Logs the answers with a status of 500 or more. The first answer per reason is logged at once, with its error. The
+ * answers of the next 5 seconds are only counted, in one line. Invariant: no line contains a secret or a caller's input.
+ * Of an error, only the name, code, message and stack are written, redacted.
  */
-export class FaultLog {
+export class ErrorLog {
   readonly #log: FastifyBaseLogger;
   readonly #windows = new Map<string, Window>();
   readonly #reported = new WeakSet<FastifyRequest>();
@@ -28,12 +32,12 @@ export class FaultLog {
     this.#log = log;
   }
 
-  /** Logs why a request failed; once for each request. */
+  /** Logs the error of a failed request. Further calls for the same request do nothing. */
   report(error: unknown, request: FastifyRequest): void {
     if (this.#reported.has(request)) return;
     this.#reported.add(request);
     const status = mapError(error).httpStatus;
-    const known = this.#windows.size < MOST_REASONS || this.#windows.has(reasonOf(error));
+    const known = this.#windows.size < MAX_REASONS || this.#windows.has(reasonOf(error));
     const reason = known ? reasonOf(error) : "others";
     const window = this.#windows.get(reason);
     if (window) {
@@ -47,12 +51,12 @@ export class FaultLog {
     else this.#log.error(fields, "request failed");
   }
 
-  /** Logs an answer of 500 or more that nobody has reported. */
+  /** Logs an answer of 500 or more whose error was not reported. */
   reportAnswer(status: number, request: FastifyRequest): void {
     if (status >= 500) this.report(Object.assign(new Error(`answered ${status}`), { name: `HTTP${status}` }), request);
   }
 
-  /** Logs what was left out so far, and stops. */
+  /** Logs the counts so far, and stops. */
   close(): void {
     for (const [reason, { leftOut, timer }] of this.#windows) {
       clearTimeout(timer);
@@ -78,7 +82,7 @@ export class FaultLog {
   }
 }
 
-/** Few and short: each is a line of the log. */
+/** Returns one of a small number of reasons, because each reason gets its own log line. */
 function reasonOf(error: unknown): string {
   if (error instanceof DatabaseUnavailableError) return error.fault;
   if (!(error instanceof Error)) return "unknown";
@@ -94,15 +98,15 @@ interface Described {
   cause?: Described;
 }
 
-/** Not the error itself: the driver's has details with values of rows. */
+/** Copies only the safe fields. An error of the driver also contains row values. */
 function describe(error: unknown, depth = 0): Described {
-  if (!(error instanceof Error)) return { type: typeof error, message: "something that is no error was thrown" };
+  if (!(error instanceof Error)) return { type: typeof error, message: "the thrown value is not an error" };
   const code: unknown = "code" in error ? error.code : undefined;
   return {
     type: error.name,
     message: redact(error.message.slice(0, MAX_CHARS)),
     ...(typeof code === "string" && { code }),
-    // Of a database that is away or full, the place in our code says nothing.
+    // The stack does not help when the database is unreachable or full.
     ...(depth === 0 &&
       !(error instanceof DatabaseUnavailableError) && { stack: redact((error.stack ?? "").slice(0, MAX_CHARS)) }),
     ...(error.cause instanceof Error && depth < MAX_CAUSES && { cause: describe(error.cause, depth + 1) }),

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { deferred } from "../../../test/deferred.ts";
 import type { Deferred } from "../../../test/deferred.ts";
-import { gather } from "./gather.ts";
+import { batchReads } from "./batch-reads.ts";
 
 interface Sent {
   keys: readonly string[];
@@ -11,8 +11,8 @@ interface Sent {
 
 const open = () => {
   const sent: Sent[] = [];
-  const loader = gather<string, string>({
-    keyOf: (key) => key,
+  const loader = batchReads<string, string>({
+    idOf: (key) => key,
     read: async (keys) => {
       const answer = deferred<(string | Error)[]>();
       sent.push({ keys, answer });
@@ -22,7 +22,7 @@ const open = () => {
   return { sent, load: async (key: string) => loader.load(key) };
 };
 
-test("what is asked for in one turn is one read, and each key is in it once", async () => {
+test("the calls of one turn share a read that contains each key once", async () => {
   const { sent, load } = open();
   const asked = Promise.all([load("a"), load("b"), load("a")]);
   await nextTurn();
@@ -31,7 +31,7 @@ test("what is asked for in one turn is one read, and each key is in it once", as
   expect(await asked).toEqual(["1", "2", "1"]);
 });
 
-test("nobody is given a read that was sent before they asked", async () => {
+test("a caller never receives a read that was sent before its call", async () => {
   const { sent, load } = open();
   const before = load("a");
   await nextTurn();
@@ -45,7 +45,7 @@ test("nobody is given a read that was sent before they asked", async () => {
   expect(await Promise.all(after)).toEqual(["after the write", "b", "after the write"]);
 });
 
-test("a read that takes long holds up the next for a moment only", async () => {
+test("a slow read delays the next one only for a moment", async () => {
   const { sent, load } = open();
   const slow = load("a");
   await nextTurn();
@@ -57,14 +57,14 @@ test("a read that takes long holds up the next for a moment only", async () => {
   expect(await slow).toBe("1");
 });
 
-test("an error is that of its key, or of its whole read, and never of the next", async () => {
+test("an error rejects its key or its whole read, and never the next read", async () => {
   const { sent, load } = open();
   const asked = Promise.allSettled([load("a"), load("b")]);
   await nextTurn();
   sent[0]?.answer.resolve([new Error("no such"), "2"]);
   expect(await asked).toMatchObject([{ reason: { message: "no such" } }, { value: "2" }]);
-  const failing = gather<string, string>({
-    keyOf: (key) => key,
+  const failing = batchReads<string, string>({
+    idOf: (key) => key,
     read: async (keys) => {
       if (keys.includes("bad")) throw new Error("away");
       return [...keys];
