@@ -2,11 +2,11 @@ import { DatabaseUnavailableError } from "#queue";
 import type { Database, Tx } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** Whose jobs all of them are: the API's only owner. */
+/** The API's only owner, and the owner of all jobs. */
 export const OWNER_ID = "local";
 
-/** Sends a transaction until it has an answer: every verb is safe to send again. */
-export async function insist<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+/** Retries a transaction while the database is unavailable. Every verb is safe to repeat. */
+export async function retryTransaction<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await db.transaction(work);

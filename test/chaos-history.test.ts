@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { checkCancels } from "../chaos/check/check-cancels.ts";
 import { checkSubmitOrder } from "../chaos/check/check-history.ts";
 import type { Evidence, FinalJob } from "../chaos/check/check-history.ts";
-import { findCrowds } from "../chaos/check/check-limits.ts";
+import { findOverLimits } from "../chaos/check/check-limits.ts";
 import { checkRuns } from "../chaos/check/check-runs.ts";
 import { checkStatuses } from "../chaos/check/check-statuses.ts";
 import type { Entry, HandlerRun } from "../chaos/history.ts";
@@ -19,18 +19,18 @@ const JOB: FinalJob = {
   outcomes: {},
 };
 const ENTRY: Entry = { client: "c", verb: "status", sentMs: 0, endedMs: 1, outcome: "answered", jobIds: ["a"] };
-const RUN: HandlerRun = { pid: 1, jobId: "a", attempt: 1, queue: "default", limitKey: null, beginMs: 0, endMs: 5 };
+const RUN: HandlerRun = { pid: 1, jobId: "a", attempt: 1, queue: "default", limitKey: null, startMs: 0, endMs: 5 };
 
 /** Evidence about the job `a` unless others are given. */
 const evidence = (
   job: Partial<FinalJob>,
   entries: Partial<Entry>[],
-  rest: Partial<Pick<Evidence, "runs" | "crashes">> = {},
+  rest: Partial<Pick<Evidence, "runs" | "crashesMs">> = {},
 ): Evidence => ({
   jobs: new Map([["a", { ...JOB, ...job }]]),
   entries: entries.map((entry) => ({ ...ENTRY, ...entry })),
   runs: [],
-  crashes: [],
+  crashesMs: [],
   ...rest,
 });
 const count = (faults: Record<string, string[]>) => Object.values(faults).flat().length;
@@ -68,9 +68,9 @@ test.each<[string, number, Partial<FinalJob>, string, number[]]>([
   ["the database had forgotten the claim", 0, { attempt: 1 }, "cancelled", [19_000]],
   ["a running job's own attempt comes to its handler", 0, { attempt: 2 }, "running", []],
   ["a running job begins an attempt that is not its last", 1, { attempt: 3 }, "running", []],
-])("where a handler begins after the cancel: %s (%i)", (_what, expected, job, status, crashes) => {
-  const runs = [run({ attempt: 2, beginMs: 20_000 })];
-  const seen = evidence({ status: "cancelled", ...job }, [cancelled(status)], { runs, crashes });
+])("where a handler begins after the cancel: %s (%i)", (_what, expected, job, status, crashesMs) => {
+  const runs = [run({ attempt: 2, startMs: 20_000 })];
+  const seen = evidence({ status: "cancelled", ...job }, [cancelled(status)], { runs, crashesMs });
   expect(count(checkCancels(seen).faults)).toBe(expected);
 });
 
@@ -103,21 +103,21 @@ test.each<[string, number, Partial<FinalJob>, HandlerRun[], number[]]>([
   ["once", 0, {}, [RUN], []],
   ["never, and completed", 1, {}, [], []],
   ["never, and was reaped", 0, { status: "failed", outcomes: { 1: "lease_expired" } }, [], []],
-  ["twice", 1, {}, [RUN, run({ beginMs: 9_000 })], []],
-  ["twice, and the database had forgotten the claim", 0, {}, [RUN, run({ beginMs: 9_000 })], [8_000]],
-  ["twice, and the database crashed later", 1, {}, [RUN, run({ beginMs: 9_000 })], [9_500]],
+  ["twice", 1, {}, [RUN, run({ startMs: 9_000 })], []],
+  ["twice, and the database had forgotten the claim", 0, {}, [RUN, run({ startMs: 9_000 })], [8_000]],
+  ["twice, and the database crashed later", 1, {}, [RUN, run({ startMs: 9_000 })], [9_500]],
   ["for an attempt that there never was", 1, {}, [RUN, run({ attempt: 2 })], []],
-])("a handler that ran %s: %i faults", (_what, expected, job, runs, crashes) => {
-  expect(count(checkRuns(evidence(job, [], { runs, crashes })))).toBe(expected);
+])("a handler that ran %s: %i faults", (_what, expected, job, runs, crashesMs) => {
+  expect(count(checkRuns(evidence(job, [], { runs, crashesMs })))).toBe(expected);
 });
 
 test("one more than a limit has places is a fault; what ends as another begins is none", () => {
   const spans = (...times: [number, number][]) =>
     times.map(([from, to]) => ({ queue: "default", limitKey: "k", from, to }));
-  expect(findCrowds(spans([0, 10], [1, 10], [2, 10], [10, 20]))).toEqual([]);
-  expect(findCrowds(spans([0, 10], [1, 10], [2, 10], [9, 20]))).toHaveLength(1);
+  expect(findOverLimits(spans([0, 10], [1, 10], [2, 10], [10, 20]))).toEqual([]);
+  expect(findOverLimits(spans([0, 10], [1, 10], [2, 10], [9, 20]))).toHaveLength(1);
   const others = [0, 1, 2, 3].map((from) => ({ queue: "default", limitKey: null, from, to: 10 }));
-  expect(findCrowds(others)).toEqual([]);
+  expect(findOverLimits(others)).toEqual([]);
 });
 
 test("a job that was acknowledged before another of its thread was sent comes before it", () => {

@@ -1,46 +1,46 @@
 import type { Database } from "#queue";
 import type { GraphName } from "../jobs/graphs.ts";
 import type { Entry } from "../history.ts";
-import { insist } from "../retry-transaction.ts";
-import { NEVER_MIND } from "../load-facts.ts";
+import { retryTransaction } from "../retry-transaction.ts";
+import { CANCELLED_PROMPT } from "../load-facts.ts";
 
-/** What the clients were told that there is; all of it must be found again in the end. */
+/** The acknowledged requests. The final tables must contain all of them. */
 export interface Acknowledged {
   jobs: Set<string>;
-  /** By conversation: its messages in the order of the table, and the graph that it talks to; null is the product's own. */
+  /** The turns of each conversation in table order, and its graph; null is the built-in graph. */
   threads: Map<string, { graph: GraphName | null; turns: { jobId: string; content: string }[] }>;
-  /** How often a job may have been queued again. */
+  /** The number of possible redrives, by job. */
   redriven: Map<string, number>;
-  /** The marks of jobs without a key whose answer was lost: they may be there or not. */
-  unsure: Set<string>;
+  /** The marks of keyless jobs with a lost answer. The table may or may not contain these jobs. */
+  uncertain: Set<string>;
 }
 
-/** Sums up what the clients wrote down. */
+/** Derives the acknowledged requests from the clients' history. */
 export async function readAcknowledged(db: Database, entries: readonly Entry[]): Promise<Acknowledged> {
-  const said: Acknowledged = { jobs: new Set(), threads: new Map(), redriven: new Map(), unsure: new Set() };
-  const places = await readPlaces(db);
+  const acknowledged: Acknowledged = { jobs: new Set(), threads: new Map(), redriven: new Map(), uncertain: new Set() };
+  const seqs = await readSeqs(db);
   const turns: { jobId: string; turn: NonNullable<Entry["turn"]> }[] = [];
   for (const { verb, outcome, jobIds, mark, turn } of entries) {
     const [jobId] = jobIds;
     if (verb === "retry" && outcome !== "refused" && jobId !== undefined)
-      said.redriven.set(jobId, (said.redriven.get(jobId) ?? 0) + 1);
+      acknowledged.redriven.set(jobId, (acknowledged.redriven.get(jobId) ?? 0) + 1);
     if (verb !== "submit" && verb !== "enqueue") continue;
-    if (outcome === "lost" && mark !== undefined) said.unsure.add(mark);
+    if (outcome === "lost" && mark !== undefined) acknowledged.uncertain.add(mark);
     if (outcome !== "answered") continue;
-    for (const id of jobIds) said.jobs.add(id);
-    // A turn that was cancelled has left its thread wherever it was.
-    if (turn && turn.content !== NEVER_MIND && jobId !== undefined) turns.push({ jobId, turn });
+    for (const id of jobIds) acknowledged.jobs.add(id);
+    // The state of a cancelled turn's thread is not defined.
+    if (turn && turn.content !== CANCELLED_PROMPT && jobId !== undefined) turns.push({ jobId, turn });
   }
-  const placeOf = (jobId: string) => places.get(jobId) ?? 0;
-  for (const { jobId, turn } of turns.toSorted((one, other) => placeOf(one.jobId) - placeOf(other.jobId))) {
-    const thread = said.threads.get(turn.threadId) ?? { graph: turn.graph, turns: [] };
+  const seqOf = (jobId: string) => seqs.get(jobId) ?? 0;
+  for (const { jobId, turn } of turns.toSorted((one, other) => seqOf(one.jobId) - seqOf(other.jobId))) {
+    const thread = acknowledged.threads.get(turn.threadId) ?? { graph: turn.graph, turns: [] };
     thread.turns.push({ jobId, content: turn.content });
-    said.threads.set(turn.threadId, thread);
+    acknowledged.threads.set(turn.threadId, thread);
   }
-  return said;
+  return acknowledged;
 }
 
-async function readPlaces(db: Database): Promise<Map<string, number>> {
-  const rows = await insist(db, async (tx) => tx<{ id: string; seq: string }[]>`select id, seq from jobs`);
+async function readSeqs(db: Database): Promise<Map<string, number>> {
+  const rows = await retryTransaction(db, async (tx) => tx<{ id: string; seq: string }[]>`select id, seq from jobs`);
   return new Map(rows.map((row) => [row.id, Number(row.seq)]));
 }

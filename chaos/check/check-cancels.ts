@@ -1,12 +1,12 @@
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
 import type { Entry } from "../history.ts";
-import { isCrashNear } from "../history.ts";
+import { mayHaveLostClaim } from "../history.ts";
 
 /**
- * Judges acknowledged cancels. A job that was queued or waiting has ended when its cancel is acknowledged: it stays so,
- * and no handler of it begins. A running one is asked to stop: its attempt may still complete, but it neither fails nor
- * runs again. Both hold until somebody queues the job again.
+ * Checks acknowledged cancels. A queued or waiting job has ended at the acknowledgement: it stays cancelled, and no
+ * handler starts. A running job is asked to stop: its attempt may still complete, but the job neither fails nor runs
+ * again. Both promises hold until a retry of the job.
  */
 export function checkCancels(evidence: Evidence) {
   const { entries, jobs } = evidence;
@@ -15,7 +15,7 @@ export function checkCancels(evidence: Evidence) {
     ({ jobIds }) => jobIds[0],
   );
   const counts = { cancels_judged: 0, cancels_of_running: 0 };
-  const faults: Record<string, string[]> = { [ENDS]: [], [BEGINS]: [] };
+  const faults: Record<string, string[]> = { [ENDS]: [], [STARTS]: [] };
   for (const cancel of entries) {
     const job = jobs.get(cancel.jobIds[0] ?? "");
     if (cancel.verb !== "cancel" || cancel.outcome !== "answered" || !job) continue;
@@ -26,32 +26,32 @@ export function checkCancels(evidence: Evidence) {
     const ends = wasRunning ? ["cancelled", "completed"] : ["cancelled"];
     if (!ends.includes(job.status))
       faults[ENDS]?.push(`job ${job.id}, ${cancel.status} when its cancel was acknowledged, is ${job.status}`);
-    faults[BEGINS]?.push(...findBegun(evidence, cancel));
+    faults[STARTS]?.push(...findStarts(evidence, cancel));
   }
   return { faults, counts };
 }
 
-const ENDS = "a job whose cancel was acknowledged ends as cancelled";
-const BEGINS = "no handler begins once a cancel was acknowledged";
+const ENDS = "a job with an acknowledged cancel ends as cancelled";
+const STARTS = "no handler starts after an acknowledged cancel";
 
-/** Whether a retry may have been carried out after a cancel; a lost one at any time after it was sent. */
+/** True when a retry may have taken effect after the cancel. A lost retry may take effect at any time. */
 function mayFollow(retry: Entry, cancel: Entry): boolean {
   return retry.outcome === "lost" || retry.endedMs > cancel.sentMs;
 }
 
-function findBegun({ runs, jobs, crashes }: Evidence, cancel: Entry): string[] {
+function findStarts({ runs, jobs, crashesMs }: Evidence, cancel: Entry): string[] {
   const job = jobs.get(cancel.jobIds[0] ?? "");
   if (!job) return [];
   return runs
     .filter((run) => {
-      if (run.jobId !== job.id || run.beginMs <= cancel.endedMs) return false;
-      // The attempt that was running may not have come to its handler yet.
+      if (run.jobId !== job.id || run.startMs <= cancel.endedMs) return false;
+      // The running attempt may reach its handler only now.
       if (cancel.status === "running" && run.attempt === job.attempt) return false;
-      // A worker that has lost its lease may not know it yet, nor one whose claim the database has forgotten.
-      return job.outcomes[run.attempt] !== "lease_expired" && !isCrashNear(crashes, run.beginMs, run.beginMs);
+      // A worker does not know at once that it lost its lease, or that a crash undid its claim.
+      return job.outcomes[run.attempt] !== "lease_expired" && !mayHaveLostClaim(crashesMs, run.startMs, run.startMs);
     })
     .map((run) => {
-      const lateMs = Math.round(run.beginMs - cancel.endedMs);
-      return `attempt ${run.attempt} of job ${job.id} began ${lateMs} ms after its cancel`;
+      const lateMs = Math.round(run.startMs - cancel.endedMs);
+      return `attempt ${run.attempt} of job ${job.id} started ${lateMs} ms after its cancel`;
     });
 }

@@ -5,9 +5,9 @@ import { checkRuns } from "./check-runs.ts";
 import { checkStatuses } from "./check-statuses.ts";
 import { groupBy } from "./group-by.ts";
 import type { Entry, History } from "../history.ts";
-import { insist } from "../retry-transaction.ts";
+import { retryTransaction } from "../retry-transaction.ts";
 
-/** Where a job stands once everything has ended. */
+/** The final state of a job. */
 export interface FinalJob {
   id: string;
   seq: string;
@@ -17,35 +17,37 @@ export interface FinalJob {
   queue: string;
   limit_key: string | null;
   reply: string | null;
-  /** How each attempt ended that is in the job's history. */
+  /** The outcome of each attempt in the job's history. */
   outcomes: Record<string, string>;
 }
 
-/** What the rules of the history judge. */
+/** The recorded history and the final jobs. */
 export interface Evidence extends History {
   jobs: ReadonlyMap<string, FinalJob>;
 }
 
-/** What of the clients' and the handlers' history does not fit the tables, by the rule that it breaks. */
+/** Compares the history of the clients and handlers with the tables. Returns the broken promises. */
 export async function checkHistory(db: Database, history: History) {
   const evidence: Evidence = { ...history, jobs: await readFinalJobs(db) };
   const cancels = checkCancels(evidence);
-  const found: Record<string, string[]> = {
+  const examplesByRule: Record<string, string[]> = {
     ...checkRuns(evidence),
     ...cancels.faults,
     ...checkStatuses(evidence),
     ...(await checkLimits(db, evidence)),
     "threads keep the order in which their jobs were acknowledged": checkSubmitOrder(evidence),
-    "the API refuses nothing but conflicts, and never fails": checkAnswers(history.entries),
+    "the API refuses only conflicts, and never fails": checkAnswers(history.entries),
   };
-  const faults = Object.entries(found)
+  const faults = Object.entries(examplesByRule)
     .filter(([, examples]) => examples.length > 0)
-    .map(([rule, examples]) => `${rule}: ${examples.length} times not, such as ${examples.slice(0, 3).join("; ")}`);
+    .map(
+      ([rule, examples]) => `${rule}: broken ${examples.length} times, for example ${examples.slice(0, 3).join("; ")}`,
+    );
   return { faults, counts: { ...countEntries(history.entries), runs: history.runs.length, ...cancels.counts } };
 }
 
 async function readFinalJobs(db: Database): Promise<Map<string, FinalJob>> {
-  const rows = await insist(
+  const rows = await retryTransaction(
     db,
     async (tx) => tx<(Omit<FinalJob, "outcomes"> & { outcomes: string })[]>`
       select id, seq, status, attempt, thread_id, queue, limit_key,
@@ -56,13 +58,13 @@ async function readFinalJobs(db: Database): Promise<Map<string, FinalJob>> {
   return new Map(rows.map((row) => [row.id, { ...row, outcomes: JSON.parse(row.outcomes) as Record<string, string> }]));
 }
 
-/** Of two jobs of a thread, the one that was acknowledged before the other was first sent comes first. */
+/** A job that was acknowledged before another job of its thread was first sent comes before that job. */
 export function checkSubmitOrder({ entries, jobs }: Evidence): string[] {
   const sentMs = new Map<string, number>();
   const acknowledged = entries
     .filter(({ verb }) => verb === "submit" || verb === "enqueue")
     .flatMap(({ jobIds, turn, ...entry }) => {
-      // A turn gets its id with its answer: its key tells the requests that were sent before.
+      // A turn has no id before its first answer. Its idempotency key links the earlier requests.
       for (const key of turn ? [turn.key] : jobIds)
         sentMs.set(key, Math.min(sentMs.get(key) ?? Infinity, entry.sentMs));
       return entry.outcome === "answered"
@@ -75,15 +77,15 @@ export function checkSubmitOrder({ entries, jobs }: Evidence): string[] {
     found.flatMap((one) =>
       found
         .filter((other) => one.endedMs < (sentMs.get(other.key) ?? 0) && Number(one.job?.seq) > Number(other.job?.seq))
-        .map((other) => `job ${one.id} was acknowledged before ${other.id} was sent, and comes after it`),
+        .map((other) => `job ${one.id} was acknowledged before ${other.id} was sent, but comes after it`),
     ),
   );
 }
 
 function checkAnswers(entries: readonly Entry[]): string[] {
-  const fine = new Set([undefined, "CONFLICT", "SERVICE_UNAVAILABLE"]);
+  const acceptable = new Set([undefined, "CONFLICT", "SERVICE_UNAVAILABLE"]);
   return entries
-    .filter(({ code }) => !fine.has(code))
+    .filter(({ code }) => !acceptable.has(code))
     .map(({ verb, code, jobIds }) => `${verb} of ${jobIds.join(", ")}: ${code}`);
 }
 

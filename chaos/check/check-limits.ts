@@ -1,10 +1,10 @@
 import type { Database } from "#queue";
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
-import { insist } from "../retry-transaction.ts";
-import { NARROW_PLACES, NARROW_QUEUE, PLACES } from "../load-facts.ts";
+import { retryTransaction } from "../retry-transaction.ts";
+import { NARROW_LIMIT, NARROW_QUEUE, KEY_LIMIT } from "../load-facts.ts";
 
-/** A time during which an attempt was claimed, or its handler ran. */
+/** The time of a claim, or of a run of a handler. */
 interface Span {
   queue: string;
   limitKey: string | null;
@@ -12,13 +12,12 @@ interface Span {
   to: number;
 }
 
-const CLAIMS = "a limit never has more claims at once than places";
-const HANDLERS = "a limit never has more handlers running at once than places";
+const CLAIMS = "a limit never has more concurrent claims than it allows";
+const HANDLERS = "a limit never has more concurrent handlers than it allows";
 
 /**
- * Judges the limits twice: by the claims in the tables, and by the handlers' own history. Of the handlers, only those
- * whose attempt completed or failed count: these held their lease from their beginning to their end, whereas one that
- * has lost its lease may run on for a while.
+ * Checks the limits twice: by the claims in the tables and by the history of the handlers. Only handlers of a completed
+ * or failed attempt count, because they held their lease to the end. A handler without its lease may run on for a while.
  */
 export async function checkLimits(db: Database, { runs, jobs }: Evidence): Promise<Record<string, string[]>> {
   const claims = await readClaims(db);
@@ -27,15 +26,15 @@ export async function checkLimits(db: Database, { runs, jobs }: Evidence): Promi
     const outcome = job?.outcomes[attempt] ?? (job?.attempt === attempt ? job.status : "");
     return outcome === "completed" || outcome === "failed";
   });
-  const handlers = ended.flatMap(({ queue, limitKey, beginMs, endMs }) =>
-    endMs === null ? [] : [{ queue, limitKey, from: beginMs, to: endMs }],
+  const handlers = ended.flatMap(({ queue, limitKey, startMs, endMs }) =>
+    endMs === null ? [] : [{ queue, limitKey, from: startMs, to: endMs }],
   );
-  return { [CLAIMS]: findCrowds(claims), [HANDLERS]: findCrowds(handlers) };
+  return { [CLAIMS]: findOverLimits(claims), [HANDLERS]: findOverLimits(handlers) };
 }
 
-/** When each attempt held its place, by the database's clock: from its claim until it was settled or reaped. */
+/** Reads the span of each attempt by the database's clock, from its claim until it was settled or reaped. */
 async function readClaims(db: Database): Promise<Span[]> {
-  return insist(
+  return retryTransaction(
     db,
     async (tx) => tx<Span[]>`
       with claims as (
@@ -48,17 +47,17 @@ async function readClaims(db: Database): Promise<Span[]> {
   );
 }
 
-/** The moments at which a limited key or the narrow queue had more spans than places. */
-export function findCrowds(spans: readonly Span[]): string[] {
-  const crowds: string[] = [];
+/** Finds the moments with more concurrent spans than the limit of a key or of the narrow queue. */
+export function findOverLimits(spans: readonly Span[]): string[] {
+  const overLimits: string[] = [];
   for (const [limit, found] of groupBy(spans, limitOf)) {
-    const places = limit === NARROW_QUEUE ? NARROW_PLACES : PLACES;
+    const allowed = limit === NARROW_QUEUE ? NARROW_LIMIT : KEY_LIMIT;
     for (const { from } of limit === null ? [] : found) {
       const count = found.filter((other) => other.from <= from && from < other.to).length;
-      if (count > places) crowds.push(`${limit} had ${count} at once, and ${places} are allowed`);
+      if (count > allowed) overLimits.push(`${limit} had ${count} at once, and ${allowed} are allowed`);
     }
   }
-  return crowds;
+  return overLimits;
 }
 
 function limitOf({ queue, limitKey }: Span): string | null {

@@ -1,21 +1,23 @@
 import { groupBy } from "./group-by.ts";
 import type { Evidence } from "./check-history.ts";
-import { isCrashNear } from "../history.ts";
+import { mayHaveLostClaim } from "../history.ts";
 import type { HandlerRun } from "../history.ts";
 
-/** The ends of an attempt that only its handler can bring about. */
+/** The outcomes that require a run of the handler. */
 const NEEDS_HANDLER = new Set(["completed", "failed", "waiting"]);
 
-/** Judges how often handlers ran. A database that crashed may have forgotten a claim, and give its number away again. */
-export function checkRuns({ jobs, runs, crashes }: Evidence): Record<string, string[]> {
+/** Checks the number of runs per attempt. After a database crash an undone claim may reuse its attempt number. */
+export function checkRuns({ jobs, runs, crashesMs }: Evidence): Record<string, string[]> {
   const byAttempt = groupBy(runs, ({ jobId, attempt }) => `${jobId} ${attempt}`);
   const twice = [...byAttempt.values()].flatMap((found) =>
-    found.length > 1 && !isForgotten(found, crashes)
-      ? [`attempt ${found[0]?.attempt} of job ${found[0]?.jobId} began ${found.length} times`]
+    found.length > 1 && !isExplained(found, crashesMs)
+      ? [`attempt ${found[0]?.attempt} of job ${found[0]?.jobId} started ${found.length} times`]
       : [],
   );
   const unknown = runs
-    .filter((run) => run.attempt > (jobs.get(run.jobId)?.attempt ?? 0) && !isCrashNear(crashes, run.beginMs, Infinity))
+    .filter(
+      (run) => run.attempt > (jobs.get(run.jobId)?.attempt ?? 0) && !mayHaveLostClaim(crashesMs, run.startMs, Infinity),
+    )
     .map((run) => `attempt ${run.attempt} of job ${run.jobId}`);
   const never = [...jobs.values()].flatMap((job) => {
     const last: Record<string, string> = job.status === "completed" ? { [job.attempt]: "completed" } : {};
@@ -25,17 +27,17 @@ export function checkRuns({ jobs, runs, crashes }: Evidence): Record<string, str
       .map(([attempt, outcome]) => `attempt ${attempt} of job ${job.id}, which is ${outcome}`);
   });
   return {
-    "a handler begins at most once for each attempt": twice,
-    "no handler runs for an attempt that there never was": unknown,
-    "an attempt that ended by itself has run its handler": never,
+    "a handler starts at most once per attempt": twice,
+    "no handler runs for an unknown attempt": unknown,
+    "every attempt with a handler's outcome has run its handler": never,
   };
 }
 
-/** Whether the database crashed between each run of an attempt and the next. */
-function isForgotten(runs: readonly HandlerRun[], crashes: readonly number[]): boolean {
-  const inOrder = runs.toSorted((one, other) => one.beginMs - other.beginMs);
+/** True when a database crash may explain every repeated run of an attempt. */
+function isExplained(runs: readonly HandlerRun[], crashesMs: readonly number[]): boolean {
+  const inOrder = runs.toSorted((one, other) => one.startMs - other.startMs);
   return inOrder.every((run, index) => {
     const before = inOrder[index - 1];
-    return before === undefined || isCrashNear(crashes, before.beginMs, run.beginMs);
+    return before === undefined || mayHaveLostClaim(crashesMs, before.startMs, run.startMs);
   });
 }

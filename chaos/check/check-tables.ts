@@ -1,39 +1,39 @@
 import type { Database } from "#queue";
 import { MemorySaver } from "@langchain/langgraph";
 import { buildMlWorkflow } from "#graph";
-import { insist } from "../retry-transaction.ts";
+import { retryTransaction } from "../retry-transaction.ts";
 import type { Acknowledged } from "./acknowledged.ts";
-import { CRASHES_OF_SUSPECTS, NEVER_MIND, PLACES } from "../load-facts.ts";
+import { QUARANTINE_CRASHES, CANCELLED_PROMPT } from "../load-facts.ts";
 
-/** Each query finds what breaks a promise; what it finds is named by its columns. */
+/** Each query returns the rows that break its promise. */
 const RULES: Record<string, string> = {
   "every job has ended":
     "select id, job_type, status, hold from jobs where status not in ('completed', 'failed', 'cancelled')",
-  "a completed job's effect is there once, another's not at all": `
+  "a completed job has its effect once, and every other job has none": `
     select id, job_type, status, (select count(*) from chaos_effects where job_id = jobs.id) as effects from jobs
     where decision_set_id is null and (select count(*) from chaos_effects where job_id = jobs.id) <> (status = 'completed' and job_type <> 'plain')::int`,
-  "a turn has its reply once, if it completed": `
+  "a completed turn has one reply": `
     select id, status, (select count(*) from messages where job_id = jobs.id and role = 'assistant') as replies from jobs
     where decision_set_id is not null and ((select count(*) from messages where job_id = jobs.id and role = 'assistant') <> (status = 'completed')::int
       or (select count(*) from messages where job_id = jobs.id and role = 'user') <> 1)`,
   "decision versions have no gap": `
     select decision_set_id, count(*), max(version) from decision_versions group by 1 having count(*) <> max(version)`,
-  "no conversation's turn failed": `
+  "no turn of a conversation failed": `
     select id, status, error_message, cancel_requested_at from jobs where decision_set_id is not null and status <> 'completed'
-      and not (status = 'cancelled' and payload ->> 'content' = '${NEVER_MIND}')`,
-  "retries and crashes keep their bounds":
+      and not (status = 'cancelled' and payload ->> 'content' = '${CANCELLED_PROMPT}')`,
+  "retries and crashes stay within their limits":
     "select id, retry_count, max_retries, crash_count, max_crashes from jobs where retry_count > max_retries or crash_count > max_crashes",
-  "a crash uses no retry, and an error is no crash": `
+  "a crash uses no retry, and an error counts as no crash": `
     select id, retry_count, crash_count from jobs where retry_count > (
       select count(*) from job_attempts where job_id = jobs.id and outcome in ('failed', 'timed_out'))
-    or crash_count - (payload ? 'suspect')::int * ${CRASHES_OF_SUSPECTS} > (select count(*) from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed'))`,
-  "every claim is accounted for": `
+    or crash_count - (payload ? 'quarantined')::int * ${QUARANTINE_CRASHES} > (select count(*) from job_attempts where job_id = jobs.id and outcome in ('lease_expired', 'crashed'))`,
+  "every claim has an attempt row or a completion": `
     select id, attempt, status from jobs
     where attempt <> (select count(*) from job_attempts where job_id = jobs.id) + (status = 'completed')::int`,
   "event logs have no gap": `
     select id, event_seq from jobs where event_seq <> (select count(*) from job_events where job_id = jobs.id)
       or event_seq <> coalesce((select max(seq) from job_events where job_id = jobs.id), 0)`,
-  "the turns of a thread ended in their order": `
+  "the turns of a thread ended in submit order": `
     select job.id, earlier.id as earlier from jobs as job join jobs as earlier on earlier.thread_id = job.thread_id and earlier.seq < job.seq
     where job.decision_set_id is not null and earlier.completed_at > job.started_at`,
   "no two attempts of a thread overlap": `
@@ -48,53 +48,58 @@ const RULES: Record<string, string> = {
   "a schedule has one job for each tick": `
     select schedule_id, scheduled_for, count(*) from jobs where schedule_id is not null group by 1, 2
     having count(*) > 1 or scheduled_for <> date_trunc('second', scheduled_for)`,
-  // An attempt that lives on without its lease may begin what another has stored: it cannot know, and stores nothing.
-  "no node runs again once what it gave is stored":
-    "select job_id, place, attempt, stored_by from chaos_nodes where stored_by <= attempt",
+  // An attempt without its lease may start a node that another attempt has stored. Its writes are fenced.
+  "no node runs again after its result is stored":
+    "select job_id, node, attempt, stored_by from chaos_nodes where stored_by <= attempt",
   "no attempt runs a node twice":
-    "select job_id, attempt, place, count(*) from chaos_nodes group by 1, 2, 3 having count(*) > 1",
+    "select job_id, attempt, node, count(*) from chaos_nodes group by 1, 2, 3 having count(*) > 1",
   "only the claim that holds its lease stores checkpoints":
     "select kind, thread_id, ns, task_id, job_id, attempt, writer from chaos_stored where not held",
   "every node of a graph's turn is stored before the turn ends": `
-    select job_id, place from chaos_nodes join jobs on jobs.id = job_id where status = 'completed' group by 1, 2
+    select job_id, node from chaos_nodes join jobs on jobs.id = job_id where status = 'completed' group by 1, 2
     having not exists (
       select 1 from chaos_nodes as run join chaos_stored as stored on stored.task_id = run.task_id
-      where run.job_id = chaos_nodes.job_id and run.place = chaos_nodes.place and stored.ended)`,
-  "no task is told of twice by an attempt": `
+      where run.job_id = chaos_nodes.job_id and run.node = chaos_nodes.node and stored.ended)`,
+  "no attempt reports a task twice": `
     select job_id, attempt, data, count(*) from job_events where type = 'task' group by 1, 2, 3 having count(*) > 1`,
-  "nothing waits at a limit":
+  "no job waits at a limit":
     "select queue, key from limit_keys where admit_at < clock_timestamp() - interval '10 seconds'",
 };
 
-/** What is wrong with the tables once everything has ended; empty when every promise was kept. */
-export async function checkTables(db: Database, said: Acknowledged): Promise<string[]> {
+/** Returns the broken promises, after every job has ended; empty when every promise was kept. */
+export async function checkTables(db: Database, acknowledged: Acknowledged): Promise<string[]> {
   const faults: string[] = [];
   for (const [rule, sql] of Object.entries(RULES)) {
-    const rows = await insist(db, async (tx) => tx.unsafe(sql));
-    if (rows.length > 0) faults.push(`${rule}: ${rows.length} times not, such as ${JSON.stringify(rows.slice(0, 3))}`);
+    const rows = await retryTransaction(db, async (tx) => tx.unsafe(sql));
+    if (rows.length > 0)
+      faults.push(`${rule}: broken ${rows.length} times, for example ${JSON.stringify(rows.slice(0, 3))}`);
   }
-  const rows = await insist(
+  const rows = await retryTransaction(
     db,
     async (tx) => tx<{ id: string; mark: string | null }[]>`
       select id, payload ->> 'mark' as mark from jobs where schedule_id is null`,
   );
   const stored = new Set(rows.map((row) => row.id));
-  const lost = [...said.jobs].filter((id) => !stored.has(id));
+  const lost = [...acknowledged.jobs].filter((id) => !stored.has(id));
   if (lost.length > 0)
-    faults.push(`every acknowledged job is there: not ${lost.slice(0, 5).join(", ")} (${lost.length} in all)`);
-  const strange = rows.filter(({ id, mark }) => !said.jobs.has(id) && !said.unsure.has(mark ?? "")).map(({ id }) => id);
-  if (strange.length > 0)
-    faults.push(`every job was acknowledged: not ${strange.slice(0, 5).join(", ")} (${strange.length} in all)`);
+    faults.push(`every acknowledged job is stored: missing ${lost.slice(0, 5).join(", ")} (${lost.length} in all)`);
+  const unexpected = rows
+    .filter(({ id, mark }) => !acknowledged.jobs.has(id) && !acknowledged.uncertain.has(mark ?? ""))
+    .map(({ id }) => id);
+  if (unexpected.length > 0)
+    faults.push(
+      `every stored job was submitted: unknown ${unexpected.slice(0, 5).join(", ")} (${unexpected.length} in all)`,
+    );
   faults.push(
-    ...(await checkExecutions(db, said)),
-    ...(await checkOrder(db, said)),
-    ...(await checkConversations(db, said)),
+    ...(await checkAttemptCounts(db, acknowledged)),
+    ...(await checkOrder(db, acknowledged)),
+    ...(await checkConversations(db, acknowledged)),
   );
   return faults;
 }
 
-async function checkExecutions(db: Database, said: Acknowledged): Promise<string[]> {
-  const rows = await insist(
+async function checkAttemptCounts(db: Database, acknowledged: Acknowledged): Promise<string[]> {
+  const rows = await retryTransaction(
     db,
     async (tx) => tx<{ id: string; most: number; ended: number; how: string }[]>`
       select id, max_retries as most, (select count(*)::int from job_attempts where job_id = jobs.id and outcome in ('failed', 'timed_out')) as ended,
@@ -104,31 +109,32 @@ async function checkExecutions(db: Database, said: Acknowledged): Promise<string
         'crashed' from jobs`,
   );
   return rows
-    .filter((job) => job.ended > (job.most + 1) * ((said.redriven.get(job.id) ?? 0) + 1))
+    .filter((job) => job.ended > (job.most + 1) * ((acknowledged.redriven.get(job.id) ?? 0) + 1))
     .map(
-      (job) => `executions keep their bound: job ${job.id} ${job.how} ${job.ended} times, and ${job.most} are allowed`,
+      (job) =>
+        `attempts stay within their limit: job ${job.id} ${job.how} ${job.ended} times, and ${job.most} retries are allowed`,
     );
 }
 
-/** The jobs of a thread that nobody queued again completed in submit order. */
-async function checkOrder(db: Database, said: Acknowledged): Promise<string[]> {
-  const rows = await insist(
+/** The jobs of a thread complete in submit order, except redriven ones. */
+async function checkOrder(db: Database, acknowledged: Acknowledged): Promise<string[]> {
+  const rows = await retryTransaction(
     db,
     async (tx) => tx<{ id: string; thread_id: string; completed_at: Date }[]>`
       select id, thread_id, completed_at from jobs where thread_id is not null and status = 'completed' order by thread_id, seq`,
   );
-  const kept = rows.filter((row) => !said.redriven.has(row.id));
+  const kept = rows.filter((row) => !acknowledged.redriven.has(row.id));
   return kept.flatMap((row, index) => {
     const before = kept[index - 1];
     if (!before || before.thread_id !== row.thread_id || before.completed_at <= row.completed_at) return [];
-    return [`threads keep their order: ${row.id} completed before ${before.id}`];
+    return [`jobs of a thread complete in submit order: ${row.id} completed before ${before.id}`];
   });
 }
 
-/** Each conversation reads as one that nothing happened to: the same graph, run undisturbed, says the same. */
-async function checkConversations(db: Database, said: Acknowledged): Promise<string[]> {
+/** Compares the replies of each conversation with the built-in graph, run without faults. */
+async function checkConversations(db: Database, acknowledged: Acknowledged): Promise<string[]> {
   const faults: string[] = [];
-  for (const [threadId, { graph: name, turns }] of said.threads) {
+  for (const [threadId, { graph: name, turns }] of acknowledged.threads) {
     if (name !== null) continue;
     const graph = buildMlWorkflow({ checkpointer: new MemorySaver(), model: null });
     for (const { jobId, content } of turns) {
@@ -137,18 +143,16 @@ async function checkConversations(db: Database, said: Acknowledged): Promise<str
         { threadId, messageId: jobId, content, history: [] },
         { runId: jobId, signal },
       );
-      const [message] = await insist(
+      const [message] = await retryTransaction(
         db,
         async (tx) =>
           tx<{ content: string }[]>`select content from messages where job_id = ${jobId} and role = 'assistant'`,
       );
       if (message && message.content !== expected.reply) {
-        faults.push(
-          `conversations read as if nothing had happened: job ${jobId} of thread ${threadId} replied otherwise`,
-        );
+        faults.push(`conversations equal the reference run: the reply of job ${jobId} of thread ${threadId} differs`);
         break;
       }
-      const tokens = await insist(
+      const tokens = await retryTransaction(
         db,
         async (tx) => tx<{ attempt: number; text: string }[]>`
           select attempt, string_agg(data ->> 'text', '' order by seq) as text from job_events
@@ -163,12 +167,12 @@ async function checkConversations(db: Database, said: Acknowledged): Promise<str
   return faults;
 }
 
-/** What kept the run busy, for the report; `dead` are the workers that were killed. */
+/** Counts the outcomes of the run for the report; `dead` are the ids of the killed workers. */
 export async function countOutcomes(
   db: Database,
   dead: readonly string[],
 ): Promise<Record<"jobs" | "kills" | "nodes", Record<string, number>>> {
-  const [jobs] = await insist(
+  const [jobs] = await retryTransaction(
     db,
     async (tx) =>
       tx<Record<string, number>[]>`
@@ -177,12 +181,12 @@ export async function countOutcomes(
         count(*) filter (where schedule_id is not null)::int as scheduled,
         (select count(*)::int from job_attempts where outcome = 'lease_expired') as reaped,
         (select count(*)::int from job_attempts where outcome = 'released') as released,
-        (select count(*)::int from job_attempts where outcome = 'crashed') as crashed_alone,
-        count(*) filter (where crash_count >= 4 and status = 'completed')::int as completed_alone,
-        (select count(*)::int from messages where role = 'assistant') as replies, ${PLACES}::int as places from jobs`,
+        (select count(*)::int from job_attempts where outcome = 'crashed') as crashed_in_quarantine,
+        count(*) filter (where crash_count >= ${QUARANTINE_CRASHES} and status = 'completed')::int as completed_in_quarantine,
+        (select count(*)::int from messages where role = 'assistant') as replies from jobs`,
   );
-  // What a worker held when it died has lost its lease under that worker's name.
-  const [kills] = await insist(
+  // The attempts of a dead worker end as lease_expired, with its worker id.
+  const [kills] = await retryTransaction(
     db,
     async (tx) =>
       tx<Record<string, number>[]>`
@@ -191,11 +195,11 @@ export async function countOutcomes(
         count(*) filter (where job_type like 'graph:%')::int as graph_runs_hit
       from job_attempts join jobs on jobs.id = job_id where outcome = 'lease_expired' and job_attempts.worker_id = any(${dead as string[]}::text[])`,
   );
-  const [nodes] = await insist(
+  const [nodes] = await retryTransaction(
     db,
     async (tx) =>
       tx<Record<string, number>[]>`
-      select count(*)::int as node_runs, (count(*) - count(distinct (job_id, place)))::int as reruns,
+      select count(*)::int as node_runs, (count(*) - count(distinct (job_id, node)))::int as reruns,
         count(*) filter (where stored_by > attempt)::int as runs_without_lease,
         (select count(*)::int from chaos_stored) as rows_stored from chaos_nodes`,
   );

@@ -1,4 +1,4 @@
-/** The values by their keys, each group in the order of the values. */
+/** Groups values by key and keeps their order. */
 export function groupBy<Key, Value>(values: Iterable<Value>, keyOf: (value: Value) => Key): Map<Key, Value[]> {
   const groups = new Map<Key, Value[]>();
   for (const value of values) {

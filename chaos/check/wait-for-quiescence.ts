@@ -1,14 +1,14 @@
 import type { Database } from "#queue";
 import { setTimeout as wait } from "node:timers/promises";
-import { insist } from "../retry-transaction.ts";
+import { retryTransaction } from "../retry-transaction.ts";
 
 export const STALL_LIMIT_MS = 30_000;
 
-/** Waits until healthy workers have brought every job to its end; answers how many are left once none has ended for long. */
-export async function quiesce(db: Database): Promise<number> {
+/** Waits until every job has ended. Returns the number of unfinished jobs when none has ended for `STALL_LIMIT_MS`. */
+export async function waitForQuiescence(db: Database): Promise<number> {
   let before = Infinity;
   for (let since = performance.now(); performance.now() - since < STALL_LIMIT_MS; await wait(200)) {
-    const [row] = await insist(
+    const [row] = await retryTransaction(
       db,
       async (tx) =>
         tx<{ left: number }[]>`select count(*)::int as left from jobs where status in ('queued', 'running', 'waiting')`,

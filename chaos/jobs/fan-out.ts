@@ -6,23 +6,23 @@ import type { BaseMessage } from "@langchain/core/messages";
 import { ChatGenerationChunk } from "@langchain/core/outputs";
 import { Annotation, END, interrupt, MessagesAnnotation, Send, START, StateGraph } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
-import type { Stage } from "./node-runs.ts";
+import type { NodeHooks } from "./node-runs.ts";
 
 const append = Annotation<string[]>({ reducer: (before, added) => [...before, ...added], default: () => [] });
 
 const State = Annotation.Root({
   ...MessagesAnnotation.spec,
   turn: Annotation<number>({ reducer: (_, next) => next, default: () => 0 }),
-  /** What all turns have found. */
+  /** The facts of all turns. */
   facts: append,
-  /** What the subgraph has found. */
+  /** The facts of the subgraph. */
   found: Annotation<string[]>({ reducer: (_, next) => next, default: () => [] }),
 });
 const Inner = Annotation.Root({ turn: Annotation<number>(), found: append });
 const Part = Annotation.Root({ turn: Annotation<number>(), part: Annotation<number>(), known: Annotation<number>() });
 
-/** A model that streams a text, a word at a time. */
-class Speaker extends SimpleChatModel {
+/** A model that streams a text word by word. */
+class ScriptedModel extends SimpleChatModel {
   readonly #text: string;
   readonly #paceMs: number;
 
@@ -33,7 +33,7 @@ class Speaker extends SimpleChatModel {
   }
 
   _llmType(): string {
-    return "speaker";
+    return "scripted";
   }
 
   async _call(): Promise<string> {
@@ -54,30 +54,34 @@ class Speaker extends SimpleChatModel {
   }
 }
 
-/** Tells, in pieces that take a while, what a node has to tell. */
-async function work(stage: Stage, config: LangGraphRunnableConfig, told: { place: string; pieces: readonly string[] }) {
-  for (const text of told.pieces) {
-    if (stage.paceMs > 0) await wait(stage.paceMs);
-    config.writer?.({ place: told.place, text });
+/** Writes the text of a node in pieces, with a pause before each. */
+async function write(
+  hooks: NodeHooks,
+  config: LangGraphRunnableConfig,
+  output: { node: string; pieces: readonly string[] },
+) {
+  for (const text of output.pieces) {
+    if (hooks.paceMs > 0) await wait(hooks.paceMs);
+    config.writer?.({ node: output.node, text });
   }
 }
 
-function buildInner(stage: Stage) {
+function buildInner(hooks: NodeHooks) {
   return new StateGraph(Inner)
     .addNode("first", async ({ turn }, config) => {
-      await stage.begin(config);
-      await work(stage, config, { place: "inner/first", pieces: ["one ", "step"] });
+      await hooks.begin(config);
+      await write(hooks, config, { node: "inner/first", pieces: ["one ", "step"] });
       return { found: [`${turn} first`] };
     })
     .addNode("ask", async ({ turn }, config) => {
-      await stage.begin(config);
+      await hooks.begin(config);
       const said: unknown = interrupt({ kind: `inner ${turn}` });
-      await work(stage, config, { place: "inner/ask", pieces: ["asked ", "it"] });
+      await write(hooks, config, { node: "inner/ask", pieces: ["asked ", "it"] });
       return { found: [String(said)] };
     })
     .addNode("second", async ({ turn, found }, config) => {
-      await stage.begin(config);
-      await work(stage, config, { place: "inner/second", pieces: ["two ", "steps"] });
+      await hooks.begin(config);
+      await write(hooks, config, { node: "inner/second", pieces: ["two ", "steps"] });
       return { found: [`${turn} second of ${found.length}`] };
     })
     .addEdge(START, "first")
@@ -87,53 +91,53 @@ function buildInner(stage: Stage) {
     .compile();
 }
 
-function sibling(stage: Stage, name: string) {
+function sibling(hooks: NodeHooks, name: string) {
   return async ({ turn, facts }: typeof State.State, config: LangGraphRunnableConfig) => {
-    await stage.begin(config);
-    await work(stage, config, { place: name, pieces: [`${name} `, "knows ", `${facts.length}`] });
+    await hooks.begin(config);
+    await write(hooks, config, { node: name, pieces: [`${name} `, "knows ", `${facts.length}`] });
     return { facts: [`${turn} ${name} after ${facts.length}`] };
   };
 }
 
-function branch(stage: Stage) {
+function branch(hooks: NodeHooks) {
   return async ({ turn, part, known }: typeof Part.State, config: LangGraphRunnableConfig) => {
-    await stage.begin(config, String(part));
+    await hooks.begin(config, String(part));
     const said: unknown = part === 0 ? interrupt({ kind: `branch ${turn}` }) : "unasked";
-    await work(stage, config, { place: `branch ${part}`, pieces: [`part ${part} `, `of ${turn}, `, String(said)] });
+    await write(hooks, config, { node: `branch ${part}`, pieces: [`part ${part} `, `of ${turn}, `, String(said)] });
     return { facts: [`${turn} branch ${part} of ${known}: ${String(said)}`] };
   };
 }
 
-function say(stage: Stage) {
+function say(hooks: NodeHooks) {
   return async ({ turn, facts, messages }: typeof State.State, config: LangGraphRunnableConfig) => {
-    await stage.begin(config);
+    await hooks.begin(config);
     const now = facts.filter((fact) => fact.startsWith(`${turn} `)).join(", ");
     const reply = `Turn ${turn}, ${messages.length} messages, ${facts.length} facts: ${now}`;
-    return { messages: [await new Speaker(reply, stage.paceMs).invoke(messages, config)] };
+    return { messages: [await new ScriptedModel(reply, hooks.paceMs).invoke(messages, config)] };
   };
 }
 
 /**
- * A conversation whose every turn does many things at once: two siblings, two or three tasks of one node, the first of
- * which asks, and a subgraph of three steps, the second of which asks; a model then tells what was found, which depends
- * on all the turns before. What a node tells is told in pieces that name the node.
+ * A conversation graph with concurrent nodes. Each turn runs two siblings, two or three tasks of the node `branch`, and a
+ * subgraph of three nodes. The first task and the subgraph's second node ask a question. A model then replies with the
+ * facts of all turns so far. Nodes write their text in pieces that name the node.
  */
-export function buildFanOut(stage: Stage) {
+export function buildFanOut(hooks: NodeHooks) {
   return (
     new StateGraph(State)
       .addNode("plan", async ({ turn }, config) => {
-        await stage.begin(config);
+        await hooks.begin(config);
         return { turn: turn + 1, facts: [`${turn + 1} plan`] };
       })
-      .addNode("left", sibling(stage, "left"))
-      .addNode("right", sibling(stage, "right"))
-      .addNode("branch", branch(stage), { input: Part })
-      .addNode("inner", buildInner(stage))
-      .addNode("gather", async ({ turn, found }, config) => {
-        await stage.begin(config);
-        return { facts: [`${turn} gathered ${found.join("; ")}`] };
+      .addNode("left", sibling(hooks, "left"))
+      .addNode("right", sibling(hooks, "right"))
+      .addNode("branch", branch(hooks), { input: Part })
+      .addNode("inner", buildInner(hooks))
+      .addNode("collect", async ({ turn, found }, config) => {
+        await hooks.begin(config);
+        return { facts: [`${turn} collected ${found.join("; ")}`] };
       })
-      .addNode("say", say(stage))
+      .addNode("say", say(hooks))
       .addEdge(START, "plan")
       .addConditionalEdges(
         "plan",
@@ -148,12 +152,12 @@ export function buildFanOut(stage: Stage) {
         ],
         ["left", "right", "inner", "branch"],
       )
-      // No waiting edge beside a plain one: LangGraph.js 1.7 runs a node that has both again after a resume, whatever the saver.
-      .addEdge("left", "gather")
-      .addEdge("right", "gather")
-      .addEdge("inner", "gather")
-      .addEdge("branch", "gather")
-      .addEdge("gather", "say")
+      // A node with a waiting edge must not also have a plain edge: LangGraph.js 1.7 would run it twice after a resume.
+      .addEdge("left", "collect")
+      .addEdge("right", "collect")
+      .addEdge("inner", "collect")
+      .addEdge("branch", "collect")
+      .addEdge("collect", "say")
       .addEdge("say", END)
   );
 }

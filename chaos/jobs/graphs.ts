@@ -5,34 +5,34 @@ import { graphJob } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
 import type { Client } from "../load/client.ts";
 import { buildFanOut } from "./fan-out.ts";
-import { notedStage, QUIET_STAGE } from "./node-runs.ts";
+import { recordingHooks, NO_HOOKS } from "./node-runs.ts";
 import { buildQuestions } from "./questions.ts";
 
-/** The graphs whose every node run is written down, outside the fence. */
+/** The graphs of the crash test. Every start of a node is recorded, outside the fence. */
 export const GRAPHS = { questions: buildQuestions, "fan-out": buildFanOut } as const;
 export type GraphName = keyof typeof GRAPHS;
 export const GRAPH_NAMES = Object.keys(GRAPHS) as GraphName[];
 
 const PACE_MS = 15;
 
-/** The job types that run the graphs; each attempt says which it is when one of its nodes begins. */
+/** The job types of the graphs. Each attempt builds its graph with hooks that record the attempt. */
 export function graphJobs(db: Database, options: TurnJobOptions): JobHandler[] {
   return GRAPH_NAMES.map((name) => ({
-    type: graphJob(wrapGraph(name, GRAPHS[name](QUIET_STAGE)), options).type,
+    type: graphJob(wrapGraph(name, GRAPHS[name](NO_HOOKS)), options).type,
     run: async (context) =>
-      graphJob(wrapGraph(name, GRAPHS[name](notedStage(db, context.job, PACE_MS))), options).run(context),
+      graphJob(wrapGraph(name, GRAPHS[name](recordingHooks(db, context.job, PACE_MS))), options).run(context),
   }));
 }
 
-/** What people answer, whoever asks: it names the question. */
+/** The answer to a question. It names the question. */
 export function answerTo(kind: string): string {
   return `answer to ${kind}`;
 }
 
-/** Answers what the jobs ask, as people do over the API, until the signal. */
+/** Answers the questions of all jobs over the API, until the signal aborts. */
 export async function answerQuestions(client: Client, signal: AbortSignal): Promise<void> {
   for (let round = 0; !signal.aborted; round += 1) {
-    // A job runs on with one answer while it still asks for another.
+    // A job with two questions runs again after the first answer, and still asks the second.
     const status = round % 4 === 3 ? "running" : "waiting";
     const listed = await client.api.jobs.list.query({ status, limit: 20 }).catch(() => ({ jobs: [] }));
     const chats = listed.jobs.filter((job) => job.threadId !== null && job.decisionSetId !== null);

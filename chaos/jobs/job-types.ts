@@ -4,17 +4,17 @@ import { defineJob, PermanentError, snooze } from "#worker";
 import type { JobHandler, RunContext, RunResult } from "#worker";
 
 const payloadSchema = z.object({
-  /** How many attempts fail before one succeeds. */
+  /** The number of failed attempts before one succeeds. */
   failures: z.number().optional(),
-  /** How long a run takes, in milliseconds. */
+  /** The duration of a run. */
   workMs: z.number().optional(),
 });
 type Payload = z.infer<typeof payloadSchema>;
 
-/** The kinds of job that the load is made of; each but a `plain` one leaves one row in `chaos_effects` when it has completed. */
-export const KINDS = ["short", "long", "failing", "doomed", "snoozing", "plain"] as const;
+/** The job types of the load. Each except `plain` inserts one row into `chaos_effects` on completion. */
+export const JOB_TYPES = ["short", "long", "failing", "doomed", "snoozing", "plain"] as const;
 
-/** The handlers of the kinds. */
+/** The handlers of all job types. */
 export function chaosHandlers(): JobHandler[] {
   const run = async ({ job, payload, signal, progress }: RunContext<Payload>): Promise<RunResult> => {
     const { jobId, attempt } = job;
@@ -29,5 +29,5 @@ export function chaosHandlers(): JobHandler[] {
     };
     return { result: { attempt }, effects };
   };
-  return KINDS.map((type) => defineJob({ type, payload: payloadSchema, run }));
+  return JOB_TYPES.map((type) => defineJob({ type, payload: payloadSchema, run }));
 }

@@ -1,40 +1,40 @@
 import type { Claim, Database } from "#queue";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
 
-/** What a chaos graph is built with. */
-export interface Stage {
-  /** Called by each node when it begins; `label` tells apart the tasks that one node has in a step. */
+/** The hooks that a chaos graph calls. */
+export interface NodeHooks {
+  /** Called at the start of each node. `label` distinguishes the tasks of one node in a step. */
   begin: (config: LangGraphRunnableConfig, label?: string) => Promise<void>;
-  /** How long one piece of a node's work takes, in milliseconds. */
+  /** The pause before each piece of a node's text, in milliseconds. */
   paceMs: number;
 }
 
-/** A stage on which nothing is noted and nothing takes time. */
-export const QUIET_STAGE: Stage = { begin: async () => undefined, paceMs: 0 };
+/** Hooks that record nothing and do not pause. */
+export const NO_HOOKS: NodeHooks = { begin: async () => undefined, paceMs: 0 };
 
 /**
- * Makes the tables in which the crash tests note, outside the fence, when nodes begin and what the checkpoint tables
- * have taken. What a node's task has written counts as stored from the commit that wrote it, and whoever wrote it is
- * known by its connection: a worker's connections bear its id.
+ * Creates two tables outside the fence: `chaos_nodes` records the start of each node, `chaos_stored` each row of the
+ * checkpoint tables. A trigger fills `chaos_stored` in the writer's transaction. It identifies the writer by its
+ * `application_name`, which is the worker's id.
  */
-export async function createNodeRuns(db: Database): Promise<void> {
+export async function createNodeTables(db: Database): Promise<void> {
   await db.sql.unsafe(`
     create table chaos_nodes (
-      id bigserial primary key, job_id uuid, attempt int, place text, task_id text, stored_by int
+      id bigserial primary key, job_id uuid, attempt int, node text, task_id text, stored_by int
     );
-    create index on chaos_nodes (job_id, place);
+    create index on chaos_nodes (job_id, node);
     create table chaos_stored (
       id bigserial primary key, kind text, thread_id text, ns text, task_id text, job_id uuid, attempt int, writer text,
       held boolean, ended boolean
     );
     create index on chaos_stored (task_id);
-    create function chaos_note_stored() returns trigger language plpgsql as $$
+    create function chaos_record_stored() returns trigger language plpgsql as $$
     declare
       owner record;
       stored jsonb := to_jsonb(new);
     begin
-      -- Whoever wrote holds the lock on its job's row, if it asked for it: what is read here is what held when it wrote.
-      -- A transaction that has completed the job held its lease when it did, and until it ends nobody else can.
+      -- The writer locks its job's row before it writes, so this read sees the lease at the time of the write. A
+      -- transaction that has completed the job held the lease then, and no other worker can claim the job before it ends.
       select id, attempt, case status
           when 'running' then worker_id = current_setting('application_name') and lease_expires_at > statement_timestamp()
           else last_worker_id = current_setting('application_name')
@@ -47,15 +47,15 @@ export async function createNodeRuns(db: Database): Promise<void> {
           stored ->> 'channel' not in ('__interrupt__', '__resume__', '__error__', '__error_source_node__', '__scheduled__'));
       return null;
     end $$;
-    create trigger chaos_checkpoint after insert or update on langgraph.checkpoints for each row execute function chaos_note_stored();
-    create trigger chaos_writes after insert or update on langgraph.checkpoint_writes for each row execute function chaos_note_stored();`);
+    create trigger chaos_checkpoint after insert or update on langgraph.checkpoints for each row execute function chaos_record_stored();
+    create trigger chaos_writes after insert or update on langgraph.checkpoint_writes for each row execute function chaos_record_stored();`);
 }
 
 /**
- * A stage that notes when the nodes of an attempt begin, and which attempt had already stored what the same node of the
- * same turn gave, as one statement sees it before the node does anything.
+ * Hooks that record the start of each node of an attempt, before the node does any work. The same statement records
+ * whether an attempt had already stored the result of this node (`stored_by`).
  */
-export function notedStage(db: Database, { jobId, attempt }: Claim, paceMs: number): Stage {
+export function recordingHooks(db: Database, { jobId, attempt }: Claim, paceMs: number): NodeHooks {
   return {
     paceMs,
     begin: async (config, label) => {
@@ -63,13 +63,13 @@ export function notedStage(db: Database, { jobId, attempt }: Claim, paceMs: numb
         .split("|")
         .map((part) => part.split(":"));
       const taskId = path.at(-1)?.[1] ?? null;
-      const place = [path.map(([name]) => name).join("/"), label].filter(Boolean).join(" ");
+      const node = [path.map(([name]) => name).join("/"), label].filter(Boolean).join(" ");
       await db.call(
         async (sql) => sql`
-          insert into chaos_nodes (job_id, attempt, place, task_id, stored_by)
-          values (${jobId}, ${attempt}, ${place}, ${taskId}, (
+          insert into chaos_nodes (job_id, attempt, node, task_id, stored_by)
+          values (${jobId}, ${attempt}, ${node}, ${taskId}, (
             select min(stored.attempt) from chaos_nodes as before join chaos_stored as stored on stored.task_id = before.task_id
-            where before.job_id = ${jobId} and before.place = ${place} and stored.ended))`,
+            where before.job_id = ${jobId} and before.node = ${node} and stored.ended))`,
       );
     },
   };

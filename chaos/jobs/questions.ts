@@ -1,10 +1,10 @@
 import { AIMessage } from "@langchain/core/messages";
 import { Annotation, END, interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import type { LangGraphRunnableConfig } from "@langchain/langgraph";
-import type { Stage } from "./node-runs.ts";
+import type { NodeHooks } from "./node-runs.ts";
 
-/** A graph of one step after the other, the second of which asks two questions. */
-export function buildQuestions(stage: Stage) {
+/** A linear graph. Its second node asks two questions. */
+export function buildQuestions(hooks: NodeHooks) {
   const State = Annotation.Root({
     ...MessagesAnnotation.spec,
     facts: Annotation<string[]>({
@@ -13,13 +13,13 @@ export function buildQuestions(stage: Stage) {
     }),
   });
   const step = (name: string) => async (_state: typeof State.State, config: LangGraphRunnableConfig) => {
-    await stage.begin(config);
+    await hooks.begin(config);
     return { facts: [name] };
   };
   return new StateGraph(State)
     .addNode("one", step("one"))
     .addNode("ask", async (_state, config) => {
-      await stage.begin(config);
+      await hooks.begin(config);
       const first: unknown = interrupt({ kind: "first" });
       const second: unknown = interrupt({ kind: "second" });
       return { facts: [`${String(first)} ${String(second)}`] };
@@ -27,7 +27,7 @@ export function buildQuestions(stage: Stage) {
     .addNode("two", step("two"))
     .addNode("three", step("three"))
     .addNode("say", async ({ facts }, config) => {
-      await stage.begin(config);
+      await hooks.begin(config);
       return { messages: [new AIMessage(facts.join(", "))] };
     })
     .addEdge(START, "one")

@@ -1,22 +1,22 @@
 import type { JobHandler } from "#worker";
 import { HistoryWriter, nowMs } from "../history.ts";
 
-let runs = 0;
+let runCount = 0;
 
-/** Handlers that write down, outside the database, when they begin and end. */
-export function noteRuns(handlers: readonly JobHandler[], folder: string): JobHandler[] {
+/** Wraps handlers so that each records its start and end in the history files. */
+export function recordRuns(handlers: readonly JobHandler[], folder: string): JobHandler[] {
   const history = new HistoryWriter(folder);
   return handlers.map((handler) => ({
     ...handler,
     run: async (context) => {
       const { jobId, attempt, queue, limitKey } = context.job;
-      runs += 1;
-      const of = { pid: process.pid, run: runs, jobId, attempt, queue, limitKey };
-      history.addRun({ what: "begin", atMs: nowMs(), ...of });
+      runCount += 1;
+      const run = { pid: process.pid, run: runCount, jobId, attempt, queue, limitKey };
+      history.addRun({ phase: "start", atMs: nowMs(), ...run });
       try {
         return await handler.run(context);
       } finally {
-        history.addRun({ what: "end", atMs: nowMs(), ...of });
+        history.addRun({ phase: "end", atMs: nowMs(), ...run });
       }
     },
   }));

@@ -6,13 +6,12 @@ import type { GraphName } from "../jobs/graphs.ts";
 import { nowMs } from "../history.ts";
 import type { Entry, HistoryWriter } from "../history.ts";
 
-/** How long a client waits for an answer, and before it sends again. */
-const PATIENCE_MS = 10_000;
-const AGAIN_MS = 250;
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRY_DELAY_MS = 250;
 
 export interface ClientOptions {
   name: string;
-  /** Where the API is. */
+  /** The URL of the API. */
   url: string;
   history: HistoryWriter;
 }
@@ -25,11 +24,11 @@ export interface Turn {
 }
 
 type Api = ReturnType<typeof createTRPCClient<AppRouter>>;
-type About = Pick<Entry, "verb" | "jobIds" | "turn" | "mark">;
-/** What the entry of an answered request has besides. */
+type Request = Pick<Entry, "verb" | "jobIds" | "turn" | "mark">;
+/** The additional fields of an answered request. */
 type Answered = Partial<Pick<Entry, "jobIds" | "status" | "reply">>;
 
-/** One user of the API: sends each request until it is answered, and writes down each time it was sent. */
+/** A user of the API. It repeats each request until it gets an answer, and records every attempt. */
 export class Client {
   readonly #options: ClientOptions;
   readonly api: Api;
@@ -78,23 +77,23 @@ export class Client {
     );
   }
 
-  /** Sends until there is an answer; undefined where that is a refusal. */
+  /** Repeats a request until it is answered or refused; undefined when refused. */
   async send<T>(
-    about: About,
+    request: Request,
     call: (signal: AbortSignal) => Promise<T>,
     read: (answer: T) => Answered = () => ({}),
   ): Promise<T | undefined> {
     for (;;) {
-      const sent = await this.sendOnce(about, call, read);
+      const sent = await this.sendOnce(request, call, read);
       if (sent.outcome === "answered") return sent.answer;
       if (sent.outcome === "refused") return undefined;
-      await wait(AGAIN_MS);
+      await wait(RETRY_DELAY_MS);
     }
   }
 
-  /** Sends once. */
+  /** Sends a request once. */
   async sendOnce<T>(
-    about: About,
+    request: Request,
     call: (signal: AbortSignal) => Promise<T>,
     read: (answer: T) => Answered = () => ({}),
   ): Promise<{ outcome: "answered"; answer: T } | { outcome: "refused" | "lost" }> {
@@ -102,18 +101,18 @@ export class Client {
     const sentMs = nowMs();
     const times = () => ({ client, sentMs, endedMs: nowMs() });
     try {
-      const answer = await call(AbortSignal.timeout(PATIENCE_MS));
-      history.addEntry({ ...about, ...times(), outcome: "answered", ...read(answer) });
+      const answer = await call(AbortSignal.timeout(REQUEST_TIMEOUT_MS));
+      history.addEntry({ ...request, ...times(), outcome: "answered", ...read(answer) });
       return { outcome: "answered", answer };
     } catch (error) {
       const failure = readFailure(error);
-      history.addEntry({ ...about, ...times(), ...failure });
+      history.addEntry({ ...request, ...times(), ...failure });
       return failure;
     }
   }
 }
 
-/** What an error says of the request: refused for good, or lost, so that it may have been carried out. */
+/** Tells whether a failed request was refused, or lost and may have taken effect. */
 function readFailure(error: unknown): { outcome: "refused" | "lost"; code?: string | undefined } {
   if (error instanceof DatabaseUnavailableError) return { outcome: "lost" };
   if (!(error instanceof TRPCClientError)) throw error;

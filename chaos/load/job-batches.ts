@@ -1,29 +1,28 @@
 import type { NewJob } from "#queue";
 import { randomUUID } from "node:crypto";
 import { OWNER_ID } from "../retry-transaction.ts";
-import { KINDS } from "../jobs/job-types.ts";
+import { JOB_TYPES } from "../jobs/job-types.ts";
 import { NARROW_QUEUE } from "../load-facts.ts";
 import type { Random } from "../random.ts";
 
-/** How many jobs of one limited key are enqueued at once, and how many that nothing holds up. */
-const CROWD = 10;
-const FLOOD = 40;
-/** The share of the jobs that begin as if they had crashed so often that they run alone. */
-const SUSPECTS = 0.1;
+const LIMITED_JOBS = 10;
+const UNLIMITED_JOBS = 40;
+/** The share of jobs that start in quarantine. */
+const QUARANTINED_SHARE = 0.1;
 
-/** Jobs that wait for nothing and take no time, which workers complete and claim together. */
-export function makeFlood(random: Random): NewJob[] {
-  return Array.from({ length: FLOOD }, () => ({
+/** Short jobs without a limit, which workers complete and claim in batches. */
+export function makeUnlimitedBatch(random: Random): NewJob[] {
+  return Array.from({ length: UNLIMITED_JOBS }, () => ({
     ...newKeys(),
     jobType: "plain",
     payload: { workMs: random.below(5) },
   }));
 }
 
-/** Jobs of one limited key that take a while each. */
-export function makeCrowd(random: Random): NewJob[] {
+/** Longer jobs of one limit key. */
+export function makeLimitedBatch(random: Random): NewJob[] {
   const limitKey = `key ${random.below(2)}`;
-  return Array.from({ length: CROWD }, () => ({
+  return Array.from({ length: LIMITED_JOBS }, () => ({
     ...newKeys(),
     jobType: "long",
     payload: { workMs: 100 + random.below(200) },
@@ -35,17 +34,17 @@ function newKeys() {
   return { jobId: randomUUID(), ownerId: OWNER_ID, idempotencyKey: randomUUID() };
 }
 
-/** A few jobs of any kinds; the second may wait for the first. */
-export function makeMix(random: Random, threads: readonly string[]): NewJob[] {
+/** One to six jobs of random types. The second may depend on the first. */
+export function makeMixedBatch(random: Random, threads: readonly string[]): NewJob[] {
   const jobs = Array.from({ length: 1 + random.below(6) }, (): NewJob => {
-    const jobType = random.pick(KINDS) ?? "short";
+    const jobType = random.pick(JOB_TYPES) ?? "short";
     return {
       ...newKeys(),
       jobType,
       payload: {
         failures: jobType === "failing" ? random.below(5) : 0,
         workMs: jobType === "long" ? 200 + random.below(600) : random.below(5),
-        ...(random.next() < SUSPECTS && { suspect: true }),
+        ...(random.next() < QUARANTINED_SHARE && { quarantined: true }),
       },
       priority: random.below(3),
       maxRetries: 2 + random.below(4),

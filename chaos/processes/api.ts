@@ -2,38 +2,37 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../src/launch/check-port.ts";
 
 export interface ApiOptions {
   databaseUrl: string;
-  /** Where its log goes. */
+  /** The file of its log. */
   log: string;
 }
 
-/** What the API exits with when its port is taken. */
+/** The exit code of the API when its port is taken. */
 const BAD_CONFIGURATION = 78;
-/** How long after its end it is started again. */
-const AGAIN_MS = 100;
+const RESTART_DELAY_MS = 100;
 
-/** The product's API in a process of its own, which is started again whenever it has ended. */
+/** Runs the product's API as a process, and restarts it after every exit. */
 export class Api {
   readonly #options: ApiOptions;
   readonly #port: number;
   #child: ChildProcess | undefined;
   #closed = false;
-  /** How often it was killed, and how often it ended otherwise, which it never should. */
-  readonly ends = { killed: 0, byItself: 0 };
+  /** The number of kills, and of exits that nobody caused. */
+  readonly ends = { killed: 0, unexpected: 0 };
 
   private constructor(options: ApiOptions, port: number) {
     this.#options = options;
     this.#port = port;
   }
 
-  /** Starts it; resolves once it listens. */
+  /** Starts the API. Resolves when it answers. */
   static async start(options: ApiOptions): Promise<Api> {
-    const api = new Api(options, await findFreePort());
+    const api = new Api(options, await freePort("127.0.0.1"));
     api.#start();
     while (!(await api.#isUp())) await wait(100);
     return api;
@@ -43,13 +42,13 @@ export class Api {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Ends it as `kill -9` does. */
+  /** Sends SIGKILL. */
   kill(): void {
     if (this.#child?.kill("SIGKILL")) this.ends.killed += 1;
   }
 
-  /** Its last log lines. */
-  lastWords(): string {
+  /** Returns the last 3 lines of the log. */
+  readLogTail(): string {
     return readFileSync(this.#options.log, "utf8").trim().split("\n").slice(-3).join("\n");
   }
 
@@ -82,20 +81,10 @@ export class Api {
     this.#child = child;
     child.once("exit", (code, signal) => {
       if (this.#closed) return;
-      if (signal !== "SIGKILL" && code !== BAD_CONFIGURATION) this.ends.byItself += 1;
+      if (signal !== "SIGKILL" && code !== BAD_CONFIGURATION) this.ends.unexpected += 1;
       setTimeout(() => {
         if (!this.#closed) this.#start();
-      }, AGAIN_MS);
+      }, RESTART_DELAY_MS);
     });
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return address.port;
 }

@@ -7,23 +7,24 @@ import { countNames, rarestOf } from "./rarest-points.ts";
 import type { FaultPlan } from "./rarest-points.ts";
 
 export interface FaultPlansOptions {
-  /** The folder in which fault points note the deaths that they cause. */
+  /** The folder of the logs in which fault points record their deaths. */
   folder: string;
   random: Random;
 }
 
-/** How long a worker works before its fault points end it, in milliseconds of a processor. */
-const SHORTEST_LIFE_MS = 100;
-const LONGEST_LIFE_MS = 1_000;
-/** The same where it is to die at one of the points that have ended the fewest. */
-const LONGEST_LIFE_FOR_RAREST_MS = 300;
-/** So few points are hard to reach: a worker that reaches one dies at once. */
-const FEW = 5;
-/** The process of a job that runs alone lives for a short time; one worker in so many has its own die. */
-const LONGEST_LIFE_ALONE_MS = 60;
-const ONE_ALONE_IN = 2;
-/** The points that the process of a job that runs alone can reach. */
-const POINTS_ALONE = [
+/** Fault points are armed after this CPU time of the worker. */
+const MIN_LIFE_CPU_MS = 100;
+const MAX_LIFE_CPU_MS = 1_000;
+/** The maximum for a plan of the rarest points. */
+const MAX_RAREST_LIFE_CPU_MS = 300;
+/** Up to this number of rarest points, the points are hard to reach and armed from the start. */
+const HARD_TO_REACH = 5;
+/** A quarantine process lives only for a short time. */
+const MAX_QUARANTINE_LIFE_CPU_MS = 60;
+/** One of this many workers arms its quarantine processes. */
+const QUARANTINE_RATIO = 2;
+/** The points that a quarantine process can reach. */
+const QUARANTINE_POINTS = [
   "before running",
   "before a checkpoint",
   "checkpoint written",
@@ -42,52 +43,56 @@ const POINTS_ALONE = [
   "released",
 ] as const satisfies readonly FaultPoint[];
 
-/** Decides at which fault points each worker dies, so that a run reaches all of them. */
+/** Assigns fault points to workers, so that a run reaches all of them. */
 export class FaultPlans {
   readonly #random: Random;
   readonly #log: string;
-  readonly #logAlone: string;
+  readonly #quarantineLog: string;
   #armed = 0;
 
   constructor({ folder, random }: FaultPlansOptions) {
     this.#random = random;
     this.#log = join(folder, "faults.log");
-    this.#logAlone = join(folder, "faults-alone.log");
-    for (const log of [this.#log, this.#logAlone]) writeFileSync(log, "");
+    this.#quarantineLog = join(folder, "faults-quarantine.log");
+    for (const log of [this.#log, this.#quarantineLog]) writeFileSync(log, "");
   }
 
-  /** For a worker: by turns one point after the other, and the points that have ended the fewest workers. */
+  /** A worker's plan. Plans alternate between the rarest points and the next point of a round robin. */
   make(): FaultPlan {
     const log = this.#log;
     this.#armed += 1;
     if (this.#armed % 2 > 0) {
       const points = rarestOf(this.count());
-      return { points, afterCpuMs: points.length > FEW ? this.#random.below(LONGEST_LIFE_FOR_RAREST_MS) : 0, log };
+      return {
+        points,
+        afterCpuMs: points.length > HARD_TO_REACH ? this.#random.below(MAX_RAREST_LIFE_CPU_MS) : 0,
+        log,
+      };
     }
-    const byTurns = FAULT_POINTS[(this.#armed >> 1) % FAULT_POINTS.length] ?? "claimed";
-    const afterCpuMs = SHORTEST_LIFE_MS + this.#random.below(LONGEST_LIFE_MS - SHORTEST_LIFE_MS);
-    return { points: [byTurns], afterCpuMs, log };
+    const nextPoint = FAULT_POINTS[(this.#armed >> 1) % FAULT_POINTS.length] ?? "claimed";
+    const afterCpuMs = MIN_LIFE_CPU_MS + this.#random.below(MAX_LIFE_CPU_MS - MIN_LIFE_CPU_MS);
+    return { points: [nextPoint], afterCpuMs, log };
   }
 
-  /** For the processes in which a worker runs jobs alone; not for those of every worker, or such jobs would never end. */
-  makeAlone(): FaultPlan {
-    if (this.#random.below(ONE_ALONE_IN) > 0) return this.none();
-    const afterCpuMs = this.#random.below(2) * this.#random.below(LONGEST_LIFE_ALONE_MS);
-    return { points: POINTS_ALONE, afterCpuMs, log: this.#logAlone };
+  /** A plan for a worker's quarantine processes. Some workers get an empty plan, or quarantined jobs would never end. */
+  makeQuarantine(): FaultPlan {
+    if (this.#random.below(QUARANTINE_RATIO) > 0) return this.none();
+    const afterCpuMs = this.#random.below(2) * this.#random.below(MAX_QUARANTINE_LIFE_CPU_MS);
+    return { points: QUARANTINE_POINTS, afterCpuMs, log: this.#quarantineLog };
   }
 
-  /** A plan by which nothing dies. */
+  /** An empty plan. */
   none(): FaultPlan {
     return { points: [], afterCpuMs: 0, log: this.#log };
   }
 
-  /** How often each fault point ended a worker. */
+  /** The number of worker deaths by fault point. */
   count(): Record<FaultPoint, number> {
     return countNames(this.#log, FAULT_POINTS);
   }
 
-  /** How often each fault point ended the process of a job that ran alone. */
-  countAlone(): Record<(typeof POINTS_ALONE)[number], number> {
-    return countNames(this.#logAlone, POINTS_ALONE);
+  /** The number of quarantine process deaths by fault point. */
+  countQuarantine(): Record<(typeof QUARANTINE_POINTS)[number], number> {
+    return countNames(this.#quarantineLog, QUARANTINE_POINTS);
   }
 }

@@ -9,43 +9,41 @@ import type { FaultPlan } from "./rarest-points.ts";
 
 export interface FleetOptions {
   url: string;
-  /** How many workers claim jobs at once. */
+  /** The number of workers that claim jobs. */
   workers: number;
-  /** How many more are loaded and wait to take the place of one that has ended. */
+  /** The number of loaded processes that wait to replace a worker. */
   spares: number;
   random: Random;
-  /** The folder in which handlers write down their runs, and fault points the deaths they cause. */
+  /** The folder of the history and of the fault point logs. */
   folder: string;
-  /** Whether no fault point ends anything. */
-  calm: boolean;
+  /** Arms no fault points. */
+  noFaults: boolean;
 }
 
-/** What a worker's process is told, and what it tells. */
+/** Starts the claims of a spare, with the fault points of the worker and of its quarantine processes. */
 export interface ToWorker {
-  type: "begin";
-  /** Where its fault points end it, and the processes of the jobs that it runs alone. */
+  type: "start";
   plan: FaultPlan;
-  planAlone: FaultPlan;
+  quarantinePlan: FaultPlan;
 }
 export type FromWorker = { type: "loaded" } | { type: "ready"; workerId: string };
 
 interface Member {
   child: ChildProcess;
-  /** Where it dies of itself. */
+  /** The armed fault points. */
   points: readonly FaultPoint[];
-  state: "loading" | "spare" | "beginning" | "active" | "ending";
-  /** Whether it sleeps now, and whether it ever did. */
-  frozen: boolean;
-  slept: boolean;
+  state: "loading" | "spare" | "starting" | "active" | "ending";
+  isFrozen: boolean;
+  wasFrozen: boolean;
   workerId: string | undefined;
 }
 
-/** How long one that has slept is left alone. */
-const AWAKE_MS = 1_000;
+/** After a freeze, a worker is spared for this time. */
+const RECOVERY_MS = 1_000;
 
 /**
- * Worker processes; one that ends is replaced by another that was loaded before, for loading takes most of a second of
- * a processor. Only one that has begun to claim is tormented: on a slow machine none would ever begin else.
+ * The worker processes. A loaded spare replaces each ended worker, because loading takes most of a second of CPU time.
+ * Only workers that already claim are killed. Otherwise no worker would ever start on a slow machine.
  */
 export class Fleet {
   readonly #options: FleetOptions;
@@ -53,9 +51,9 @@ export class Fleet {
   #healing = false;
   #closed = false;
   readonly plans: FaultPlans;
-  /** How many processes were ended in which way, and how many slept. */
+  /** The number of ended workers by cause, and of freezes. */
   readonly ends = { killed: 0, atPoints: 0, drained: 0, frozen: 0 };
-  /** The workers that died, but for those that slept before: these had lost their jobs already. */
+  /** The ids of the dead workers. Frozen ones are left out, because they had already lost their jobs. */
   readonly dead: string[] = [];
 
   constructor(options: FleetOptions) {
@@ -64,45 +62,45 @@ export class Fleet {
     this.#fill();
   }
 
-  /** How many workers died, by a signal or at a fault point. */
+  /** The number of deaths, by kills and at fault points. */
   get deaths(): number {
     return this.ends.killed + this.ends.atPoints;
   }
 
-  /** Ends a random one of these workers as `kill -9` does; false where none of them can be. */
+  /** Kills a random one of these workers with SIGKILL; false when none of them is active. */
   kill(workerIds: readonly string[]): boolean {
     const member = this.#pick((one) => workerIds.includes(one.workerId ?? ""));
     if (!member) return false;
     member.state = "ending";
     this.ends.killed += 1;
-    this.#bury(member);
+    this.#recordDeath(member);
     return member.child.kill("SIGKILL");
   }
 
-  /** Lets a random worker leave as a deployment does, rather one of these, and rather one that dies of it. */
+  /** Sends SIGTERM to a random worker. Prefers these workers, and among them one armed to die at the release. */
   drain(workerIds: readonly string[]): void {
     const isBusy = ({ workerId = "" }: Member) => workerIds.includes(workerId);
-    const dies = ({ points }: Member) => points.includes("released");
-    const member = this.#pick((one) => isBusy(one) && dies(one)) ?? this.#pick(isBusy) ?? this.#pick();
+    const diesAtRelease = ({ points }: Member) => points.includes("released");
+    const member = this.#pick((one) => isBusy(one) && diesAtRelease(one)) ?? this.#pick(isBusy) ?? this.#pick();
     if (member?.child.kill("SIGTERM")) this.ends.drained += 1;
   }
 
-  /** Stops a random worker for a time, so that it comes back as a zombie whose leases are gone. */
+  /** Freezes a random worker. It continues as a zombie whose leases have expired. */
   async freeze(ms: number): Promise<void> {
     const member = this.#pick();
     if (!member?.child.kill("SIGSTOP")) return;
-    member.frozen = true;
-    member.slept = true;
+    member.isFrozen = true;
+    member.wasFrozen = true;
     this.ends.frozen += 1;
     await wait(ms);
     member.child.kill("SIGCONT");
-    // It is to find out what it has lost before anything else happens to it.
+    // Gives the worker time to notice its lost leases.
     setTimeout(() => {
-      member.frozen = false;
-    }, AWAKE_MS).unref();
+      member.isFrozen = false;
+    }, RECOVERY_MS).unref();
   }
 
-  /** From now on nothing dies of itself: all workers are replaced by healthy ones; resolves when these have begun. */
+  /** Replaces all workers by workers without fault points. Resolves when the new workers are active. */
   async heal(): Promise<void> {
     this.#healing = true;
     for (const member of this.#members) {
@@ -125,25 +123,25 @@ export class Fleet {
   }
 
   #pick(fits: (member: Member) => boolean = () => true): Member | undefined {
-    return this.#options.random.pick(this.#in("active").filter((member) => !member.frozen && fits(member)));
+    return this.#options.random.pick(this.#in("active").filter((member) => !member.isFrozen && fits(member)));
   }
 
-  #bury({ slept, workerId }: Member): void {
-    if (!slept && workerId !== undefined) this.dead.push(workerId);
+  #recordDeath({ wasFrozen, workerId }: Member): void {
+    if (!wasFrozen && workerId !== undefined) this.dead.push(workerId);
   }
 
-  /** Lets spares begin where workers are missing, and starts processes where spares are. */
+  /** Starts spares in place of missing workers, and loads new spares. */
   #fill(): void {
     if (this.#closed) return;
     const { workers, spares } = this.#options;
-    const missing = workers - this.#in("beginning", "active").length;
+    const missing = workers - this.#in("starting", "active").length;
     for (const member of this.#in("spare").slice(0, Math.max(0, missing))) {
-      member.state = "beginning";
+      member.state = "starting";
       const { plans } = this;
-      const isSafe = this.#healing || this.#options.calm;
-      const [plan, planAlone] = isSafe ? [plans.none(), plans.none()] : [plans.make(), plans.makeAlone()];
+      const isSafe = this.#healing || this.#options.noFaults;
+      const [plan, quarantinePlan] = isSafe ? [plans.none(), plans.none()] : [plans.make(), plans.makeQuarantine()];
       member.points = plan.points;
-      member.child.send({ type: "begin", plan, planAlone } satisfies ToWorker);
+      member.child.send({ type: "start", plan, quarantinePlan } satisfies ToWorker);
     }
     const total = this.#members.size - this.#in("ending").length;
     for (let count = total; count < workers + (this.#healing ? 0 : spares); count += 1) this.#start();
@@ -156,7 +154,14 @@ export class Fleet {
       env: { ...process.env, DATABASE_URL: url, CHAOS_HISTORY: folder },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const member: Member = { child, points: [], state: "loading", frozen: false, slept: false, workerId: undefined };
+    const member: Member = {
+      child,
+      points: [],
+      state: "loading",
+      isFrozen: false,
+      wasFrozen: false,
+      workerId: undefined,
+    };
     this.#members.add(member);
     child.on("message", (message: FromWorker) => {
       if (member.state === "ending") return;
@@ -164,15 +169,15 @@ export class Fleet {
       if (message.type === "ready") member.workerId = message.workerId;
       this.#fill();
     });
-    // One that has gone takes no more messages.
+    // Sending to an exited process emits an error.
     child.on("error", () => undefined);
     child.once("exit", (_code, signal) => {
       this.#members.delete(member);
       if (signal === "SIGKILL" && member.state !== "ending") {
         this.ends.atPoints += 1;
-        this.#bury(member);
+        this.#recordDeath(member);
       }
-      // One that cannot even be loaded must not be started as fast as it fails.
+      // A delay for processes that fail to load, so that they are not restarted in a tight loop.
       setTimeout(() => this.#fill(), member.state === "loading" ? 500 : 0);
     });
   }

@@ -6,19 +6,19 @@ import type { EmbeddedPostgres } from "#db";
 import type { Api } from "./api.ts";
 import type { Fleet } from "./fleet.ts";
 import type { HistoryWriter } from "../history.ts";
-import { insist } from "../retry-transaction.ts";
+import { retryTransaction } from "../retry-transaction.ts";
 import type { Random } from "../random.ts";
 
 /** Longer than a worker's lease. */
-const SLEEP_MS = 2_000;
-/** How many workers may be killed before one must have died at a fault point, and how many for each that has. */
-const HEAD_START = 10;
-const KILLS_FOR_A_POINT = 2;
+const FREEZE_MS = 2_000;
+/** Kills are limited to this number plus `KILLS_PER_POINT_DEATH` for each death at a fault point. */
+const FREE_KILLS = 10;
+const KILLS_PER_POINT_DEATH = 2;
 
-export interface Victims {
+export interface Targets {
   db: Database;
   server: EmbeddedPostgres;
-  /** Where the server has its files. */
+  /** The data folder of the database server. */
   dataDir: string;
   fleet: Fleet;
   api: Api;
@@ -26,8 +26,8 @@ export interface Victims {
   random: Random;
 }
 
-/** How often the database was crashed, and connections to it cut. */
-export interface Strikes {
+/** The number of database crashes and of connection cuts. */
+export interface FaultCounts {
   database: number;
   cut: number;
 }
@@ -35,30 +35,30 @@ export interface Strikes {
 export interface Killing {
   fleet: Fleet;
   random: Random;
-  /** How many workers must have died, at fault points or here. */
+  /** The number of deaths to reach, by kills and at fault points. */
   kills: number;
   say: (line: string) => void;
 }
 
-/** Kills workers that are in the middle of a turn, so that turns get somewhere on any machine, until the signal or until enough have died. */
+/** Kills workers in the middle of a turn, until the signal aborts or enough workers have died. */
 export async function killWorkers(db: Database, killing: Killing, signal: AbortSignal): Promise<void> {
   const { fleet, random, kills, say } = killing;
-  let saidAt = performance.now();
+  let reportedMs = performance.now();
   while (!signal.aborted && fleet.deaths < kills) {
     await wait(100 + random.below(500), undefined, { signal }).catch(() => undefined);
-    if (performance.now() - saidAt > 60_000) {
-      saidAt = performance.now();
+    if (performance.now() - reportedMs > 60_000) {
+      reportedMs = performance.now();
       say(`${fleet.deaths} workers have died`);
     }
-    // On a slow machine nobody would live to come by a fault point else.
-    if (fleet.ends.killed > HEAD_START + KILLS_FOR_A_POINT * fleet.ends.atPoints) continue;
+    // On a slow machine, unlimited kills would end every worker before it reaches a fault point.
+    if (fleet.ends.killed > FREE_KILLS + KILLS_PER_POINT_DEATH * fleet.ends.atPoints) continue;
     fleet.kill(await findBusy(db));
   }
 }
 
-/** The workers that run a turn and have written an event of it. */
+/** Finds the workers with a running turn that has at least one event. */
 async function findBusy(db: Database): Promise<string[]> {
-  const busy = await insist(
+  const busy = await retryTransaction(
     db,
     async (tx) => tx<{ worker_id: string }[]>`
       select distinct worker_id from jobs where status = 'running' and decision_set_id is not null
@@ -67,26 +67,26 @@ async function findBusy(db: Database): Promise<string[]> {
   return busy.map((row) => row.worker_id);
 }
 
-/** Freezes, kills, sends away and cuts off whatever there is, until the signal. */
-export async function torment(victims: Victims, signal: AbortSignal): Promise<Strikes> {
-  const { db, fleet, api, random } = victims;
-  const strikes: Strikes = { database: 0, cut: 0 };
+/** Injects random faults until the signal aborts: freezes, drains, kills, connection cuts and database crashes. */
+export async function injectFaults(targets: Targets, signal: AbortSignal): Promise<FaultCounts> {
+  const { db, fleet, api, random } = targets;
+  const counts: FaultCounts = { database: 0, cut: 0 };
   const pause = async (ms: number) => wait(ms, undefined, { signal }).catch(() => undefined);
   await pause(2_000);
   while (!signal.aborted) {
     const draw = random.next();
-    if (draw < 0.25) await fleet.freeze(SLEEP_MS + random.below(500));
+    if (draw < 0.25) await fleet.freeze(FREEZE_MS + random.below(500));
     else if (draw < 0.5) fleet.drain(await findBusy(db));
     else if (draw < 0.65) api.kill();
-    else if (draw < 0.9) strikes.cut += await cutConnections(victims);
-    else strikes.database += await crashDatabase(victims);
+    else if (draw < 0.9) counts.cut += await cutConnections(targets);
+    else counts.database += await crashDatabase(targets);
     await pause(1_000 + random.below(3_000));
   }
-  return strikes;
+  return counts;
 }
 
-/** Ends a few of the server's connections under whoever uses them. */
-async function cutConnections({ server }: Victims): Promise<number> {
+/** Terminates about 40 % of the server's connections. */
+async function cutConnections({ server }: Targets): Promise<number> {
   const db = new Database({ url: server.url, maxConnections: 1 });
   await db
     .call(
@@ -98,11 +98,11 @@ async function cutConnections({ server }: Victims): Promise<number> {
   return 1;
 }
 
-/** Stops the server as a crash does, and starts it again. */
-async function crashDatabase({ server, dataDir, history, random }: Victims): Promise<number> {
+/** Crashes the database server and restarts it. */
+async function crashDatabase({ server, dataDir, history, random }: Targets): Promise<number> {
   const file = join(dataDir, "postgres/postmaster.pid");
   const pid = existsSync(file) ? Number(readFileSync(file, "utf8").split("\n", 1)[0]) : 0;
-  // A server that is just starting has not written its file yet; 0 would mean this process's own group.
+  // A starting server has not written the file yet. A pid of 0 would signal this process group.
   if (!(pid > 1)) return 0;
   history.addCrash();
   process.kill(pid, "SIGQUIT");

@@ -3,9 +3,9 @@ import { mlWorkflow, saverOpener } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
 import { graphJobs } from "../jobs/graphs.ts";
 import { chaosHandlers } from "../jobs/job-types.ts";
-import { noteRuns } from "../jobs/record-runs.ts";
+import { recordRuns } from "../jobs/record-runs.ts";
 
-/** What a chaos worker and the process of a job that runs alone have in common. */
+/** The common parts of a chaos worker and its quarantine processes. */
 export interface Parts {
   db: Database;
   handlers: JobHandler[];
@@ -14,14 +14,14 @@ export interface Parts {
   defaultTimeoutMs: number;
 }
 
-/** Opens it for a worker. Its connections bear the worker's id: what it stores is known as its own. */
+/** Opens the parts of a worker. The `application_name` is the worker's id, which identifies its writes. */
 export function openParts(workerId: string): Parts {
   const { DATABASE_URL: url = "", CHAOS_HISTORY: historyFolder = "" } = process.env;
   const db = new Database({ url, maxConnections: 3, avoidTableScans: true, applicationName: workerId });
   const turns: TurnJobOptions = { db, price: null, openSaver: saverOpener(db) };
   return {
     db,
-    handlers: noteRuns(
+    handlers: recordRuns(
       [...chaosHandlers(), mlWorkflow({ ...turns, model: null }), ...graphJobs(db, turns)],
       historyFolder,
     ),

@@ -1,28 +1,28 @@
 import { readFileSync } from "node:fs";
 import type { FaultPoint } from "#fault";
 
-/** Which fault points end a process, as `src/fault/armed.ts` reads it. */
+/** The fault points that end a process, in the format of `src/fault/armed.ts`. */
 export interface FaultPlan {
   points: readonly FaultPoint[];
   afterCpuMs: number;
   log: string;
 }
 
-/** Leaves of a plan the points that have ended the fewest until now. */
-export function onlyRarest({ points, afterCpuMs, log }: FaultPlan): FaultPlan {
+/** Reduces a plan to the points with the fewest deaths so far. */
+export function keepRarest({ points, afterCpuMs, log }: FaultPlan): FaultPlan {
   return { points: points.length === 0 ? [] : rarestOf(countNames(log, points)), afterCpuMs, log };
 }
 
-/** How often each name stands in a file that has one name on each line. */
+/** Counts each name in a file with one name per line. */
 export function countNames<Name extends string>(file: string, names: readonly Name[]): Record<Name, number> {
-  const found = readFileSync(file, "utf8").split("\n");
-  return Object.fromEntries(names.map((name) => [name, found.filter((line) => line === name).length])) as Record<
+  const lines = readFileSync(file, "utf8").split("\n");
+  return Object.fromEntries(names.map((name) => [name, lines.filter((line) => line === name).length])) as Record<
     Name,
     number
   >;
 }
 
-/** The points that have ended the fewest processes. The others stay out of it: a process would reach these first. */
+/** The points with the fewest deaths. The others are left out, because a process would reach them first. */
 export function rarestOf<Name extends string>(counts: Record<Name, number>): Name[] {
   const names = Object.keys(counts) as Name[];
   const fewest = Math.min(...names.map((name) => counts[name]));

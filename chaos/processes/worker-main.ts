@@ -5,24 +5,24 @@ import { pruneCheckpoints } from "#checkpoint";
 import { listen } from "#db";
 import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
-import { CRASHES_OF_SUSPECTS } from "../load-facts.ts";
+import { QUARANTINE_CRASHES } from "../load-facts.ts";
 import { openParts } from "./open-parts.ts";
 
-// Nobody may be left to hear it.
-const tell = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
+// The driver may have exited: the callback swallows the error.
+const send = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
 
-// A spare waits here, loaded, until it is needed.
-const { plan, planAlone } = await new Promise<ToWorker>((resolve) => {
+// A spare waits here, fully loaded, until the fleet needs it.
+const { plan, quarantinePlan } = await new Promise<ToWorker>((resolve) => {
   process.once("message", resolve);
   process.once("SIGTERM", () => process.exit(0));
   process.once("disconnect", () => process.exit(0));
-  tell({ type: "loaded" });
+  send({ type: "loaded" });
 });
 process.env["FAULT_PLAN"] = JSON.stringify(plan);
-process.env["FAULT_PLAN_ALONE"] = JSON.stringify(planAlone);
+process.env["FAULT_PLAN_QUARANTINE"] = JSON.stringify(quarantinePlan);
 process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
 
-/** A worker as the product's, with the crash tests' job types, short leases and armed fault points. */
+/** Like the product's worker, with the crash test's job types, short leases and armed fault points. */
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
 const parts = openParts(workerId);
@@ -36,16 +36,16 @@ const worker = new Worker({
   heartbeatMs: 300,
   poll: { minMs: 50, maxMs: 500 },
   retention: { completedMs: 86_400_000, failedMs: 86_400_000 },
-  // Later than the product: starting processes is most of what they cost here.
+  // Later than in the product, because starting processes is expensive.
   quarantine: {
     module: new URL("quarantine-main.js", import.meta.url),
     execArgv: [],
-    afterCrashes: CRASHES_OF_SUSPECTS,
+    afterCrashes: QUARANTINE_CRASHES,
   },
   forgetThreads: pruneCheckpoints,
 });
 await worker.start();
-tell({ type: "ready", workerId });
+send({ type: "ready", workerId });
 const listener = listen({
   url,
   channels: {
