@@ -1,5 +1,6 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { initTRPC, TRPCError } from "@trpc/server";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { ZodError } from "zod";
 import { describeIssues } from "../http/describe-issues.ts";
 import { mapError } from "../http/map-error.ts";
@@ -8,16 +9,21 @@ import type { Services } from "../services.ts";
 const PING_MS = 10_000;
 
 /** The context of every procedure: the services and one request. */
-export type Context = ReturnType<typeof createContext>;
+export interface Context extends Services {
+  headers: IncomingHttpHeaders;
+  log: FastifyBaseLogger;
+  /** Logs an error that is answered with a status of 500 or more. */
+  report: (error: unknown) => void;
+  /** Aborts when the caller disconnects. Made on demand, because most procedures do not wait. */
+  signal: AbortSignal;
+}
 
-export function createContext(services: Services, request: FastifyRequest, reply: FastifyReply) {
+export function createContext(services: Services, request: FastifyRequest, reply: FastifyReply): Context {
   return {
     ...services,
     headers: request.headers,
     log: request.log,
-    /** Logs an error that is answered with a status of 500 or more. */
-    report: (error: unknown) => services.errors.report(error, request),
-    /** Aborts when the caller disconnects. Made on demand, because most procedures do not wait. */
+    report: (error) => services.errors.report(error, request),
     get signal() {
       return services.callers.signalFor(reply);
     },
