@@ -1,40 +1,39 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { GraphName } from "./graphs.ts";
+import type { GraphName } from "./jobs/graphs.ts";
 
 /*
- * The history that the checker judges the tables by. It lives in files outside the database: clients write down what
- * they asked and were answered, handlers when they ran, and the crash test when it crashed the database. All times are
- * of the system's monotonic clock, which the processes of one machine share.
+ * The history that the checker compares with the tables, in files outside the database. Clients record their requests
+ * and answers, handlers their runs, and the crash test its crashes of the database. All times come from the system's
+ * monotonic clock, which the processes of a machine share.
  */
 
-/** One request of a client, as it was sent once; a request without an answer is sent again and is another entry. */
+/** One request of a client. A repeated request is another entry. */
 export interface Entry {
   client: string;
   verb: "submit" | "enqueue" | "cancel" | "retry" | "answer" | "status";
   sentMs: number;
   endedMs: number;
-  /** A lost request may have been carried out, at any time after it was sent. */
+  /** A `lost` request may have taken effect at any time after it was sent. */
   outcome: "answered" | "refused" | "lost";
-  /** The error's code; absent where there was no answer at all, or a good one. */
+  /** The code of an error answer. */
   code?: string | undefined;
-  /** The jobs that it is about; empty for a submit that was not answered. */
+  /** The affected jobs; empty for an unanswered submit. */
   jobIds: string[];
-  /** What was submitted. */
   turn?: { threadId: string; graph: GraphName | null; content: string; key: string };
-  /** What tells the job of an enqueue without an id. */
+  /** Identifies the job of an enqueue without an id. */
   mark?: string;
   /** The status in the answer. */
   status?: string;
   reply?: string | null;
 }
 
-/** The beginning or the end of one run of a handler. */
-export interface RunNote {
-  what: "begin" | "end";
+/** The start or the end of one run of a handler. */
+export interface RunEntry {
+  phase: "start" | "end";
   atMs: number;
   pid: number;
-  /** Counts the runs of a process. */
+  /** The number of the run in its process. */
   run: number;
   jobId: string;
   attempt: number;
@@ -42,18 +41,17 @@ export interface RunNote {
   limitKey: string | null;
 }
 
-/** One run of a handler; `endMs` is null where its process died before it ended. */
-export interface HandlerRun extends Omit<RunNote, "what" | "atMs" | "run"> {
-  beginMs: number;
+/** One run of a handler; `endMs` is null when its process died first. */
+export interface HandlerRun extends Omit<RunEntry, "phase" | "atMs" | "run"> {
+  startMs: number;
   endMs: number | null;
 }
 
-/** What the files hold. */
 export interface History {
   entries: Entry[];
   runs: HandlerRun[];
-  /** When the database crashed. */
-  crashes: number[];
+  /** The times of the database crashes. */
+  crashesMs: number[];
 }
 
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
@@ -75,8 +73,8 @@ export class HistoryWriter {
     append(this.#files.clients, entry);
   }
 
-  addRun(note: RunNote): void {
-    append(this.#files.runs, note);
+  addRun(entry: RunEntry): void {
+    append(this.#files.runs, entry);
   }
 
   addCrash(): void {
@@ -84,14 +82,14 @@ export class HistoryWriter {
   }
 }
 
-/** One write of one line: whoever is killed has written all of it or nothing. */
+/** Appends a line in one write: a killed process has written all of it or nothing. */
 function append(file: string, value: unknown): void {
   appendFileSync(file, `${JSON.stringify(value)}\n`);
 }
 
 export function readHistory(folder: string): History {
   const { clients, runs, crashes } = files(folder);
-  return { entries: readLines<Entry>(clients), runs: toRuns(readLines<RunNote>(runs)), crashes: readLines(crashes) };
+  return { entries: readLines<Entry>(clients), runs: toRuns(readLines<RunEntry>(runs)), crashesMs: readLines(crashes) };
 }
 
 function readLines<T>(file: string): T[] {
@@ -102,24 +100,24 @@ function readLines<T>(file: string): T[] {
     .map((line) => JSON.parse(line) as T);
 }
 
-function toRuns(notes: readonly RunNote[]): HandlerRun[] {
+function toRuns(entries: readonly RunEntry[]): HandlerRun[] {
   const runs = new Map<string, HandlerRun>();
-  for (const { what, atMs, run, ...of } of notes) {
-    const key = `${of.pid} ${run} ${of.jobId}`;
-    const begun = runs.get(key);
-    if (what === "begin") runs.set(key, { ...of, beginMs: atMs, endMs: null });
-    else if (begun) begun.endMs = atMs;
+  for (const { phase, atMs, run, ...rest } of entries) {
+    const key = `${rest.pid} ${run} ${rest.jobId}`;
+    const started = runs.get(key);
+    if (phase === "start") runs.set(key, { ...rest, startMs: atMs, endMs: null });
+    else if (started) started.endMs = atMs;
   }
   return [...runs.values()];
 }
 
-/** A claim may have been made, and a worker have slept, for so long before its handler began. */
-const LONGEST_WAY_MS = 5_000;
+/** The longest time from a claim to the start of its handler, including a freeze of the worker. */
+const MAX_START_DELAY_MS = 5_000;
 
 /**
- * Whether the database crashed between the claim of a run that began at one time and another time. It may then have
- * forgotten the claim, for claims commit without waiting for the disk.
+ * True when the database crashed between the claim of a run and `untilMs`. The crash may have undone the claim, because
+ * claims commit without waiting for the disk.
  */
-export function isCrashNear(crashes: readonly number[], beganMs: number, untilMs: number): boolean {
-  return crashes.some((atMs) => atMs > beganMs - LONGEST_WAY_MS && atMs < untilMs);
+export function mayHaveLostClaim(crashesMs: readonly number[], startMs: number, untilMs: number): boolean {
+  return crashesMs.some((atMs) => atMs > startMs - MAX_START_DELAY_MS && atMs < untilMs);
 }

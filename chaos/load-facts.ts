@@ -1,12 +1,8 @@
-/*
- * What the load promises to the checker.
- */
-
-/** How many jobs of one limited key may run at once, and how many of the narrow queue. */
-export const PLACES = 3;
-export const NARROW_PLACES = 2;
+/** Concurrency limits: jobs of one limit key, and jobs of the narrow queue. The load sets them, the checker verifies them. */
+export const KEY_LIMIT = 3;
+export const NARROW_LIMIT = 2;
 export const NARROW_QUEUE = "narrow";
-/** The message of a turn that is cancelled soon after; its thread has no other. */
-export const NEVER_MIND = "Never mind";
-/** How many crashes a suspect begins with: a chaos worker runs what has crashed so often alone. */
-export const CRASHES_OF_SUSPECTS = 4;
+/** The message of a turn that its client cancels soon after. The thread has no other turn. */
+export const CANCELLED_PROMPT = "Cancel this";
+/** From this number of crashes on, a chaos worker runs a job in quarantine. A `quarantined` job starts with it. */
+export const QUARANTINE_CRASHES = 4;

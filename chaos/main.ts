@@ -1,3 +1,11 @@
+/**
+ * The crash test: clients load the product while workers, the API and the database are killed; then the result is
+ * checked.
+ *
+ * `load/` sends requests and records them. `jobs/` contains the job types and graphs. `processes/` starts and kills the
+ * workers, the API and the database. `check/` compares the tables with the recorded history. `history.ts` is that
+ * history. It lives in files, because the database is under test.
+ */
 import { createQueue, setQueueLimits } from "#queue/operate";
 import { pauseSchedule, saveSchedule } from "#queue/schedules";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -7,22 +15,22 @@ import { parseArgs } from "node:util";
 import { migrateCheckpoints } from "#checkpoint";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
 import { offerGraphs } from "../test/offer-graphs.ts";
-import { readAcknowledged } from "./acknowledged.ts";
-import { Api } from "./api.ts";
-import { checkGraphs } from "./check-graphs.ts";
-import { checkHistory } from "./check-history.ts";
-import { checkTables, countOutcomes } from "./check.ts";
-import { Client } from "./client.ts";
-import { Fleet } from "./fleet.ts";
-import { answerQuestions, GRAPH_NAMES } from "./graphs.ts";
+import { readAcknowledged } from "./check/acknowledged.ts";
+import { Api } from "./processes/api.ts";
+import { checkGraphs } from "./check/check-graphs.ts";
+import { checkHistory } from "./check/check-history.ts";
+import { checkTables, countOutcomes } from "./check/check-tables.ts";
+import { Client } from "./load/client.ts";
+import { Fleet } from "./processes/fleet.ts";
+import { answerQuestions, GRAPH_NAMES } from "./jobs/graphs.ts";
 import { HistoryWriter, readHistory } from "./history.ts";
-import { insist, OWNER_ID } from "./insist.ts";
-import { CRASHES_OF_SUSPECTS, NARROW_PLACES, NARROW_QUEUE, PLACES } from "./load-facts.ts";
-import { makeLoad } from "./load.ts";
-import { createNodeRuns } from "./node-runs.ts";
-import { quiesce, STALL_LIMIT_MS } from "./quiesce.ts";
+import { retryTransaction, OWNER_ID } from "./retry-transaction.ts";
+import { QUARANTINE_CRASHES, NARROW_LIMIT, NARROW_QUEUE, KEY_LIMIT } from "./load-facts.ts";
+import { makeLoad } from "./load/load.ts";
+import { createNodeTables } from "./jobs/node-runs.ts";
+import { waitForQuiescence, STALL_LIMIT_MS } from "./check/wait-for-quiescence.ts";
 import { Random } from "./random.ts";
-import { killWorkers, torment } from "./torment.ts";
+import { killWorkers, injectFaults } from "./processes/inject-faults.ts";
 
 const { values } = parseArgs({
   options: {
@@ -33,20 +41,20 @@ const { values } = parseArgs({
     spares: { type: "string" },
     kills: { type: "string" },
     jobs: { type: "string" },
-    calm: { type: "boolean", default: false },
-    // Read by run.mjs, which builds it.
+    // Kills nothing, for the tests of the checker.
+    "no-faults": { type: "boolean", default: false },
+    // Read by run.mjs, which builds the mutant.
     mutant: { type: "string" },
   },
 });
 const number = (name: "minutes" | "seconds" | "seed" | "workers" | "spares" | "kills" | "jobs", fallback: number) => {
   const value = values[name] === undefined ? fallback : Number(values[name]);
   if (value >= 0) return value;
-  process.stderr.write(`--${name} must be a number, not negative\n`);
+  process.stderr.write(`--${name} must be a number of at least 0\n`);
   return process.exit(2);
 };
-/** Nothing dies, sleeps or is cut off. */
-const isCalm = values.calm;
-// Until so many workers have died, or for so long; and until so many jobs were acknowledged.
+const noFaults = values["no-faults"];
+// The load ends after `kills` deaths or `seconds`, but not before `jobs` were acknowledged.
 const kills = number("kills", Infinity);
 const seconds = number("seconds", number("minutes", values.kills === undefined ? 5 : 60) * 60);
 const jobs = number("jobs", 0);
@@ -56,146 +64,141 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const report = (name: string, counts: object) => say(`${name}: ${JSON.stringify(counts)}`);
 
 say(
-  `chaos: seed ${seed}, ${seconds} s${kills < Infinity ? ` or ${kills} kills` : ""}, the load is made again with --seed ${seed}`,
+  `chaos: seed ${seed}, ${seconds} s${kills < Infinity ? ` or ${kills} kills` : ""}; --seed ${seed} repeats this load`,
 );
 const dataDir = mkdtempSync(join(tmpdir(), "threadmill-chaos-"));
 const server = await startEmbeddedPostgres({ dataDir });
-const begunAt = performance.now();
-let faults: string[] = [];
+const startedMs = performance.now();
+let broken: string[] = [];
 try {
-  faults = await play();
+  broken = await run();
 } finally {
   await server.stop(0);
   rmSync(dataDir, { recursive: true, force: true });
 }
-for (const fault of faults) say(`BROKEN ${fault}`);
+for (const promise of broken) say(`BROKEN ${promise}`);
 say(
-  faults.length === 0 ? "chaos: every promise was kept" : `chaos: ${faults.length} promises broken with seed ${seed}`,
+  broken.length === 0 ? "chaos: every promise was kept" : `chaos: ${broken.length} promises broken with seed ${seed}`,
 );
-process.exit(faults.length === 0 ? 0 : 1);
+process.exit(broken.length === 0 ? 0 : 1);
 
-async function play(): Promise<string[]> {
+async function run(): Promise<string[]> {
   const { url } = server;
   const db = new Database({ url, maxConnections: 6 });
   const scheduleId = await prepare(db);
   const fleet = new Fleet({
     url,
     workers: number("workers", 6),
-    spares: number("spares", isCalm ? 0 : 4),
+    spares: number("spares", noFaults ? 0 : 4),
     random,
     folder: dataDir,
-    calm: isCalm,
+    noFaults,
   });
   const api = await Api.start({ databaseUrl: url, log: join(dataDir, "api.log") });
-  const { strikes, answering } = await disturb({ db, fleet, api });
-  const minutes = ((performance.now() - begunAt) / 60_000).toFixed(1);
-  await insist(db, async (tx) => pauseSchedule(tx, { ownerId: OWNER_ID, scheduleId }, true));
-  say(`after ${minutes} minutes and ${fleet.deaths} deaths: nothing dies any more`);
-  if (!isCalm) await fleet.heal();
-  const left = await quiesce(db);
-  await answering.stop();
+  const { counts, stopAnswering } = await runUnderFaults({ db, fleet, api });
+  const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1);
+  await retryTransaction(db, async (tx) => pauseSchedule(tx, { ownerId: OWNER_ID, scheduleId }, true));
+  say(`after ${minutes} minutes and ${fleet.deaths} deaths: no more faults`);
+  if (!noFaults) await fleet.heal();
+  const leftCount = await waitForQuiescence(db);
+  await stopAnswering();
   await Promise.all([fleet.close(), api.close()]);
-  say(left === 0 ? "every job has ended" : `${left} jobs have not ended`);
-  const found = left > 0 ? [`every job ends: ${left} had not, and none ended for ${STALL_LIMIT_MS} ms`] : [];
-  if (api.ends.byItself > 0) found.push(`the API never ends by itself: ${api.ends.byItself} times it did`);
+  say(leftCount === 0 ? "every job has ended" : `${leftCount} jobs have not ended`);
+  const found =
+    leftCount > 0 ? [`every job ends: ${leftCount} have not, and no job ended for ${STALL_LIMIT_MS} ms`] : [];
+  if (api.ends.unexpected > 0) found.push(`the API never crashes: it did ${api.ends.unexpected} times`);
   found.push(...(await check(db, fleet)));
-  report("kills", { ...fleet.ends, deaths: fleet.deaths, ...strikes, api: api.ends.killed, minutes });
-  if (!isCalm) reportFaultPoints(fleet);
-  if (found.length > 0) say(`the API's last words: ${api.lastWords()}`);
+  report("kills", { ...fleet.ends, deaths: fleet.deaths, ...counts, api: api.ends.killed, minutes });
+  if (!noFaults) reportFaultPoints(fleet);
+  if (found.length > 0) say(`last log lines of the API: ${api.readLogTail()}`);
   await db.close();
   return found;
 }
 
-/** Makes the tables and queues, and a schedule, whose id it returns. */
+/** Creates the tables, the queues and a schedule. Returns the id of the schedule. */
 async function prepare(db: Database): Promise<string> {
   await migrate({ url: server.url, also: migrateCheckpoints });
   await db.sql`create table chaos_effects (job_id uuid, attempt int)`;
-  await createNodeRuns(db);
-  await prepareJobs(db);
+  await createNodeTables(db);
+  await adjustNewJobs(db);
   for (const name of ["default", NARROW_QUEUE]) await createQueue(db.sql, name);
   const schedule = { ownerId: OWNER_ID, name: "every second", cron: "* * * * * *", jobType: "short", payload: {} };
   const scheduleId = await db.transaction(async (tx) => {
-    await setQueueLimits(tx, "default", { perKey: { concurrency: PLACES } });
-    await setQueueLimits(tx, NARROW_QUEUE, { concurrency: NARROW_PLACES });
+    await setQueueLimits(tx, "default", { perKey: { concurrency: KEY_LIMIT } });
+    await setQueueLimits(tx, NARROW_QUEUE, { concurrency: NARROW_LIMIT });
     return (await saveSchedule(tx, { ...schedule, missedRuns: "run_once" })).scheduleId;
   });
-  // After the schedule: as soon as the registry names any job type, it must name a schedule's.
+  // After the schedule: a registry with any job type refuses a schedule of an unknown one.
   await offerGraphs(db.sql, GRAPH_NAMES);
   return scheduleId;
 }
 
 /**
- * Lets turns survive any number of crashes, for what a failed turn would have said is missing in all that follow it; and
- * has suspects begin with crashes.
+ * Adds a trigger for new jobs. A turn gets unlimited retries and crashes, because a failed turn would change every later
+ * turn of its thread. A job marked `quarantined` starts with crashes.
  */
-async function prepareJobs(db: Database): Promise<void> {
+async function adjustNewJobs(db: Database): Promise<void> {
   await db.sql.unsafe(`
     create function chaos_prepare() returns trigger language plpgsql as $$
     begin
       if new.decision_set_id is not null then
         new.max_retries := 1000000;
         new.max_crashes := 1000000;
-      elsif new.payload ? 'suspect' then
-        new.crash_count := ${CRASHES_OF_SUSPECTS};
-        new.max_crashes := ${2 * CRASHES_OF_SUSPECTS};
+      elsif new.payload ? 'quarantined' then
+        new.crash_count := ${QUARANTINE_CRASHES};
+        new.max_crashes := ${2 * QUARANTINE_CRASHES};
       end if;
       return new;
     end $$;
     create trigger chaos_prepare before insert on jobs for each row execute function chaos_prepare();`);
 }
 
-interface Stage {
-  db: Database;
-  fleet: Fleet;
-  api: Api;
-}
-
-/** Has clients at work and everything tormented, until it is enough; people go on answering until they are stopped. */
-async function disturb({ db, fleet, api }: Stage) {
+/** Runs clients and faults together until the limits are reached. Questions are answered until `stopAnswering`. */
+async function runUnderFaults({ db, fleet, api }: { db: Database; fleet: Fleet; api: Api }) {
   const history = new HistoryWriter(dataDir);
   const enough = new AbortController();
   const timer = setTimeout(() => enough.abort(), seconds * 1_000);
   const loaded = new AbortController();
-  const ended = new AbortController();
-  const people = answerQuestions(new Client({ name: "people", url: api.url, history }), ended.signal);
-  const load = makeLoad({ db, url: api.url, history, seed, atLeast: jobs }, enough.signal).then(() => loaded.abort());
+  const stopped = new AbortController();
+  const answering = answerQuestions(new Client({ name: "people", url: api.url, history }), stopped.signal);
+  const load = makeLoad({ db, url: api.url, history, seed, minJobs: jobs }, enough.signal).then(() => loaded.abort());
   const killing = { fleet, random, kills, say };
-  const victims = { db, server, dataDir, fleet, api, history, random };
-  const [strikes] = await Promise.all([
-    isCalm ? {} : torment(victims, loaded.signal),
-    isCalm ? undefined : killWorkers(db, killing, loaded.signal).then(() => enough.abort()),
+  const targets = { db, server, dataDir, fleet, api, history, random };
+  const [counts] = await Promise.all([
+    noFaults ? {} : injectFaults(targets, loaded.signal),
+    noFaults ? undefined : killWorkers(db, killing, loaded.signal).then(() => enough.abort()),
     load,
   ]);
   clearTimeout(timer);
-  const stop = async () => {
-    ended.abort();
-    await people;
+  const stopAnswering = async () => {
+    stopped.abort();
+    await answering;
   };
-  return { strikes, answering: { stop } };
+  return { counts, stopAnswering };
 }
 
-/** Judges the tables by what the clients and handlers wrote down, and reports what kept the run busy. */
+/** Compares the tables with the recorded history, and reports the counts of the run. */
 async function check(db: Database, fleet: Fleet): Promise<string[]> {
   const history = readHistory(dataDir);
-  const said = await readAcknowledged(db, history.entries);
-  const graphs = await checkGraphs(db, said);
+  const acknowledged = await readAcknowledged(db, history.entries);
+  const graphs = await checkGraphs(db, acknowledged);
   const outcomes = await countOutcomes(db, fleet.dead);
   const seen = await checkHistory(db, history);
-  report("load", { acknowledged: said.jobs.size, redriven: said.redriven.size, ...outcomes.jobs });
+  report("load", { acknowledged: acknowledged.jobs.size, redriven: acknowledged.redriven.size, ...outcomes.jobs });
   report("history", seen.counts);
   report("killed runs", outcomes.kills);
   report("graph runs", { ...graphs.counts, ...outcomes.nodes });
-  return [...seen.faults, ...(await checkTables(db, said)), ...graphs.faults];
+  return [...seen.faults, ...(await checkTables(db, acknowledged)), ...graphs.faults];
 }
 
 function reportFaultPoints(fleet: Fleet): void {
   const counts = {
     "fault points": fleet.plans.count(),
-    "fault points of jobs that ran alone": fleet.plans.countAlone(),
+    "fault points in quarantine": fleet.plans.countQuarantine(),
   };
-  for (const [name, found] of Object.entries(counts)) {
-    report(name, found);
-    const missed = Object.entries(found).filter(([, count]) => count === 0);
+  for (const [name, byPoint] of Object.entries(counts)) {
+    report(name, byPoint);
+    const missed = Object.entries(byPoint).filter(([, count]) => count === 0);
     if (missed.length > 0) say(`${name} not reached: ${missed.map(([point]) => point).join(", ")}`);
   }
 }

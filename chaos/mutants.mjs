@@ -1,12 +1,12 @@
-// Faults that the checker must see: each replaces one function of the built product when the crash tests are bundled.
+// Bugs that the checker must find. Each replaces one function of the built product while it is bundled.
 import { readFileSync } from "node:fs";
 
-/** `code` stands in the place of the exported or local function `name` and may call what it replaces, `original`. */
+/** `code` replaces the function `name` of `file`, and may call the replaced function as `original`. */
 export const MUTANTS = {
   cancel: {
     file: "dist/queue/settle/cancel.js",
     name: "cancel",
-    why: "acknowledges, and does nothing",
+    bug: "acknowledges a cancel and does nothing",
     code: `async function cancel(tx, key) {
       const { status } = await lockJob(tx, key);
       if (status === "completed" || status === "failed") return original(tx, key);
@@ -16,7 +16,7 @@ export const MUTANTS = {
   limits: {
     file: "dist/queue/ready/admit.js",
     name: "admit",
-    why: "lets all jobs of a limited key in",
+    bug: "admits all jobs of a limit key",
     code: `async function admit(tx, { queue, limitKey }) {
       if (limitKey === null) return;
       await tx\`update limit_keys set admit_at = null where queue = \${queue} and key = \${limitKey}\`;
@@ -27,7 +27,7 @@ export const MUTANTS = {
   twice: {
     file: "dist/worker/define-job.js",
     name: "wrap",
-    why: "runs the handlers of jobs without a thread twice",
+    bug: "runs the handlers of jobs without a thread twice",
     code: `function wrap(handler, middleware) {
       const run = original(handler, middleware);
       return async (context) => {
@@ -38,7 +38,7 @@ export const MUTANTS = {
   },
 };
 
-/** Builds the product with a mutant in it; `check` throws where its file was never bundled. */
+/** Creates the esbuild plugin of a mutant. `check` throws when its file was not bundled. */
 export function plant({ file, name, code }) {
   const path = new RegExp(`[\\\\/]${file.replaceAll("/", String.raw`[\\/]`).replaceAll(".", String.raw`\.`)}$`);
   let planted = 0;

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32), so that a load can be made again. */
+/** A seeded pseudo-random generator (mulberry32), so that a seed repeats a load. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to 1. */
+  /** A number from 0 to below 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,12 +15,12 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
-  /** A whole number from 0 up to `below`. */
+  /** A whole number from 0 to below `below`. */
   below(below: number): number {
     return Math.floor(this.next() * below);
   }
 
-  /** One of the values; undefined of none. */
+  /** One of the values; undefined for an empty list. */
   pick<T>(values: readonly T[]): T | undefined {
     return values[this.below(values.length)];
   }

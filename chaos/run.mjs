@@ -1,5 +1,5 @@
-// `npm run chaos`: builds what is stale, bundles the crash tests beside the product, and runs them. With `--mutant NAME`
-// the bundles have a fault planted in them, which the checker must find.
+// `npm run chaos`: builds the product, bundles it with the crash test, and runs the test. `--mutant NAME` plants a bug in
+// the bundles; the checker must find it.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,14 +20,14 @@ const outdir = mutant ? `dist/chaos-${name}` : "dist/chaos";
 const options = { absWorkingDir: root, outdir, bundle: true, platform: "node", format: "esm", logLevel: "warning" };
 await build({ ...options, entryPoints: ["chaos/main.ts"], packages: "external", external: ["#*"] });
 const planted = mutant && plant(mutant);
-// Workers are started by the thousand: one file of nearly everything loads in half the time. The driver stays a file of
-// its own, for the product knows its faults by where they are thrown.
+// A run starts thousands of workers, and a single file loads in half the time. The driver postgres.js stays external,
+// because the product recognizes the driver's errors by the file in their stack.
 await build({
   ...options,
   entryPoints: {
     "api-main": "dist/server/main.js",
-    "worker-main": "chaos/worker-main.ts",
-    "quarantine-main": "chaos/quarantine-main.ts",
+    "worker-main": "chaos/processes/worker-main.ts",
+    "quarantine-main": "chaos/processes/quarantine-main.ts",
     "heartbeat-thread": "dist/worker/lease/heartbeat-thread.js",
   },
   conditions: ["chaos"],
@@ -38,5 +38,5 @@ await build({
 });
 planted?.check();
 await stop();
-if (mutant) console.log(`mutant ${name}: it ${mutant.why}`);
+if (mutant) console.log(`mutant ${name}: it ${mutant.bug}`);
 await import(join(root, outdir, "main.js"));

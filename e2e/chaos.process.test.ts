@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 test(
-  "for forty seconds workers are killed and frozen, the database crashes, and every promise is kept",
+  "every promise is kept for 40 s under killed and frozen workers and database crashes",
   { timeout: 300_000 },
   async () => {
     const chaos = spawn(process.execPath, ["chaos/run.mjs", "--seconds", "40", "--jobs", "101"], {
@@ -21,7 +21,7 @@ test(
     const [code] = (await once(chaos, "close")) as [number | null];
     expect(output).toContain("chaos: every promise was kept");
     expect(code, output).toBe(0);
-    // A run in which nothing happened would prove nothing.
+    // A run without load or faults would prove nothing.
     const counted = (name: string) => Number(new RegExp(`"${name}":(\\d+)`).exec(output)?.[1] ?? 0);
     expect(counted("acknowledged")).toBeGreaterThan(100);
     expect(counted("turns")).toBeGreaterThan(10);
@@ -34,7 +34,7 @@ test(
   },
 );
 
-test("an ordinary build has empty fault points", () => {
+test("the fault points of a normal build are empty", () => {
   const built = readFileSync(`${ROOT}/dist/fault/index.js`, "utf8");
   expect(built).toMatch(/export function faultPoint\(_name\) \{\s*\/\/[^\n]*\s*\}/);
   expect(built).not.toContain("kill");

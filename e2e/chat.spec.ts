@@ -4,7 +4,7 @@ import { ask, call, expect, test } from "./fixtures.ts";
 
 const replies = (page: Page) => page.getByRole("article", { name: "Reply" });
 
-test("a message becomes a reply, which is there after a reload and in the list of threads", async ({ page, say }) => {
+test("a message gets a reply, which survives a reload, and its thread is listed", async ({ page, say }) => {
   await page.goto("/");
   await say("Detect card fraud at 2,000 transactions per second within 50 ms");
   await expect(page).toHaveURL(/\/threads\/[0-9a-f-]{36}$/);
@@ -16,7 +16,7 @@ test("a message becomes a reply, which is there after a reload and in the list o
   ).toBeVisible();
 });
 
-test("the reply follows what was asked, and a second message goes on from the first", async ({ page, say }) => {
+test("the reply depends on the message, and a second message continues the thread", async ({ page, say }) => {
   await page.goto("/");
   await say("Forecast demand for 20,000 products, nightly");
   await expect(replies(page)).toContainText(/forecast/i);
@@ -29,7 +29,7 @@ test("the reply follows what was asked, and a second message goes on from the fi
   expect(await replies(page).innerText()).not.toBe(first);
 });
 
-test("a message sent by Enter; Shift+Enter makes a line; an over-long one cannot be sent", async ({ page }) => {
+test("Enter sends a message, Shift+Enter adds a line, and a too long message cannot be sent", async ({ page }) => {
   await page.goto("/");
   const box = page.getByLabel("Message");
   await expect(box).toBeFocused();
@@ -47,7 +47,7 @@ test("a message sent by Enter; Shift+Enter makes a line; an over-long one cannot
   await expect(page.getByRole("button", { name: "Send", exact: true })).toBeDisabled();
 });
 
-test("a message in a paused queue waits, survives a refresh, and is answered once the queue goes on", async ({
+test("a message in a paused queue waits, survives a reload, and is answered after the queue resumes", async ({
   page,
   say,
 }) => {
@@ -63,7 +63,7 @@ test("a message in a paused queue waits, survives a refresh, and is answered onc
   await expect(replies(page)).toHaveCount(2);
 });
 
-test("a waiting message can be stopped and tried again", async ({ page, say }) => {
+test("a queued message can be stopped and retried", async ({ page, say }) => {
   await page.goto("/");
   await say("Predict prices of flats");
   await expect(replies(page)).toHaveCount(1);
@@ -87,7 +87,7 @@ test("a draft stays with its thread", async ({ page, say }) => {
   await expect(page.getByLabel("Message")).toHaveValue("not sent yet");
 });
 
-test("the page outlives the API: what could not be sent is sent again, and becomes one job", async ({
+test("a message sent during a restart of the API can be retried and becomes one job", async ({
   page,
   say,
   stack,
@@ -100,7 +100,7 @@ test("the page outlives the API: what could not be sent is sent again, and becom
   process.kill(findChild(stack.pid, "server/main"), "SIGKILL");
   await say("Only new ones");
   const retry = page.getByRole("button", { name: "Retry" });
-  // The supervisor may be quicker than the message.
+  // The launcher may restart the API before the message is sent.
   await expect(retry.or(replies(page).nth(1))).toBeVisible();
   await expect.poll(async () => (await page.request.get("/readyz").catch(() => null))?.status() ?? 0).toBe(200);
   if (await retry.isVisible()) await retry.click();
@@ -111,11 +111,7 @@ test("the page outlives the API: what could not be sent is sent again, and becom
   expect(asked).toEqual(["Recommend songs", "Only new ones"]);
 });
 
-test("a message that could not be sent hides nothing of its conversation, also after a reload", async ({
-  page,
-  say,
-  expectedErrors,
-}) => {
+test("an unsent message does not hide its conversation, even after a reload", async ({ page, say, expectedErrors }) => {
   expectedErrors.push(/Failed to load resource|ERR_/);
   await page.goto("/");
   await say("Recommend songs");
@@ -128,14 +124,14 @@ test("a message that could not be sent hides nothing of its conversation, also a
   await expect(replies(page)).toHaveCount(1);
 });
 
-test("a worker that is killed in the middle is made up for", async ({ page, say, stack }) => {
+test("a message is answered after its worker was killed", async ({ page, say, stack }) => {
   await page.goto("/");
   process.kill(findChild(stack.pid, "worker/main"), "SIGKILL");
   await say("Summarise legal documents with sources");
   await expect(replies(page)).toContainText(/./);
 });
 
-test("an address that leads nowhere says so", async ({ page, expectedErrors }) => {
+test("an unknown address shows an error page", async ({ page, expectedErrors }) => {
   expectedErrors.push(/40[04]/);
   await page.goto("/nowhere");
   await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
@@ -147,7 +143,7 @@ test("an address that leads nowhere says so", async ({ page, expectedErrors }) =
   await expect(page.getByRole("heading", { name: "No such job" })).toBeVisible();
 });
 
-/** The process id of one of the launcher's processes. */
+/** Finds the process id of a child of the launcher. */
 function findChild(launcherPid: number, module: string): number {
   const lines = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n");
   const found = lines

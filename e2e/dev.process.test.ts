@@ -16,7 +16,7 @@ export const graph = new StateGraph(MessagesAnnotation)
 
 afterEach(async () => endAll());
 
-test("npm run dev serves the page, and answers with a graph as it is after each save, also by renaming", async () => {
+test("npm run dev serves the page, and uses the current graph after each save by renaming", async () => {
   const folder = makeFolder();
   const replace = (text: string) => {
     writeFileSync(join(folder, "graph.ts.new"), graphThatSays(text));
@@ -30,7 +30,7 @@ test("npm run dev serves the page, and answers with a graph as it is after each 
   const dev = runScript("dev", settings);
   await dev.says(READY);
   const origin = `http://127.0.0.1:${settings.PORT}`;
-  /** The graph's reply; undefined while the processes start anew. */
+  /** Returns the graph's reply; undefined while the processes restart. */
   const ask = async (): Promise<string | undefined> => {
     const body = JSON.stringify({ graph: "say", content: "Go" });
     const response = await fetch(`${origin}/api/trpc/chat.send`, { method: "POST", headers: JSON_TYPE, body });

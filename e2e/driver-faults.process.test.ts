@@ -24,7 +24,7 @@ const run = (...args: string[]) =>
     timeout: 30_000,
   });
 
-test("a process outlives the driver's write to a connection that has closed", () => {
+test("a process survives the driver's write to a closed connection", () => {
   const { stdout, stderr, status } = run("test/late-write.ts", server.url);
   expect({ stdout, stderr, status }).toEqual({ stdout: "true\n", stderr: "", status: 0 });
 });

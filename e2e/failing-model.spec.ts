@@ -6,7 +6,7 @@ import { call, expect, test } from "./fixtures.ts";
 test.use({
   stackEnv: [
     async ({}, use) => {
-      // A model's server that is broken.
+      // A model server that always fails.
       const server = createServer((_request, response) => {
         response.writeHead(500, { "content-type": "application/json" });
         response.end(JSON.stringify({ error: { message: "the model fell over", type: "server_error" } }));
@@ -26,7 +26,7 @@ test.use({
   ],
 });
 
-test("a job that fails shows its error and its retries in the table and to who asked", async ({ page }) => {
+test("a failed job shows its error and its retries in the table and in its thread", async ({ page }) => {
   const { jobId, threadId } = await call<{ jobId: string; threadId: string }>(page, "chat.submit", {
     content: "Predict churn",
     maxRetries: 1,

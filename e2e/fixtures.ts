@@ -16,7 +16,7 @@ interface FileParts {
   stack: Stack;
 }
 
-/** Each file's tests share one running product; an error in the page's console fails a test. */
+/** The tests of a file share one running product. An error in the page's console fails the test. */
 export const test = base.extend<TestParts, FileParts>({
   stackEnv: [{}, { option: true, scope: "worker" }],
   stack: [
@@ -47,14 +47,14 @@ export const test = base.extend<TestParts, FileParts>({
     }),
 });
 
-/** Calls a procedure as a developer would without our client. */
+/** Calls a mutation of the tRPC API. */
 export async function call<T>(page: Page, path: string, input: unknown): Promise<T> {
   const response = await page.request.post(`/api/trpc/${path}`, { data: input });
   const body = (await response.json()) as { result: { data: T } };
   return body.result.data;
 }
 
-/** Asks a procedure. */
+/** Calls a query of the tRPC API. */
 export async function ask<T>(page: Page, path: string, input: unknown): Promise<T> {
   const response = await page.request.get(`/api/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`);
   const body = (await response.json()) as { result: { data: T } };

@@ -1,7 +1,7 @@
 import type { Page } from "playwright/test";
 import { expect, test } from "./fixtures.ts";
 
-/** What a model could be talked into, or what it quotes. */
+/** Markup that a manipulated model may return. */
 const HOSTILE = [
   "# Hostile",
   '<script>document.title = "taken"</script>',
@@ -14,7 +14,7 @@ const HOSTILE = [
   "[![badge](https://tracker.example/d.png)](https://docs.example/)",
 ].join("\n\n");
 
-/** The policy's violations, and the addresses elsewhere that the page asked for. */
+/** Records the violations of the policy and the requests to other hosts. */
 async function watch(page: Page): Promise<{ violations: string[]; foreign: string[] }> {
   const seen = { violations: [] as string[], foreign: [] as string[] };
   await page.exposeFunction("report", (text: string) => seen.violations.push(text));
@@ -39,7 +39,7 @@ async function seedThread(page: Page): Promise<string> {
   return ((await answer.json()) as { thread_id: string }).thread_id;
 }
 
-test("chat, a hostile reply, jobs and the pages of operators keep to the policy; nothing leaves", async ({ page }) => {
+test("every page, even with a hostile reply, keeps to the policy and requests no other host", async ({ page }) => {
   const seen = await watch(page);
   const threadId = await seedThread(page);
   await page.goto("/");
@@ -60,7 +60,7 @@ test("chat, a hostile reply, jobs and the pages of operators keep to the policy;
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   }
-  // A dialog of Radix adds a style element to keep the page behind it from scrolling.
+  // A Radix dialog adds a style element that stops the page from scrolling.
   await page.setViewportSize({ width: 400, height: 800 });
   await page.goto("/");
   await page.getByRole("button", { name: "Threads" }).click();
@@ -68,10 +68,10 @@ test("chat, a hostile reply, jobs and the pages of operators keep to the policy;
   expect(seen).toEqual({ violations: [], foreign: [] });
 });
 
-test.describe("what the policy refuses", () => {
+test.describe("the content security policy", () => {
   test.use({ expectedErrors: [/Content Security Policy/i] });
 
-  test("inline scripts do not run, and images and connections elsewhere are not made", async ({ page }) => {
+  test("blocks inline scripts, and images and connections of other hosts", async ({ page }) => {
     const seen = await watch(page);
     await page.goto("/");
     await page.evaluate(() => {
@@ -97,7 +97,7 @@ test.describe("what the policy refuses", () => {
 test.describe("the theme", () => {
   test.use({ expectedErrors: [/ERR_FAILED/] });
 
-  test("is shown before the page's own script has run", async ({ page }) => {
+  test("is applied before the page's main script runs", async ({ page }) => {
     await page.goto("/");
     await page.evaluate(() => localStorage.setItem("threadmill.theme", "dark"));
     await page.route("**/assets/*.js", async (route) => route.abort());
@@ -106,7 +106,7 @@ test.describe("the theme", () => {
   });
 });
 
-test("the page's files come compressed", async ({ page }) => {
+test("the page's files are compressed", async ({ page }) => {
   const sizes = new Map<string, number>();
   page.on("requestfinished", async (request) => {
     const type = request.resourceType();

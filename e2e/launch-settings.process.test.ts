@@ -24,7 +24,7 @@ afterAll(async () => {
   await endAll();
 });
 
-/** The URL of a new, empty database on the server that is not Threadmill's own. */
+/** Creates an empty database on the external server, and returns its URL. */
 async function newDatabase(): Promise<string> {
   const name = `other_${Math.random().toString(36).slice(2)}`;
   await sql.unsafe(`create database ${name}`);
@@ -37,7 +37,7 @@ function withPath(name: string): string {
   return url.href;
 }
 
-/** Runs a command that cannot work: it must end with an error code and one line, which is the answer. */
+/** Runs a command that must fail with an error code and one line on stderr. Returns this line. */
 async function refusal(command: Command, settings: Record<string, string>): Promise<string> {
   const one = run(command, settings);
   const { code } = await one.ended;
@@ -48,7 +48,7 @@ async function refusal(command: Command, settings: Record<string, string>): Prom
   return one.stderr();
 }
 
-test("a port in use is named, before anything is started", async () => {
+test("the error names a port in use before any process starts", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
   await new Promise((done) => {
     holder.once("listening", done);
@@ -62,12 +62,12 @@ test("a port in use is named, before anything is started", async () => {
   holder.close();
 });
 
-test("a bad variable is named with what it must be", async () => {
+test("the error names an invalid variable and its valid values", async () => {
   expect(await refusal("start", { PORT: "eighty" })).toContain("PORT must be a whole number from 1 to 65535");
   expect(await refusal("start", { DATABASE_LISTEN_URL: "postgres://h/d" })).toContain("set without DATABASE_URL");
 });
 
-test("a database that cannot be used is named with the reason, and its password with none", async () => {
+test("the error gives the reason for an unusable database and never its password", async () => {
   const wrong = new URL(external.url);
   wrong.password = "not-the-password";
   const PORT = await freePort();
@@ -80,7 +80,7 @@ test("a database that cannot be used is named with the reason, and its password 
   expect(lines.join("")).not.toMatch(/secret-word|not-the-password/);
 });
 
-test("migrate ends, and says what answered, where no PostgreSQL does", async () => {
+test("migrate fails with the reason when the server is not a PostgreSQL", async () => {
   const sockets: Socket[] = [];
   const serve = async (onSocket: (socket: Socket) => unknown) => {
     const server = createServer((socket) => onSocket(socket.on("error", () => undefined)));
@@ -102,7 +102,7 @@ test("migrate ends, and says what answered, where no PostgreSQL does", async () 
   for (const { server } of [closing, silent]) server.close();
 });
 
-test("a DATA_DIR that cannot be used is named with the reason", async () => {
+test("the error names an unusable DATA_DIR and the reason", async () => {
   const PORT = await freePort();
   const lineOf = async (DATA_DIR: string) => refusal("start", { PORT, DATA_DIR });
   const file = join(makeFolder(), "file");
@@ -120,13 +120,13 @@ test("a DATA_DIR that cannot be used is named with the reason", async () => {
   expect(await lineOf(foreign)).toContain("holds files that are not PostgreSQL's: set DATA_DIR to another folder");
 });
 
-test.skipIf(process.getuid?.() === 0)("a DATA_DIR that this user cannot write is named", async () => {
+test.skipIf(process.getuid?.() === 0)("the error names a DATA_DIR that this user cannot write", async () => {
   const dataDir = makeFolder();
   chmodSync(dataDir, 0o500);
   expect(await refusal("start", { PORT: await freePort(), DATA_DIR: dataDir })).toContain("cannot be written");
 });
 
-test("with DATABASE_URL no embedded server is started; server and worker run alone on it as well", async () => {
+test("DATABASE_URL replaces the embedded server, also for a separate server and worker", async () => {
   const DATABASE_URL = await newDatabase();
   const settings = { PORT: await freePort(), DATABASE_URL, DATA_DIR: join(makeFolder(), "data") };
   const one = run("start", settings);
@@ -153,12 +153,12 @@ test("with DATABASE_URL no embedded server is started; server and worker run alo
   }
 });
 
-test("the pieces say that they need DATABASE_URL", async () => {
+test("server, worker and migrate require DATABASE_URL", async () => {
   for (const command of ["server", "worker", "migrate"] as const)
     expect(await refusal(command, {})).toContain("DATABASE_URL must be set");
 });
 
-test("migrate may run twice at once, and again", async () => {
+test("migrate may run concurrently and repeatedly", async () => {
   const DATABASE_URL = await newDatabase();
   const both = [run("migrate", { DATABASE_URL }), run("migrate", { DATABASE_URL })];
   for (const one of both) expect(await one.ended, one.stderr()).toEqual({ code: 0, signal: null });

@@ -10,7 +10,7 @@ import { chat, JSON_TYPE, POSTGRES, READY, startReady, stop, turns } from "./sta
 beforeAll(build);
 afterEach(async () => endAll());
 
-test("the first start is ready, Ctrl-C stops all of it, the second start has the data", async () => {
+test("the first start is ready, Ctrl-C stops every process, and the second start has the data", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: join(makeFolder(), "data") };
   const first = await startReady(settings);
   const { roles, threadId } = await chat(settings.PORT, "Plan a shop in Go for 50 users");
@@ -24,7 +24,7 @@ test("the first start is ready, Ctrl-C stops all of it, the second start has the
   await stop(second);
 });
 
-test("whatever is killed comes back: a worker, the API, the database; nothing is lost", async () => {
+test("a killed worker, API or database restarts, and no message is lost", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: makeFolder() };
   const one = await startReady(settings);
   const { threadId } = await chat(settings.PORT, "Plan a shop in Go");
@@ -46,7 +46,7 @@ test("whatever is killed comes back: a worker, the API, the database; nothing is
   await stop(one);
 });
 
-test("when the launcher is killed its processes leave by themselves, and the next start goes on with the data", async () => {
+test("the processes of a killed launcher exit, and the next start has the data", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: makeFolder() };
   const killed = await startReady(settings);
   const { threadId } = await chat(settings.PORT, "Plan a shop in Go");
@@ -59,7 +59,7 @@ test("when the launcher is killed its processes leave by themselves, and the nex
   expect(alive([leftover])).toEqual([]);
   expect((await chat(settings.PORT, "And in Rust?", threadId)).roles).toEqual(turns(2));
 
-  // Now the server too, so that its lock file is stale; and the next start does not wait for those that leave.
+  // Kills the database server too, which leaves a stale lock file. The next start does not wait for the old processes.
   const database = findProcess(second.pid, POSTGRES);
   process.kill(second.pid, "SIGKILL");
   process.kill(database, "SIGKILL");
@@ -68,7 +68,7 @@ test("when the launcher is killed its processes leave by themselves, and the nex
   await stop(third);
 });
 
-test("of two starts on one DATA_DIR at once, one says so and ends, the other is unharmed", async () => {
+test("of two concurrent starts with one DATA_DIR, one is refused and the other one works", async () => {
   const dataDir = makeFolder();
   const ports = [await freePort(), await freePort()];
   const both = ports.map((port) => run("start", { PORT: port, DATA_DIR: dataDir }));
@@ -83,7 +83,7 @@ test("of two starts on one DATA_DIR at once, one says so and ends, the other is 
   if (other) await stop(other);
 });
 
-test("Ctrl-C in the middle of the first start leaves nothing behind, and the next start works", async () => {
+test("Ctrl-C during the first start leaves no process, and the next start works", async () => {
   const settings = { PORT: await freePort(), DATA_DIR: makeFolder() };
   const abandon = new AbortController();
   const changes = watch(settings.DATA_DIR, { signal: abandon.signal });
@@ -94,7 +94,7 @@ test("Ctrl-C in the middle of the first start leaves nothing behind, and the nex
   await stop(await startReady(settings));
 });
 
-test("a second signal does not wait for the jobs", async () => {
+test("a second signal stops the product without waiting for jobs", async () => {
   // A model that never answers keeps the worker busy.
   const asked = deferred();
   const model = createServer(() => asked.resolve()).listen(0, "127.0.0.1");
@@ -120,7 +120,7 @@ test("a second signal does not wait for the jobs", async () => {
   expect(submitted.status).toBe(200);
   await asked.promise;
   const pressing = setInterval(() => one.signal("SIGINT"), 100);
-  // A drain that ran its course would end with 0.
+  // A completed drain would exit with 0.
   const ended = await one.ended.finally(() => clearInterval(pressing));
   expect(ended).toEqual({ code: 130, signal: null });
   expect(alive(family)).toEqual([]);

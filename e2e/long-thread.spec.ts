@@ -3,7 +3,7 @@ import { expect, test } from "./fixtures.ts";
 const THREAD_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c02";
 const AT = "2030-01-01T00:00:00.000Z";
 
-/** Ten messages, each after the one before, in pages of four. */
+/** Ten consecutive messages, served in pages of four. */
 const MESSAGES = Array.from({ length: 10 }, (_, n) => ({
   id: `0192f0c1-0000-7000-8000-00000000000${n}`,
   parentId: n === 0 ? null : `0192f0c1-0000-7000-8000-00000000000${n - 1}`,
@@ -14,7 +14,7 @@ const MESSAGES = Array.from({ length: 10 }, (_, n) => ({
   createdAt: AT,
 }));
 
-test("the older messages of a long conversation are loaded when one asks for them", async ({ page }) => {
+test("the button loads the older messages of a long conversation", async ({ page }) => {
   await page.route("**/api/trpc/threads.get?*", async (route) => {
     const input = JSON.parse(new URL(route.request().url()).searchParams.get("input") ?? "{}") as { cursor?: string };
     const end = Number(input.cursor ?? MESSAGES.length);

@@ -4,7 +4,7 @@ import { deferred } from "../test/deferred.ts";
 import { alive, build, descendants, endAll, freePort, makeFolder, runScript } from "./start-process.ts";
 import { JSON_TYPE, READY } from "./start-ready.ts";
 
-/** A model that never answers, so that a drain lasts for the whole of its grace. */
+/** A model that never answers, so that a drain takes the whole grace period. */
 const model = createServer(() => asked.resolve());
 let asked = deferred();
 
@@ -33,10 +33,10 @@ function modelUrl(): string {
 }
 
 test.each([
-  // npm passes it on to its shell alone, and where the shell dies of it npm does not wait for the drain.
+  // npm forwards the signal only to its shell. If the shell dies, npm does not wait for the drain.
   ["npm alone", (pid: number) => process.kill(pid, "SIGTERM")],
-  ["the whole group, which counts once for each process", (pid: number) => process.kill(-pid, "SIGTERM")],
-])("SIGTERM to %s drains the product and stops all of it", async (_name, send) => {
+  ["the whole process group", (pid: number) => process.kill(-pid, "SIGTERM")],
+])("SIGTERM to %s drains the product and stops every process", async (_name, send) => {
   const settings = { PORT: await freePort(), DATA_DIR: makeFolder(), SHUTDOWN_GRACE_MS: "2000" };
   const provider = { MODEL: "openai:slow", OPENAI_API_KEY: "none", OPENAI_BASE_URL: modelUrl() };
   const npm = runScript("start", { ...settings, ...provider });

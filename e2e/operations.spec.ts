@@ -1,6 +1,6 @@
 import { call, expect, test } from "./fixtures.ts";
 
-test("jobs are listed with what operators look for, filtered, searched and opened", async ({ page }) => {
+test("jobs are listed, filtered, searched and opened", async ({ page }) => {
   const { jobId } = await call<{ jobId: string }>(page, "chat.submit", {
     content: "Predict needle-in-haystack churn",
     priority: 7,
@@ -37,7 +37,7 @@ test("jobs are listed with what operators look for, filtered, searched and opene
   await expect(page.getByRole("article", { name: "Reply" })).toBeVisible();
 });
 
-test("a queued job is cancelled and retried from its page; the queue is paused and goes on", async ({ page }) => {
+test("a queued job is cancelled and retried from its page; the queue is paused and resumed", async ({ page }) => {
   await call(page, "queues.create", { queue: "default" });
   await page.goto("/jobs");
   await page.getByRole("button", { name: "Pause queue default" }).click();
@@ -53,14 +53,14 @@ test("a queued job is cancelled and retried from its page; the queue is paused a
   await expect(page.getByRole("row").filter({ hasText: jobId.slice(-8) })).toContainText("completed");
 });
 
-test("workers are shown alive", async ({ page }) => {
+test("the page of workers shows a live worker", async ({ page }) => {
   await page.goto("/workers");
   const row = page.getByRole("table", { name: "Workers" }).getByRole("row").nth(1);
   await expect(row).toContainText("active");
   await expect(row).toContainText("/10");
 });
 
-test("a schedule is made, run, paused and deleted; a bad one is refused with the reason", async ({
+test("a schedule is created, paused, run and deleted; an invalid one is refused with the reason", async ({
   page,
   expectedErrors,
 }) => {
@@ -91,7 +91,7 @@ test("a schedule is made, run, paused and deleted; a bad one is refused with the
   await expect(page.getByRole("row").filter({ hasText: "Thread not found" })).toContainText("export_thread");
 });
 
-test("nothing needs scrolling sideways on a narrow screen, and the threads are in a drawer", async ({ page, say }) => {
+test("no page scrolls sideways on a narrow screen, and the threads are in a drawer", async ({ page, say }) => {
   await page.setViewportSize({ width: 375, height: 800 });
   await page.goto("/");
   await say("Detect card fraud at 2,000 transactions per second within 50 ms, under $5,000 a month");

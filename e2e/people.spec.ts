@@ -5,10 +5,7 @@ test.use({
   stackEnv: { LANGGRAPH_CONFIG: fileURLToPath(new URL("../examples/langgraph.json", import.meta.url)) },
 });
 
-test("a graph of one's own asks before it orders; the answer given in the page lets it go on", async ({
-  page,
-  say,
-}) => {
+test("a custom graph asks before it orders, and continues after the answer in the page", async ({ page, say }) => {
   await page.goto("/");
   await page.getByLabel("Graph").selectOption("purchase");
   await say("2 GPUs please");
@@ -26,14 +23,14 @@ test("a graph of one's own asks before it orders; the answer given in the page l
   await expect(page.getByRole("article", { name: "Reply" })).toContainText(
     "Ordered 2 × gpu. Note to the supplier: by Friday",
   );
-  // The thread goes on with its graph.
+  // The thread keeps its graph.
   await say("and 3 disks");
   await expect(question).toContainText("Order 3 × disk for $720?");
   await question.getByRole("button", { name: "Decline" }).click();
   await expect(page.getByRole("article", { name: "Reply" }).nth(1)).toContainText("Nothing was ordered.");
 });
 
-test("a message is edited: the answer begins anew, and both versions can be read", async ({ page, say }) => {
+test("an edited message gets a new reply, and both versions can be read", async ({ page, say }) => {
   await page.goto("/");
   const replies = page.getByRole("article", { name: "Reply" });
   await say("Recommend films to our users");
@@ -51,7 +48,7 @@ test("a message is edited: the answer begins anew, and both versions can be read
   await versions.getByRole("button", { name: "Older version" }).click();
   await expect(replies).toHaveCount(2);
   await expect(page.getByText("What are the risks?")).toBeVisible();
-  // A message sent from the older version goes on with that one.
+  // A message sent from the older version continues that version.
   await say("Within 20 ms");
   await expect(replies).toHaveCount(3);
   await expect(replies.last()).toContainText("20 ms");

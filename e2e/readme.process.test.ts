@@ -17,7 +17,7 @@ const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 const snippets = ["README.md", "docs/graphs.md"].flatMap(readSnippets);
 const ofKind = (kind: string) => snippets.filter((snippet) => snippet.kind === kind);
 const exec = promisify(execFile);
-/** Runs a program; rejects with its output unless it exits with 0. */
+/** Runs a program. Rejects with its output unless it exits with 0. */
 const execute = async (file: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) =>
   exec(file, args, options).catch((error: unknown) => {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
@@ -43,11 +43,11 @@ afterAll(async () => {
   await endAll();
 });
 
-test("every snippet of the documents is run here, or by the tests of the launcher", () => {
+test("every snippet of the documents runs here or in the tests of the launcher", () => {
   expect(ofKind("unknown").map(({ text }) => text)).toEqual([]);
   for (const kind of ["client", "source", "curl", "json"]) expect(ofKind(kind), kind).not.toEqual([]);
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: object };
-  // The launch, npm and dev tests run these commands and compare the ready line.
+  // The launch, npm and dev tests run these commands and check the ready line.
   for (const script of ofKind("commands").flatMap((snippet) => snippet.scripts))
     if (script !== "ci") expect(scripts).toHaveProperty(script);
   for (const { text } of ofKind("json"))
@@ -56,7 +56,7 @@ test("every snippet of the documents is run here, or by the tests of the launche
     });
 });
 
-test("a job type of one's own compiles in a checkout, is enqueued by its script, and runs", async () => {
+test("the documented job type compiles in a checkout, is enqueued by its script, and runs", async () => {
   const checkout = makeCheckout();
   const files = ofKind("source");
   for (const { path, text } of files) writeFileSync(join(checkout, path), text);
@@ -81,7 +81,7 @@ test("a job type of one's own compiles in a checkout, is enqueued by its script,
   await db.close();
 });
 
-test("what clients are shown compiles in a project of its own, writes nothing elsewhere, and works", async () => {
+test("the documented clients compile in a separate project, write no other files, and work", async () => {
   const sources = () => readdirSync(join(ROOT, "src"), { recursive: true }) as string[];
   const before = sources();
   const folder = makeFolder();
@@ -91,13 +91,13 @@ test("what clients are shown compiles in a project of its own, writes nothing el
   symlinkSync(join(ROOT, "node_modules"), join(consumer, "node_modules"));
   writeFileSync(join(consumer, "package.json"), '{ "type": "module" }');
   const documented = { strict: true, module: "nodenext", skipLibCheck: true };
-  // Without noEmitOnError a failure of this test could litter src/.
+  // Without noEmitOnError, a failure of this test could write into src/.
   const compilerOptions = { ...documented, outDir: "out", rootDir: ".", noEmitOnError: true };
   writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
   const local = (text: string) => text.replaceAll("127.0.0.1:3000", `127.0.0.1:${settings.PORT}`);
   const clients = ofKind("client").map(({ text }, index) => ({ name: `client-${index}`, text: local(text) }));
   for (const { name, text } of clients) writeFileSync(join(consumer, `${name}.ts`), text);
-  // Types that are any would let everything pass.
+  // If the types were `any`, this wrong field would compile.
   const wrong = clients.map(({ text }) => text.replace("jobId", "noSuchField"))[0] ?? "";
   await execute(process.execPath, [TSC, "-p", "."], { cwd: consumer });
   expect(readdirSync(join(consumer, "out"))).toEqual(clients.map(({ name }) => `${name}.js`));
@@ -123,15 +123,15 @@ test("what clients are shown compiles in a project of its own, writes nothing el
     }
   product.signal("SIGTERM");
   expect(await product.ended).toEqual({ code: 0, signal: null });
-  const ofRuns = product
+  const runLines = product
     .stderr()
     .split("\n")
     .filter((line) => line.includes('"workerId":'));
-  expect(ofRuns).not.toEqual([]);
-  for (const line of ofRuns) expect(line.split('"workerId":')).toHaveLength(2);
+  expect(runLines).not.toEqual([]);
+  for (const line of runLines) expect(line.split('"workerId":')).toHaveLength(2);
 });
 
-/** A folder that looks like a checkout, made of links, in which files can be added to `src/worker/`. */
+/** Creates a checkout of symbolic links. Files can be added to its `src/worker/`. */
 function makeCheckout(): string {
   const checkout = makeFolder();
   for (const folder of ["", "src", "src/worker"]) {

@@ -19,7 +19,7 @@ test("POST /api/chat waits and answers with the conversation", async ({ request:
   expect(stack.url).toMatch(/^http:\/\/127\.0\.0\.1:/);
 });
 
-test("POST /api/chat/async answers at once, and its job can be followed to the end", async ({ request: http }) => {
+test("POST /api/chat/async answers at once, and its events reach the end", async ({ request: http }) => {
   const answer = await http.post("/api/chat/async", { data: body });
   const job = (await answer.json()) as Record<string, string>;
   expect(Object.keys(job).toSorted((one, other) => one.localeCompare(other))).toEqual([

@@ -28,9 +28,9 @@ function isUnharmed(child: ChildProcess): boolean {
 const isPermitted = canUnshare("two starts on one DATA_DIR in separate namespaces");
 
 test.runIf(isPermitted).each([
-  ["its own network", inNamespaces(["--net"])],
-  ["its own network, IPC and processes, as a container has", inNamespaces(["--net", "--ipc", "--pid"])],
-])("the first start is unharmed by a second one, which is refused, with %s", async (_, wrapper) => {
+  ["a separate network namespace", inNamespaces(["--net"])],
+  ["separate network, IPC and process namespaces, like a container", inNamespaces(["--net", "--ipc", "--pid"])],
+])("a second start with %s is refused and does not harm the first start", async (_, wrapper) => {
   const settings = { PORT: await freePort(), DATA_DIR: makeFolder() };
   const first = await startReady(settings);
   const postmaster = findProcess(first.pid, POSTGRES);
@@ -48,10 +48,10 @@ test.runIf(isPermitted).each([
   await stop(first);
 });
 
-test.runIf(isPermitted)("a server that a killed start left in another container keeps the next start out", async () => {
+test.runIf(isPermitted)("a server left by a killed start in another container makes the next start fail", async () => {
   const dataDir = makeFolder();
   const port = await freePort();
-  // The container's first process is not the launcher, so the server outlives it.
+  // The launcher is not the first process of the container, so the server survives it.
   const wrapper = [...inNamespaces(["--pid"]), "sh", "-c", '"$@" & exec tail -f /dev/null', "sh"];
   const container = run("start", { PORT: port, DATA_DIR: dataDir }, wrapper);
   await container.says(READY);
@@ -61,8 +61,8 @@ test.runIf(isPermitted)("a server that a killed start left in another container 
   const isLeft = () => descendants(container.pid).every(({ args }) => !args.includes("main.js"));
   await expect.poll(isLeft, { timeout: 60_000 }).toBe(true);
 
-  // Outside, the number that the server recorded belongs to another process, here one that stands in the very folder.
-  // A frozen server does not notice that its file was changed.
+  // Outside the container, the recorded pid belongs to another process, here one with the data folder as its directory.
+  // The frozen server does not notice the changed file.
   process.kill(postmaster, "SIGSTOP");
   const data = join(dataDir, "postgres");
   bystander = spawn("sleep", ["1000"], { cwd: data, stdio: "ignore" });

@@ -8,18 +8,18 @@ const COMMAND = /^(?:[A-Z_]+=\S+ )*npm (?:run )?(\w+)(?: +#.*)?$/;
 /** A fenced block of a document. */
 export interface Snippet {
   /**
-   * `client`: TypeScript of another project. `source`: TypeScript whose first line names its file in a checkout. `curl`,
-   * `json`, `commands` of npm, the `ready` line; `unknown` is anything else.
+   * `client`: TypeScript of another project. `source`: TypeScript whose first line names its file in a checkout.
+   * `commands`: npm commands. `ready`: the ready line.
    */
   kind: "client" | "source" | "curl" | "json" | "commands" | "ready" | "unknown";
   text: string;
-  /** The file that a `source` belongs to. */
+  /** The file of a `source`. */
   path: string;
   /** The npm scripts that `commands` run. */
   scripts: string[];
 }
 
-/** The fenced blocks of a document, in order. */
+/** Reads the fenced blocks of a document, in order. */
 export function readSnippets(document: string): Snippet[] {
   const text = readFileSync(`${ROOT}${document}`, "utf8");
   return [...text.matchAll(BLOCK)].map(([, language = "", block = ""]) => describe(language, block));

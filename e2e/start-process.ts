@@ -15,14 +15,14 @@ export interface Ended {
   signal: NodeJS.Signals | null;
 }
 
-/** One command of the product, run as `npm` runs it, in a process group of its own as a terminal gives it. */
+/** A running command of the product, in its own process group as in a terminal. */
 export interface Running {
   pid: number;
   stdout: () => string;
   stderr: () => string;
-  /** Waits until the output (both streams) has matched this often; rejects when the process ends before. */
+  /** Waits until stdout and stderr together contain this many matches. Rejects when the process ends first. */
   says: (pattern: RegExp, times?: number) => Promise<void>;
-  /** Sends a signal to the whole group, as a terminal does. */
+  /** Sends a signal to the whole group, like a terminal. */
   signal: (signal: NodeJS.Signals) => void;
   /** Resolves when the process has ended. */
   ended: Promise<Ended>;
@@ -34,14 +34,14 @@ const running = new Set<Running>();
 const folders: string[] = [];
 
 /**
- * Runs a command on these settings; whatever the developer's own environment sets is left out. A wrapper is a command
- * line that runs what follows it, such as `unshare`.
+ * Runs a command with these settings, without the developer's environment. A wrapper is a command line such as `unshare`
+ * that runs its arguments as a command.
  */
 export function run(command: Command, settings: Record<string, string> = {}, wrapper: string[] = []): Running {
   return runLine([...wrapper, process.execPath, ENTRY, command], settings);
 }
 
-/** Runs a script of package.json through npm, as a person types it; `pid` is npm's. */
+/** Runs a script of package.json through npm; `pid` is the process id of npm. */
 export function runScript(script: string, settings: Record<string, string> = {}): Running {
   return runLine(["npm", "run", script], settings);
 }
@@ -85,7 +85,9 @@ function runLine([file = "", ...args]: string[], settings: Record<string, string
         watchers.add(watch);
         watch();
         child.once("close", () =>
-          reject(new Error(`it ended without saying ${pattern} ${times}x:\n${stdout}${stderr}`)),
+          reject(
+            new Error(`the process ended before its output matched ${pattern} ${times} times:\n${stdout}${stderr}`),
+          ),
         );
       }),
     signal: (signal) => {
@@ -105,14 +107,14 @@ function runLine([file = "", ...args]: string[], settings: Record<string, string
   return one;
 }
 
-/** Builds what is stale, so that no test pays for it. */
+/** Builds the product before the tests, because a build may take longer than a test. */
 export async function build(): Promise<void> {
   const one = run("build");
   await one.silent;
   if ((await one.ended).code !== 0) throw new Error(one.stderr());
 }
 
-/** Ends what a failed test has left running, and removes its folders unless they are still needed. */
+/** Kills the processes that a failed test has left running, and removes its folders. */
 export async function endAll({ keepFolders = false } = {}): Promise<void> {
   for (const one of running) {
     const family = descendants(one.pid);
@@ -125,14 +127,14 @@ export async function endAll({ keepFolders = false } = {}): Promise<void> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }
 
-/** An empty folder, gone at the end of the test. */
+/** Creates a temporary folder, which `endAll` removes. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "threadmill-process-"));
   folders.push(folder);
   return folder;
 }
 
-/** A port of 127.0.0.1 that is free at present. */
+/** Returns a currently free port of 127.0.0.1. */
 export async function freePort(): Promise<string> {
   const probe = createServer();
   const port = await new Promise<string>((resolve, reject) => {
@@ -153,7 +155,7 @@ export interface Descendant {
   args: string;
 }
 
-/** Every process that this one has started, and those have started, that now runs. */
+/** Lists the running descendants of a process. */
 export function descendants(pid: number): Descendant[] {
   const all = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" })
     .split("\n")
@@ -165,14 +167,14 @@ export function descendants(pid: number): Descendant[] {
   return of(pid);
 }
 
-/** The one descendant whose command line contains this. */
+/** Finds the descendant whose command line contains this text. */
 export function findProcess(pid: number, part: string): number {
   const found = descendants(pid).find(({ args }) => args.includes(part));
   if (!found) throw new Error(`process ${pid} runs nothing like ${part}`);
   return found.pid;
 }
 
-/** Those of these processes that still run; one that has ended but that nobody has waited for does not. */
+/** Returns the processes that still run. A zombie does not count. */
 export function alive(processes: readonly number[]): number[] {
   return processes.filter((pid) => {
     const { stdout } = spawnSync("ps", ["-p", String(pid), "-o", "stat="], { encoding: "utf8" });

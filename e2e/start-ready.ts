@@ -6,7 +6,7 @@ export const READY = /Threadmill ready at /;
 export const POSTGRES = "bin/postgres";
 export const JSON_TYPE = { "content-type": "application/json" };
 
-/** Sends a message and waits for the reply, asking again while the database is away; the thread and its messages then. */
+/** Sends a message and waits for the reply; retries while the API answers 503. Returns the thread and its roles. */
 export async function chat(
   port: string,
   content: string,
@@ -28,7 +28,7 @@ export async function chat(
   }
 }
 
-/** The roles of so many turns, each asked and replied to. */
+/** Returns the roles of this many complete turns. */
 export function turns(count: number): string[] {
   return Array.from({ length: count }, () => ["user", "assistant"]).flat();
 }
@@ -39,7 +39,7 @@ export async function startReady(settings: Record<string, string>): Promise<Runn
   return one;
 }
 
-/** Ctrl-C, then: it ends with 0 and nothing that it had started runs any more. */
+/** Sends Ctrl-C, and expects exit code 0 and no running descendant. */
 export async function stop(one: Running): Promise<void> {
   const family = descendants(one.pid).map(({ pid }) => pid);
   one.signal("SIGINT");

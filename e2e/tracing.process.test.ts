@@ -30,13 +30,13 @@ async function startReady(settings: Record<string, string>) {
   };
 }
 
-test("one trace reaches from the caller through the API's submit and the worker's claim and run to each node", async () => {
+test("one trace connects the caller, the submit, the claim, the run and each node", async () => {
   const one = await startReady({
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
   });
   expect((await one.chat()).status).toBe(200);
-  // What has not been sent yet is sent before the processes end.
+  // The processes flush their spans before they exit.
   one.signal("SIGINT");
   expect(await one.ended).toEqual({ code: 0, signal: null });
   await collector.gotSpans("job submit", "job run ml_workflow");
@@ -51,7 +51,7 @@ test("one trace reaches from the caller through the API's submit and the worker'
   expect(bySpan.get("node compose")).toMatchObject({ service: "threadmill-worker" });
 });
 
-test("a collector that is away costs one line in the log of each process, and nothing else", async () => {
+test("an unreachable collector causes one log line per process and no other effect", async () => {
   const one = await startReady({
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
     OTEL_EXPORTER_OTLP_TIMEOUT: "500",

@@ -18,10 +18,7 @@ test.use({
   ],
 });
 
-test("what a turn used of models, and what that cost, is shown beside its reply and for each job", async ({
-  page,
-  say,
-}) => {
+test("the tokens and the cost of a turn are shown beside its reply and for its job", async ({ page, say }) => {
   await page.goto("/");
   await say("Recommend films");
   const reply = page.getByRole("article", { name: "Reply" });
@@ -41,7 +38,7 @@ test("what a turn used of models, and what that cost, is shown beside its reply 
   await expect(page.getByRole("list", { name: "Attempts" })).toContainText("18 tokens · $0.025");
 });
 
-test("a job that used no model shows neither", async ({ page }) => {
+test("a job without a model call shows neither tokens nor cost", async ({ page }) => {
   const { jobId } = await call<{ jobId: string }>(page, "chat.submit", { content: "hello", jobType: "no_such_type" });
   await page.goto("/jobs");
   const row = page

@@ -1,3 +1,11 @@
+/**
+ * The HTTP server. A request passes the security headers and the origin check (`http/`) and the request metrics
+ * (`observe/`), then reaches its route in `trpc/` or `rest/`. The route calls a verb of the queue or of the conversation
+ * layer, or reads through `live/`. Errors end in `answerErrors` below.
+ *
+ * Each room is described at the head of one file: `http/callers.ts`, `observe/error-log.ts`, `trpc/router.ts`,
+ * `rest/rest.ts` and `live/job-reads.ts`.
+ */
 import type { Database } from "#queue";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +16,7 @@ import type { FastifyError, FastifyInstance } from "fastify";
 import { MAX_BODY_BYTES, STALLED_READER_MS } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import { Callers } from "./http/callers.ts";
-import { FaultLog } from "./observe/fault-log.ts";
+import { ErrorLog } from "./observe/error-log.ts";
 import { guardOrigin } from "./http/guard-origin.ts";
 import { JobCounter } from "./live/job-counter.ts";
 import { JobFeeds } from "./live/job-feeds.ts";
@@ -20,118 +28,104 @@ import { addHealth } from "./observe/readiness.ts";
 import { addRestEvents } from "./rest/rest-events.ts";
 import { addRest } from "./rest/rest.ts";
 import { addSecurityHeaders } from "./http/security-headers.ts";
+import type { Services } from "./services.ts";
 import { addTrpc } from "./trpc/trpc-route.ts";
 
 export interface AppOptions {
   db: Database;
-  /** The same database over connections of their own, for reads that can be slow; `db` unless given. */
+  /** The same database over a separate pool, for reads that may be slow; default `db`. */
   slowReads?: Database;
-  /** The event logs that readers follow, told of news by whoever listens; without, readers look by themselves. */
+  /** The event feeds; the caller passes notices to them. The default gets no notices and only polls. */
   feeds?: JobFeeds;
   logLevel: string;
-  /** How long a caller may take to send a request, in milliseconds; 30 s unless given. */
+  /** How long a caller may take to send a request, in milliseconds; default 30 s. */
   requestTimeoutMs?: number;
-  /** How long an event stream's reader may take nothing; `STALLED_READER_MS` unless given. */
+  /** After this time the server closes an event stream whose reader takes no data; default `STALLED_READER_MS`. */
   stalledReaderMs?: number;
-  /** What submits are traced with; absent where nothing is traced. */
+  /** Absent when tracing is off. */
   tracer?: Tracer | undefined;
-  /** Where log lines go; standard output unless given. */
+  /** Receives the log lines; default standard output. */
   logTo?: { write: (line: string) => void };
 }
 
 /** Until accounts exist, every request acts as this owner. */
 const OWNER_ID = "local";
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often Node looks for requests that take too long. */
-const CHECK_EVERY_MS = 5_000;
+/** How often Node checks for requests over their timeout. */
+const TIMEOUT_CHECK_MS = 5_000;
 const CLIENT_FOLDER = fileURLToPath(new URL("../../dist/client/", import.meta.url));
 
-/** The HTTP server: tRPC, REST, health and the page; not yet listening. */
-export async function buildApp({
-  db,
-  slowReads = db,
-  feeds = new JobFeeds(db),
-  tracer,
-  logLevel,
-  requestTimeoutMs = REQUEST_TIMEOUT_MS,
-  stalledReaderMs = STALLED_READER_MS,
-  logTo,
-}: AppOptions): Promise<FastifyInstance> {
+/** Builds the HTTP server with all its routes; it does not listen yet. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { db, slowReads = db, feeds = new JobFeeds(db), tracer, logLevel, logTo } = options;
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS, stalledReaderMs = STALLED_READER_MS } = options;
   const app = fastify({
     logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
-    // Until the request is whole. What is answered after that may take as long as it likes.
+    // Limits the receipt of the request only. An answer may take any time.
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: Math.min(requestTimeoutMs, CHECK_EVERY_MS) },
+    http: {
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, TIMEOUT_CHECK_MS),
+    },
     routerOptions: { maxParamLength: 5_000 },
     forceCloseConnections: "idle",
   });
-  const callers = new Callers();
-  const counter = new JobCounter(slowReads);
-  const reads = new JobReads({ db, slowReads });
-  const faults = answerFaults(app);
-  app.addHook("preClose", async () => callers.dismiss());
+  const services: Services = {
+    db,
+    slowReads,
+    reads: new JobReads({ db, slowReads }),
+    feeds,
+    counter: new JobCounter(slowReads),
+    callers: new Callers(),
+    errors: new ErrorLog(app.log),
+    ownerId: OWNER_ID,
+    stalledReaderMs,
+    tracer,
+  };
+  answerErrors(app, services.errors);
+  app.addHook("preClose", async () => services.callers.abortAll());
   addSecurityHeaders(app);
   guardOrigin(app);
   await app.register(fastifyCompress, { encodings: ["br", "gzip"], globalDecompression: false });
-  addMetrics(app, { db: slowReads, feeds, faults });
-  addTrpc(
-    app,
-    (request, reply) => ({
-      db,
-      slowReads,
-      reads,
-      feeds,
-      counter,
-      ownerId: OWNER_ID,
-      log: request.log,
-      report: (error) => faults.report(error, request),
-      tracer,
-      headers: request.headers,
-      get signal() {
-        return callers.whenGone(reply);
-      },
-    }),
-    { stalledReaderMs },
-  );
-  addRest(app, { db, reads, feeds, faults, ownerId: OWNER_ID, callers, tracer });
-  addRestEvents(app, { feeds, faults, ownerId: OWNER_ID, callers, stalledReaderMs });
+  addMetrics(app, services);
+  addTrpc(app, services);
+  addRest(app, services);
+  addRestEvents(app, services);
   addOpenApi(app);
-  addHealth(app, { db, faults });
+  addHealth(app, services);
   await addPage(app);
   return app;
 }
 
-/** Answers what was thrown, and logs every answer that is the server's fault. */
-function answerFaults(app: FastifyInstance): FaultLog {
-  const faults = new FaultLog(app.log);
+/** Turns thrown errors into answers, and logs every answer of 500 or more. */
+function answerErrors(app: FastifyInstance, errors: ErrorLog): void {
   app.addHook("onResponse", (request, reply, done) => {
-    // A caller that has left gets no answer.
-    if (!request.raw.socket.destroyed) faults.reportAnswer(reply.statusCode, request);
+    // A disconnected caller received no answer.
+    if (!request.raw.socket.destroyed) errors.reportAnswer(reply.statusCode, request);
     done();
   });
-  app.addHook("onClose", () => faults.close());
+  app.addHook("onClose", () => errors.close());
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     if (error.statusCode !== undefined && error.statusCode < 500)
       return reply.code(error.statusCode).send({ detail: `body: ${error.message}` });
-    const mapped = mapError(error);
-    if (mapped.httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
-    if (mapped.httpStatus >= 500) faults.report(error, request);
-    return reply.code(mapped.httpStatus).send({ detail: mapped.message });
+    const { httpStatus, message } = mapError(error);
+    if (httpStatus === 503) void reply.header("retry-after", RETRY_AFTER_SECONDS);
+    if (httpStatus >= 500) errors.report(error, request);
+    return reply.code(httpStatus).send({ detail: message });
   });
-  return faults;
 }
 
-/** Serves the built page; every path that is no file and no API is the page's own, which routes it. */
+/** Serves the built page. The page routes every path that is neither a file nor an API route. */
 async function addPage(app: FastifyInstance): Promise<void> {
-  const built = existsSync(CLIENT_FOLDER);
-  if (built) {
+  const isBuilt = existsSync(CLIENT_FOLDER);
+  if (isBuilt) {
     await app.register(fastifyStatic, {
       root: CLIENT_FOLDER,
       wildcard: false,
       setHeaders: (reply, path) => {
-        // The names of built assets carry their hash; the page itself must be asked for anew.
+        // Asset names contain a content hash. The page itself changes under the same name.
         void reply.header(
           "cache-control",
           path.includes("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
@@ -144,7 +138,7 @@ async function addPage(app: FastifyInstance): Promise<void> {
       request.method === "GET" &&
       !request.url.startsWith("/api/") &&
       (request.headers.accept ?? "").includes("text/html");
-    if (built && wantsPage) return reply.sendFile("index.html");
+    if (isBuilt && wantsPage) return reply.sendFile("index.html");
     return reply.code(404).send({ detail: "Not found" });
   });
 }

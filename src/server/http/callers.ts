@@ -1,19 +1,23 @@
+/*
+ * http/ owns the rules for every request: origin check, security headers, error codes, disconnected callers and stalled
+ * readers. It must not know any route, and imports no other room.
+ */
 import type { FastifyReply } from "fastify";
 
-/** The callers whose answer is still being made. */
+/** The callers that still wait for an answer. */
 export class Callers {
   readonly #waiting = new Set<AbortController>();
-  #dismissed = false;
+  #isClosing = false;
 
-  /** A signal that aborts when the caller closes the connection before its answer is whole, or the server closes. */
-  whenGone(reply: FastifyReply): AbortSignal {
+  /** Returns a signal that aborts when the caller disconnects before its answer is complete, or the server closes. */
+  signalFor(reply: FastifyReply): AbortSignal {
     const gone = new AbortController();
-    if (this.#dismissed || reply.raw.closed) {
+    if (this.#isClosing || reply.raw.closed) {
       gone.abort();
       return gone.signal;
     }
     this.#waiting.add(gone);
-    // The response's own end: a connection is kept for many requests, and a listener on it would stay.
+    // On the response, not on its connection: a kept-alive connection would collect the listeners of all its requests.
     reply.raw.once("close", () => {
       this.#waiting.delete(gone);
       if (!reply.raw.writableFinished) gone.abort();
@@ -21,9 +25,9 @@ export class Callers {
     return gone.signal;
   }
 
-  /** Ends every wait, so that the server can close: callers get what is known by then. */
-  dismiss(): void {
-    this.#dismissed = true;
+  /** Ends every wait before the server closes. The callers receive the current state of their job. */
+  abortAll(): void {
+    this.#isClosing = true;
     for (const gone of this.#waiting) gone.abort();
   }
 }

@@ -1,33 +1,35 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
-/** What is not a page. */
+/** The API and the operators' endpoints. Every other path is a page. */
 const MACHINE_PATH = /^\/(?:api|metrics|healthz|readyz)(?:[/?]|$)/;
 
 /**
- * Refuses requests whose Host is not this machine (DNS rebinding), whose Origin is another site's (cross-site posts), or
- * that another site's page makes (cross-site reads). A link from another site to a page is followed.
+ * Refuses three kinds of requests: a Host other than this machine (DNS rebinding), an Origin of another site (cross-site
+ * posts), and a fetch by another site's page (cross-site reads). A link from another site to a page still works.
  * @see https://fetch.spec.whatwg.org/#origin-header
  * @see https://w3c.github.io/webappsec-fetch-metadata/
  */
 export function guardOrigin(app: FastifyInstance): void {
-  // Callers name few hosts, and one at a time: the last good one needs no second look.
-  let good: string | undefined;
+  // Almost all requests name the same host: the cached one needs no parsing.
+  let allowedHost: string | undefined;
   app.addHook("onRequest", (request, reply, done) => {
     const { host, origin } = request.headers;
-    if (host === undefined || (host !== good && !isLoopback(host)))
+    if (host === undefined || (host !== allowedHost && !isLoopback(host)))
       return void reply.code(403).send({ detail: "Host must be this machine: 127.0.0.1 or localhost" });
-    good = host;
+    allowedHost = host;
     if (origin !== undefined && origin !== `http://${host}`)
       return void reply.code(403).send({ detail: "Origin must be this server's own" });
     if (isForeign(request))
-      return void reply.code(403).send({ detail: "Sec-Fetch-Site must be same-origin or none: another site asks" });
+      return void reply
+        .code(403)
+        .send({ detail: "Sec-Fetch-Site must be same-origin or none: another site sent this request" });
     done();
     return undefined;
   });
 }
 
-/** True for a request that a page of another origin makes, unless the browser opens one of our pages in a tab. */
+/** True for a request from a page of another origin, unless the browser opens one of our pages in a tab. */
 function isForeign({ method, url, headers }: FastifyRequest): boolean {
   const site = headers["sec-fetch-site"];
   if (site === undefined || site === "same-origin" || site === "none") return false;

@@ -1,27 +1,20 @@
 import { gunzipSync } from "node:zlib";
-import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openQueue } from "../../../test/queue.ts";
-import { buildApp } from "../app.ts";
+import { openApp, trpcUrl } from "../../../test/open-app.ts";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
-let app: FastifyInstance;
+let api: Awaited<ReturnType<typeof openApp>>;
 beforeAll(async () => {
-  queue = await openQueue();
-  app = await buildApp({ db: queue.db, logLevel: "silent" });
+  api = await openApp();
 });
-beforeEach(async () => queue.clear());
-afterAll(async () => {
-  await app.close();
-  await queue.close();
-});
+beforeEach(async () => api.queue.clear());
+afterAll(async () => api.close());
 
 const COUNTS = "/api/trpc/jobs.counts";
 
 test.each([COUNTS, "/api/trpc/no.such", "/api/nothing", "/nothing", "/api/openapi.json", "/healthz", "/metrics"])(
-  "%s is answered with every security header, and is not stored",
+  "the answer of %s has every security header and must not be cached",
   async (url) => {
-    const { headers } = await app.inject({ url });
+    const { headers } = await api.app.inject({ url });
     expect(headers).toMatchObject({
       "x-content-type-options": "nosniff",
       "x-frame-options": "DENY",
@@ -45,12 +38,12 @@ test.each([COUNTS, "/api/trpc/no.such", "/api/nothing", "/nothing", "/api/openap
   },
 );
 
-test("an event stream has the headers as well", async () => {
-  await queue.add();
-  const job = await queue.takeOne();
-  await queue.db.sql`update jobs set status = 'cancelled', worker_id = null, lease_expires_at = null,
+test("an event stream has the security headers", async () => {
+  await api.queue.add();
+  const job = await api.queue.takeOne();
+  await api.queue.db.sql`update jobs set status = 'cancelled', worker_id = null, lease_expires_at = null,
     completed_at = clock_timestamp() where id = ${job.jobId}`;
-  const { headers } = await app.inject({ url: `/api/jobs/${job.jobId}/events` });
+  const { headers } = await api.app.inject({ url: `/api/jobs/${job.jobId}/events` });
   expect(headers["content-type"]).toContain("text/event-stream");
   expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'");
   expect(headers["cross-origin-resource-policy"]).toBe("same-origin");
@@ -58,9 +51,9 @@ test("an event stream has the headers as well", async () => {
 });
 
 test.each([
-  ["no header, as curl's", {}, COUNTS, 200],
-  ["the page's own", { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" }, COUNTS, 200],
-  ["an address typed in", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, COUNTS, 200],
+  ["no header, as from curl", {}, COUNTS, 200],
+  ["a fetch by our page", { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" }, COUNTS, 200],
+  ["a typed address", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, COUNTS, 200],
   ["a read by another site's page", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, COUNTS, 403],
   ["a read by another port's page", { "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" }, COUNTS, 403],
   [
@@ -70,7 +63,7 @@ test.each([
     403,
   ],
   [
-    "a link to the figures",
+    "a link to the metrics",
     { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
     "/metrics?x=1",
     403,
@@ -87,38 +80,37 @@ test.each([
     "/no-such-file.txt",
     403,
   ],
-])("Sec-Fetch-Site: %s", async (_, headers, url, status) => {
-  expect((await app.inject({ url, headers })).statusCode).toBe(status);
+])("the origin check of %s", async (_, headers, url, status) => {
+  expect((await api.app.inject({ url, headers })).statusCode).toBe(status);
 });
 
-test("large answers are compressed for those who take that, small ones are not", async () => {
-  const takes = { "accept-encoding": "gzip" };
-  const plain = await app.inject({ url: "/api/openapi.json" });
-  const packed = await app.inject({ url: "/api/openapi.json", headers: takes });
+test("a large answer is compressed when the caller accepts it; a small answer never is", async () => {
+  const accepts = { "accept-encoding": "gzip" };
+  const plain = await api.app.inject({ url: "/api/openapi.json" });
+  const packed = await api.app.inject({ url: "/api/openapi.json", headers: accepts });
   expect(plain.headers).not.toHaveProperty("content-encoding");
   expect(packed.headers["content-encoding"]).toBe("gzip");
   expect(packed.headers.vary).toContain("accept-encoding");
   expect(packed.rawPayload.length).toBeLessThan(plain.rawPayload.length / 3);
   expect(gunzipSync(packed.rawPayload).toString()).toBe(plain.body);
-  expect((await app.inject({ url: "/healthz", headers: takes })).headers).not.toHaveProperty("content-encoding");
+  expect((await api.app.inject({ url: "/healthz", headers: accepts })).headers).not.toHaveProperty("content-encoding");
 });
 
-test("a list of the typed API is compressed, an event stream of it is not", async () => {
-  const [first] = await queue.addMany(Array.from({ length: 20 }, () => ({})));
-  const takes = { "accept-encoding": "gzip, br" };
-  const list = await app.inject({ url: "/api/trpc/jobs.list", headers: takes });
+test("a list of the tRPC API is compressed; an event stream is not", async () => {
+  const [first] = await api.queue.addMany(Array.from({ length: 20 }, () => ({})));
+  const accepts = { "accept-encoding": "gzip, br" };
+  const list = await api.app.inject({ url: "/api/trpc/jobs.list", headers: accepts });
   expect(list.headers["content-encoding"]).toBe("br");
-  await queue.db.sql`update jobs set status = 'cancelled', completed_at = clock_timestamp()`;
-  const input = encodeURIComponent(JSON.stringify({ jobId: first?.jobId }));
-  const stream = await app.inject({
-    url: `/api/trpc/jobs.events?input=${input}`,
-    headers: { ...takes, accept: "text/event-stream" },
+  await api.queue.db.sql`update jobs set status = 'cancelled', completed_at = clock_timestamp()`;
+  const stream = await api.app.inject({
+    url: trpcUrl("jobs.events", { jobId: first?.jobId }),
+    headers: { ...accepts, accept: "text/event-stream" },
   });
   expect(stream.headers).not.toHaveProperty("content-encoding");
   expect(stream.body).toContain("cancelled");
-  const parts = await app.inject({
+  const parts = await api.app.inject({
     url: "/api/trpc/jobs.list?batch=1",
-    headers: { ...takes, "trpc-accept": "application/jsonl" },
+    headers: { ...accepts, "trpc-accept": "application/jsonl" },
   });
   expect(parts.headers).not.toHaveProperty("content-encoding");
   expect(parts.body).toContain("cancelled");

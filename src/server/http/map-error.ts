@@ -18,9 +18,9 @@ const QUEUE_ERRORS: Record<QueueErrorCode, Pick<MappedError, "trpcCode" | "httpS
   INVALID_JOB: { trpcCode: "BAD_REQUEST", httpStatus: 400 },
 };
 
-const DATABASE_FAULTS: Record<Exclude<DatabaseFault, "TOO_SLOW">, string> = {
-  AWAY: "The database is away",
-  READ_ONLY: "The database takes no writes: it is a standby or set to be read-only",
+const DATABASE_MESSAGES: Record<Exclude<DatabaseFault, "TOO_SLOW">, string> = {
+  AWAY: "The database cannot be reached",
+  READ_ONLY: "The database takes no writes: it is a standby or set to read-only",
   DISK_FULL: "The database has no space left on its disk",
   NO_MEMORY: "The database has no memory left",
   NO_CONNECTION: "The database has no connection left",
@@ -28,10 +28,10 @@ const DATABASE_FAULTS: Record<Exclude<DatabaseFault, "TOO_SLOW">, string> = {
   SYSTEM_ERROR: "The database cannot read or write its files",
 };
 
-/** How long a caller should wait before it tries again when the database cannot serve, in seconds. */
+/** How long a caller should wait before its next try when the database cannot serve, in seconds. */
 export const RETRY_AFTER_SECONDS = 2;
 
-/** An error as its tRPC code, HTTP status and a message that may be shown; the text of unknown errors is not. */
+/** Maps an error to its tRPC code, HTTP status and public message. The text of an unknown error never becomes public. */
 export function mapError(error: unknown): MappedError {
   if (error instanceof QueueError) return { ...QUEUE_ERRORS[error.code], message: error.message };
   if (error instanceof DatabaseUnavailableError) {
@@ -47,7 +47,7 @@ export function mapError(error: unknown): MappedError {
   return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };
 }
 
-/** Why the database cannot serve, fit to be shown. */
+/** Explains in public words why the database cannot serve. */
 export function describeUnavailable(error: DatabaseUnavailableError): string {
-  return error.fault === "TOO_SLOW" ? error.message : DATABASE_FAULTS[error.fault];
+  return error.fault === "TOO_SLOW" ? error.message : DATABASE_MESSAGES[error.fault];
 }

@@ -2,8 +2,8 @@ import type { FastifyInstance } from "fastify";
 import helmet from "helmet";
 
 /**
- * What the page may load: scripts, images and connections from this server only. Radix adds style elements at run time,
- * so inline styles are allowed; inline scripts are not.
+ * The page may load scripts, images and connections from this server only. Inline scripts are refused. Inline styles are
+ * allowed because Radix adds style elements at run time.
  */
 const PAGE_POLICY = {
   "default-src": ["'none'"],
@@ -19,26 +19,26 @@ const PAGE_POLICY = {
 };
 
 /**
- * Adds security headers to every answer, event streams included. Answers that name no caching of their own are `no-store`:
- * they hold conversations.
+ * Adds security headers to every answer, including event streams. An answer without a cache header gets `no-store`,
+ * because it may contain a conversation.
  * @see https://helmetjs.github.io
  */
 export function addSecurityHeaders(app: FastifyInstance): void {
-  // Built once. @fastify/helmet builds its middleware again for every request.
+  // Used directly and built once: @fastify/helmet builds its middleware again for every request.
   const setHeaders = helmet({
     contentSecurityPolicy: { useDefaults: false, directives: PAGE_POLICY },
     referrerPolicy: { policy: "same-origin" },
     xFrameOptions: { action: "deny" },
     // The server speaks plain HTTP on loopback.
     strictTransportSecurity: false,
-    // Headers for browsers that are no longer in use.
+    // Only obsolete browsers read these.
     xDownloadOptions: false,
     xPermittedCrossDomainPolicies: false,
     xXssProtection: false,
     xPoweredBy: false,
   });
   app.addHook("onRequest", (request, reply, done) => {
-    // On the raw response, so that hijacked event streams have them too.
+    // The raw response: hijacked event streams bypass the headers of `reply`.
     setHeaders(request.raw, reply.raw, () => done());
   });
   app.addHook("onSend", (_request, reply, ...[, done]) => {

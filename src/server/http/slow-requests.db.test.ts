@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { listenOnFreePort } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 
@@ -19,13 +20,11 @@ afterAll(async () => queue.close());
 
 async function startApi(requestTimeoutMs: number): Promise<number> {
   const app = await buildApp({ db: queue.db, logLevel: "silent", requestTimeoutMs });
-  await app.listen({ host: "127.0.0.1", port: 0 });
   closes.push(async () => app.close());
-  const address = app.server.address();
-  return typeof address === "object" && address ? address.port : 0;
+  return listenOnFreePort(app);
 }
 
-/** A socket that has sent a request's head, and all that it has been answered. */
+/** Opens a socket, sends the head of a request, and collects the answer. */
 async function open(port: number, lines: string[]): Promise<{ socket: Socket; text: () => string }> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
@@ -37,7 +36,7 @@ async function open(port: number, lines: string[]): Promise<{ socket: Socket; te
   return { socket, text: () => text };
 }
 
-test("a body that drips is cut; a stream and a wait that are older than it go on", async () => {
+test("a slow body is refused; an older stream and an older waiting caller stay connected", async () => {
   const port = await startApi(300);
   await queue.add();
   const job = await queue.takeOne();
@@ -49,34 +48,34 @@ test("a body that drips is cut; a stream and a wait that are older than it go on
     `content-length: ${asked.length}`,
   ]);
   wait.socket.write(asked);
-  const drip = await open(port, [
+  const slow = await open(port, [
     "POST /api/chat/async HTTP/1.1",
     "content-type: application/json",
     "content-length: 1000",
   ]);
-  const dripping = setInterval(() => drip.socket.write(" "), 20);
+  const sending = setInterval(() => slow.socket.write(" "), 20);
   try {
-    await once(drip.socket, "close");
+    await once(slow.socket, "close");
   } finally {
-    clearInterval(dripping);
+    clearInterval(sending);
   }
-  expect(drip.text()).toMatch(/^HTTP\/1\.1 408 /);
-  // Both were there before the one that was cut: whatever cuts late answers would have cut them as well.
+  expect(slow.text()).toMatch(/^HTTP\/1\.1 408 /);
+  // Both are older than the refused request: a timeout on answers would have closed them first.
   await queue.db.call(async (sql) => appendEvents(sql, job, { after: 0, events: [{ type: "note", data: "alive" }] }));
   await expect.poll(stream.text, { timeout: 10_000 }).toContain('"alive"');
   await queue.failOne(await queue.takeOne(), true);
   await expect.poll(wait.text, { timeout: 10_000 }).toMatch(/^HTTP\/1\.1 500 [\s\S]*The job failed: boom/);
 });
 
-test("a head that drips is cut", async () => {
+test("a slow head is refused", async () => {
   const port = await startApi(300);
-  const drip = await open(port, ["GET /healthz HTTP/1.1"]);
-  drip.socket.write("GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n");
-  const dripping = setInterval(() => drip.socket.write("x-slow: 1\r\n"), 20);
+  const slow = await open(port, ["GET /healthz HTTP/1.1"]);
+  slow.socket.write("GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n");
+  const sending = setInterval(() => slow.socket.write("x-slow: 1\r\n"), 20);
   try {
-    await once(drip.socket, "close");
+    await once(slow.socket, "close");
   } finally {
-    clearInterval(dripping);
+    clearInterval(sending);
   }
-  expect(drip.text()).toMatch(/HTTP\/1\.1 408 /);
+  expect(slow.text()).toMatch(/HTTP\/1\.1 408 /);
 });

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
+import { listenOnFreePort, trpcUrl } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "../live/job-feeds.ts";
@@ -17,7 +18,7 @@ const EVENT_CHARS = 250_000;
 
 const bytesOf = ({ events }: EventPage) => Buffer.byteLength(JSON.stringify(events));
 
-/** Counts the bytes of the largest page that was read for a reader. */
+/** Records the number of streams and the size of the largest page. */
 class MeasuredFeeds extends JobFeeds {
   largestPage = 0;
   followed = 0;
@@ -51,10 +52,8 @@ async function startApi(stalledReaderMs: number) {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  await app.listen({ host: "127.0.0.1", port: 0 });
   closes.push(async () => app.close());
-  const address = app.server.address();
-  return { feeds, sockets, port: typeof address === "object" && address ? address.port : 0 };
+  return { feeds, sockets, port: await listenOnFreePort(app) };
 }
 
 async function addLongLog(): Promise<string> {
@@ -68,8 +67,8 @@ async function addLongLog(): Promise<string> {
   return job.jobId;
 }
 
-/** A reader that has asked and never reads. */
-async function openMute(port: number, path: string): Promise<void> {
+/** Requests a stream and never reads it. */
+async function openStalled(port: number, path: string): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
   socket.pause();
@@ -79,12 +78,12 @@ async function openMute(port: number, path: string): Promise<void> {
 }
 
 test.each([
-  ["curl's", (jobId: string) => `/api/jobs/${jobId}/events`],
-  ["the page's", (jobId: string) => `/api/trpc/jobs.events?input=${encodeURIComponent(JSON.stringify({ jobId }))}`],
-])("readers of %s stream that never read are cut, and what is held for them is bounded", async (_, pathOf) => {
+  ["the REST", (jobId: string) => `/api/jobs/${jobId}/events`],
+  ["the tRPC", (jobId: string) => trpcUrl("jobs.events", { jobId })],
+])("stalled readers of %s stream are disconnected, and their buffers are bounded", async (_, pathOf) => {
   const jobId = await addLongLog();
   const { feeds, sockets, port } = await startApi(1_000);
-  for (let count = 0; count < READERS; count += 1) await openMute(port, pathOf(jobId));
+  for (let count = 0; count < READERS; count += 1) await openStalled(port, pathOf(jobId));
   let mostWaiting = 0;
   const look = () => {
     for (const { writableLength } of sockets) mostWaiting = Math.max(mostWaiting, writableLength);

@@ -8,17 +8,18 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { listen } from "#db";
+import { listenOnFreePort, trpcUrl } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "./job-feeds.ts";
 import type { FollowOptions } from "./job-feeds.ts";
 
-/** Counts what it has handed to the streams, whether or not their readers have taken it. */
+/** Counts the events passed to the streams, read or unread. */
 class CountingFeeds extends JobFeeds {
-  handed = 0;
+  passed = 0;
   override async *follow(options: FollowOptions) {
     for await (const event of super.follow(options)) {
-      this.handed += 1;
+      this.passed += 1;
       yield event;
     }
   }
@@ -36,18 +37,17 @@ afterEach(async () => {
 });
 afterAll(async () => queue.close());
 
-/** An API as a process has it, on a port of its own. */
+/** Starts an API with its listener, as the server process does. */
 async function startApi(): Promise<{ app: FastifyInstance; feeds: CountingFeeds; port: number }> {
   const feeds = new CountingFeeds(queue.db);
   const listener = listen({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
   const app = await buildApp({ db: queue.db, feeds, logLevel: "silent" });
-  await app.listen({ host: "127.0.0.1", port: 0 });
+  const port = await listenOnFreePort(app);
   closes.push(async () => {
     await app.close();
     await listener.stop();
   });
-  const address = app.server.address();
-  return { app, feeds, port: typeof address === "object" && address ? address.port : 0 };
+  return { app, feeds, port };
 }
 const open = async (port: number, path: string, headers: Record<string, string> = {}) =>
   new Promise<IncomingMessage>((resolve, reject) => {
@@ -65,7 +65,7 @@ const append = async (job: ClaimedJob, after: number, events: { type: string; da
 const finish = async (job: ClaimedJob) => queue.db.transaction(async (tx) => complete(tx, job));
 const idsOf = (text: string) => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
-/** Waits until a number has not risen for a while. */
+/** Waits until a number stays the same for 300 ms. */
 const settled = async (read: () => number) => {
   for (let before = -1; before !== read();) {
     before = read();
@@ -76,12 +76,12 @@ const settled = async (read: () => number) => {
 
 const EVENTS = 2_000;
 const restPath = (jobId: string) => `/api/jobs/${jobId}/events`;
-const typedPath = (jobId: string) => `/api/trpc/jobs.events?input=${encodeURIComponent(JSON.stringify({ jobId }))}`;
+const trpcPath = (jobId: string) => trpcUrl("jobs.events", { jobId });
 
 test.each([
-  ["curl's", restPath],
-  ["the page's", typedPath],
-])("a reader of %s stream that takes nothing is read nothing for; once it does, it gets all of it", async (_, path) => {
+  ["the REST", restPath],
+  ["the tRPC", trpcPath],
+])("%s stream reads no more pages for a stalled reader, which later receives every event", async (_, path) => {
   const { feeds, port } = await startApi();
   const job = await start();
   const event = { type: "note", data: "x".repeat(16_000) };
@@ -94,14 +94,14 @@ test.each([
   await finish(job);
   const stream = await open(port, path(job.jobId), { accept: "text/event-stream" });
   stream.pause();
-  expect(await settled(() => feeds.handed)).toBeLessThan(EVENTS / 2);
+  expect(await settled(() => feeds.passed)).toBeLessThan(EVENTS / 2);
   let text = "";
   stream.setEncoding("utf8");
   for await (const part of stream) text += (part as string).replaceAll("x".repeat(100), "");
   expect(idsOf(text)).toEqual(upTo(EVENTS + 1));
 });
 
-test("a reader whose API restarts goes on at another, and lacks nothing", async () => {
+test("a reader reconnects to another API process after a restart and misses no event", async () => {
   const first = await startApi();
   const job = await start();
   await append(job, 0, [{ type: "note", data: 1 }]);
@@ -129,7 +129,7 @@ test("a reader whose API restarts goes on at another, and lacks nothing", async 
   expect(text.match(/^event: completed$/gm)).toHaveLength(1);
 });
 
-test("a quiet stream says that it is still there", async () => {
+test("a quiet stream sends comments", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const { port } = await startApi();
   const job = await start();
@@ -144,7 +144,7 @@ test("a quiet stream says that it is still there", async () => {
   await expect.poll(() => text, { timeout: 10_000 }).toMatch(/^: still here\n\nid: 2\nevent: completed\n/);
 });
 
-test("a job that is pruned under its reader ends the stream, and is not found after that", async () => {
+test("the stream of a pruned job ends, and the job is then not found", async () => {
   const { port } = await startApi();
   const job = await start();
   await append(job, 0, [{ type: "note", data: 1 }]);

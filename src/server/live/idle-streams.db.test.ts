@@ -7,7 +7,7 @@ import { JobFeeds } from "./job-feeds.ts";
 
 const JOBS = 50;
 const READERS_PER_JOB = 4;
-/** Longer than any test: only what is heard makes it look. */
+/** Longer than any test: the feeds poll only when the test calls `hear`. */
 const NEVER_MS = 3_600_000;
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
@@ -17,23 +17,23 @@ beforeAll(async () => {
 beforeEach(async () => queue.clear());
 afterAll(async () => queue.close());
 
-/** The database, with a count of the statements that are sent over it; a fault fails them instead. */
+/** A database that counts its calls. Calls fail when `fault` is set. */
 function countCalls() {
-  const counted = { calls: 0, underWay: 0, fault: undefined as Error | undefined };
+  const counted = { calls: 0, runningCount: 0, fault: undefined as Error | undefined };
   const call: Database["call"] = async (work) => {
     counted.calls += 1;
-    counted.underWay += 1;
+    counted.runningCount += 1;
     try {
       if (counted.fault) throw counted.fault;
       return await queue.db.call(work);
     } finally {
-      counted.underWay -= 1;
+      counted.runningCount -= 1;
     }
   };
   return { counted, db: { call } as Database };
 }
 
-/** Readers of idle jobs, who have read all that there is; what they have got, and how they ended. */
+/** Starts readers of idle jobs. `got` sums the event numbers by job; `ends` are the results of the readers. */
 async function follow(feeds: JobFeeds) {
   const stop = new AbortController();
   const jobs = await queue.addMany(Array.from({ length: JOBS }, () => ({})));
@@ -47,18 +47,18 @@ async function follow(feeds: JobFeeds) {
   return { got, ends, leave: async () => (stop.abort(), Promise.all(ends)) };
 }
 
-/** Waits until a number of calls were made since, and none is under way. */
-const settle = async (counted: { calls: number; underWay: number }, atLeast: number) => {
+/** Waits until at least this many calls were made and none is running. */
+const settle = async (counted: { calls: number; runningCount: number }, atLeast: number) => {
   await expect
-    .poll(() => (counted.underWay === 0 ? counted.calls : -1), { interval: 5, timeout: 20_000 })
+    .poll(() => (counted.runningCount === 0 ? counted.calls : -1), { interval: 5, timeout: 20_000 })
     .toBeGreaterThanOrEqual(atLeast);
 };
 
-test("readers of idle jobs, however many, cost one statement a look", async () => {
+test("one poll costs one statement for any number of readers of idle jobs", async () => {
   const { counted, db } = countCalls();
   const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
   const { got, leave } = await follow(feeds);
-  // Each reader reads its first page, and each log is looked at once more when its first reader has.
+  // One call per reader for its first page, and one per job when its first reader joins the feed.
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
   let before = -1;
@@ -77,7 +77,7 @@ test("readers of idle jobs, however many, cost one statement a look", async () =
   await leave();
 });
 
-test("without notices, a look finds what has grown, what has ended and what is gone", async () => {
+test("without notices, polling finds new events, ended jobs and deleted jobs", async () => {
   const feeds = new JobFeeds(queue.db, { lookMs: 20 });
   const { got, ends, leave } = await follow(feeds);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
@@ -98,7 +98,7 @@ test("without notices, a look finds what has grown, what has ended and what is g
   expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "NotFoundError: Job not found"));
 });
 
-test("a look that fails ends the streams, whose readers follow again", async () => {
+test("a failed poll ends the streams", async () => {
   const { counted, db } = countCalls();
   const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
   const { ends } = await follow(feeds);

@@ -2,42 +2,42 @@ import type { Database } from "#queue";
 import { countJobs } from "#queue/read";
 import type { JobCounts } from "#shared/contracts";
 
-/** A count may be as old as this many times what it took to make, so that counting never takes more than its share. */
-const AGE_PER_COST = 20;
+/** A count is cached for this many times the duration of its query, so counting takes at most 1/21 of the time. */
+const CACHE_FACTOR = 20;
 
-interface Counted {
+interface CachedCount {
   counts: Promise<JobCounts>;
-  /** Until when it is given out again; Infinity while it is being made. */
+  /** `Infinity` while the query runs. */
   validUntilMs: number;
 }
 
-/** Counts an owner's jobs for however many ask at once; in a table of millions less often than in a small one. */
+/** Counts an owner's jobs. Concurrent callers share one query, and a large table is counted less often. */
 export class JobCounter {
   readonly #db: Database;
-  readonly #counted = new Map<string, Counted>();
+  readonly #cache = new Map<string, CachedCount>();
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** How many of the owner's jobs are in each state, as of a moment ago. */
+  /** Returns the number of the owner's jobs in each state; the numbers may be slightly out of date. */
   async count(ownerId: string): Promise<JobCounts> {
-    const known = this.#counted.get(ownerId);
-    if (known && performance.now() < known.validUntilMs) return known.counts;
+    const cached = this.#cache.get(ownerId);
+    if (cached && performance.now() < cached.validUntilMs) return cached.counts;
     const startedMs = performance.now();
-    const counted: Counted = {
+    const counted: CachedCount = {
       counts: this.#db.read(async (sql) => countJobs(sql, ownerId)),
       validUntilMs: Infinity,
     };
-    this.#counted.set(ownerId, counted);
+    this.#cache.set(ownerId, counted);
     try {
       const counts = await counted.counts;
       const endedMs = performance.now();
-      counted.validUntilMs = endedMs + (endedMs - startedMs) * AGE_PER_COST;
+      counted.validUntilMs = endedMs + (endedMs - startedMs) * CACHE_FACTOR;
       return counts;
     } catch (error) {
-      // A count that failed says nothing of the next.
-      this.#counted.delete(ownerId);
+      // The next caller tries again.
+      this.#cache.delete(ownerId);
       throw error;
     }
   }

@@ -13,7 +13,7 @@ beforeAll(async () => {
 beforeEach(async () => queue.clear());
 afterAll(async () => queue.close());
 
-/** Reads that count their statements, and whose answers wait for `release` once they are back from the database. */
+/** Reads whose statements are recorded. Each result is held back until `release`. */
 const openReads = () => {
   const gates: { back: Promise<void>; release: () => void }[] = [];
   const held = new Proxy(queue.db, {
@@ -39,8 +39,8 @@ const gateOf = async (gates: ReturnType<typeof openReads>["gates"], index: numbe
   return gate;
 };
 
-test("what many ask at once is one statement, and each owner is told of their own jobs only", async () => {
-  const [mine, theirs] = [await queue.add(), await queue.add({ ownerId: "somebody else" })];
+test("concurrent status reads share a statement, and each owner sees only their own jobs", async () => {
+  const [mine, theirs] = [await queue.add(), await queue.add({ ownerId: "other" })];
   const { reads, gates } = openReads();
   const ask = async (ownerId: string, jobId: string) =>
     reads.status({ ownerId, jobId }).then(
@@ -49,8 +49,8 @@ test("what many ask at once is one statement, and each owner is told of their ow
     );
   const asked = Promise.all([
     ask(queue.ownerId, mine.jobId),
-    ask("somebody else", mine.jobId),
-    ask("somebody else", theirs.jobId),
+    ask("other", mine.jobId),
+    ask("other", theirs.jobId),
     ask(queue.ownerId, theirs.jobId),
     ask(queue.ownerId, mine.jobId),
     ask(queue.ownerId, randomUUID()),
@@ -67,7 +67,7 @@ test("what many ask at once is one statement, and each owner is told of their ow
   expect(gates).toHaveLength(1);
 });
 
-test("a status that is asked for after a write sees it, though another of the same job is still under way", async () => {
+test("a status read after a write sees the write, even while an earlier read of the same job runs", async () => {
   const { jobId } = await queue.add();
   const key = { ownerId: queue.ownerId, jobId };
   const { reads, gates } = openReads();
@@ -81,16 +81,16 @@ test("a status that is asked for after a write sees it, though another of the sa
   expect((await after).status).toBe("cancelled");
 });
 
-test("so does a list; and lists are shared by those alone who ask for the same as the same owner", async () => {
+test("a list read after a write sees the write; only equal queries of the same owner share a statement", async () => {
   const { jobId } = await queue.add();
-  await queue.add({ ownerId: "somebody else" });
+  await queue.add({ ownerId: "other" });
   const { reads, gates } = openReads();
   const list = async (ownerId: string, filter: object = {}) =>
     (await reads.list({ ...filter, ownerId })).jobs.map((job) => [job.jobId === jobId, job.status]);
   const before = Promise.all([
     list(queue.ownerId),
     list(queue.ownerId),
-    list("somebody else"),
+    list("other"),
     list(queue.ownerId, { status: "failed" }),
   ]);
   const first = [await gateOf(gates, 0), await gateOf(gates, 1), await gateOf(gates, 2)];

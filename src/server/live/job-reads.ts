@@ -1,36 +1,38 @@
+/*
+ * live/ owns everything that callers watch: shared reads, job counts, event feeds and the wait for a job's end. It knows
+ * no HTTP. Invariant: a caller never receives a result that was read before its own call.
+ */
 import { getTurnStatuses } from "#conversation";
 import { NotFoundError, QueryTimeoutError, Semaphore } from "#queue";
 import type { Database, JobKey } from "#queue";
 import { listJobs } from "#queue/read";
 import type { JobList, JobListInput, JobStatusView } from "#shared/contracts";
-import { gather } from "./gather.ts";
-import type { Gathered } from "./gather.ts";
+import { batchReads } from "./batch-reads.ts";
+import type { BatchedReads } from "./batch-reads.ts";
 
-/** A search reads the whole of a table: one more at a time would only slow down the others, and submits with them. */
-const SEARCHES_AT_A_TIME = 2;
+/** A search scans a whole table. A third concurrent one would only slow down the others and the submits. */
+const MAX_SEARCHES = 2;
 const SEARCH_WAIT_MS = 1_000;
 
-/** One owner's list, as far as it is not the default. */
-export type ListQuery = JobListInput & { ownerId: string };
+type ListQuery = JobListInput & { ownerId: string };
 
 interface SharedList {
-  list: Gathered<ListQuery, JobList>;
-  /** How many wait for it. */
-  asked: number;
+  list: BatchedReads<ListQuery, JobList>;
+  waitingCount: number;
 }
 
-/** The reads that pages and waiting callers repeat, shared by those that ask at the same time; never across owners. */
+/** The reads that pages and waiting callers repeat. Concurrent callers of the same owner share a statement. */
 export class JobReads {
   readonly #slowReads: Database;
-  readonly #searches = new Semaphore(SEARCHES_AT_A_TIME, "searches");
-  readonly #statuses: Gathered<JobKey, JobStatusView>;
-  /** By what is asked for, so that a search through everything holds up nobody who asks for something else. */
+  readonly #searches = new Semaphore(MAX_SEARCHES, "searches");
+  readonly #statuses: BatchedReads<JobKey, JobStatusView>;
+  /** By query, so that a slow search delays no other query. */
   readonly #lists = new Map<string, SharedList>();
 
   constructor({ db, slowReads }: { db: Database; slowReads: Database }) {
     this.#slowReads = slowReads;
-    this.#statuses = gather<JobKey, JobStatusView>({
-      keyOf: ({ ownerId, jobId }) => `${jobId} ${ownerId}`,
+    this.#statuses = batchReads<JobKey, JobStatusView>({
+      idOf: ({ ownerId, jobId }) => `${jobId} ${ownerId}`,
       read: async (keys) => {
         const found = await db.call(async (sql) => getTurnStatuses(sql, keys));
         return found.map((status, index) => status ?? new NotFoundError("Job", keys[index]?.jobId ?? ""));
@@ -39,24 +41,25 @@ export class JobReads {
   }
 
   /**
-   * Where one of the owner's jobs stands, with its reply once it has completed. It is shared: change nothing in it.
+   * Returns the state of one of the owner's jobs; a completed job includes its reply. Callers share the object and must
+   * not change it.
    * @throws NotFoundError when the owner has no such job.
    */
   async status(key: JobKey): Promise<JobStatusView> {
     return this.#statuses.load(key);
   }
 
-  /** The owner's jobs that match, newest first, a page at a time. It is shared: change nothing in it. */
+  /** Returns one page of the owner's matching jobs, newest first. Callers share the object and must not change it. */
   async list(query: ListQuery): Promise<JobList> {
     const { ownerId, status, jobType, queue, search, cursor, limit } = query;
     const key = JSON.stringify([ownerId, status, jobType, queue, search, cursor, limit]);
     const shared = this.#lists.get(key) ?? this.#open(key);
-    shared.asked += 1;
+    shared.waitingCount += 1;
     try {
       return await shared.list.load(query);
     } finally {
-      shared.asked -= 1;
-      if (shared.asked === 0) this.#lists.delete(key);
+      shared.waitingCount -= 1;
+      if (shared.waitingCount === 0) this.#lists.delete(key);
     }
   }
 
@@ -77,11 +80,11 @@ export class JobReads {
 
   #open(key: string): SharedList {
     const shared = {
-      list: gather({
-        keyOf: () => key,
+      list: batchReads({
+        idOf: () => key,
         read: async (queries: readonly ListQuery[]) => Promise.all(queries.map(async (query) => this.#read(query))),
       }),
-      asked: 0,
+      waitingCount: 0,
     };
     this.#lists.set(key, shared);
     return shared;

@@ -9,62 +9,62 @@ const JOB_ID = "019abc00-0000-7000-8000-000000000001";
 
 let feeds: JobFeeds;
 let status: JobStatusView["status"];
-let looks: number;
+let readCount: number;
 let gone: AbortController;
 
 beforeEach(() => {
   vi.useFakeTimers();
   feeds = new JobFeeds({} as Database);
   status = "running";
-  looks = 0;
+  readCount = 0;
   gone = new AbortController();
 });
 afterEach(() => vi.useRealTimers());
 
 const reads = {
-  // oxlint-disable-next-line typescript/require-await -- as the real one
+  // oxlint-disable-next-line typescript/require-await -- same type as the real method
   status: async () => {
-    looks += 1;
+    readCount += 1;
     return { status } as JobStatusView;
   },
 } as unknown as JobReads;
 const start = () => waitForEnd({ reads, feeds, ownerId: "local", jobId: JOB_ID, signal: gone.signal });
-/** Lets everything run that waits for no timer. */
+/** Runs everything that waits for no timer. */
 const settle = async () => vi.advanceTimersByTimeAsync(0);
 
 test.each(["completed", "failed", "cancelled", "waiting"] as const)(
-  "a job that is %s is told of when its change is heard, without waiting for the next look",
+  "a notice that the job is %s ends the wait before the next poll",
   async (end) => {
     const ended = start();
     await settle();
     status = end;
     feeds.hear(`${JOB_ID} changed`);
     expect(await ended).toEqual({ status: end });
-    expect(looks).toBe(2);
+    expect(readCount).toBe(2);
     expect(vi.getTimerCount()).toBe(0);
   },
 );
 
-test("a log that grows, and other jobs' changes, cost no look", async () => {
+test("new events and the changes of other jobs cause no read", async () => {
   const ended = start();
   await settle();
   feeds.hear(JOB_ID);
   feeds.hear("019abc00-0000-7000-8000-000000000002 changed");
   await settle();
-  expect(looks).toBe(1);
+  expect(readCount).toBe(1);
   status = "completed";
   feeds.hear(`${JOB_ID} changed`);
   await ended;
 });
 
-test("a change that comes while it looks is looked after", async () => {
+test("a change during a read causes another read", async () => {
   const ended = start();
   feeds.hear(`${JOB_ID} changed`);
   status = "completed";
   expect(await ended).toEqual({ status: "completed" });
 });
 
-test("a lost notice costs half a second, and a subscription that was made anew ends the wait at once", async () => {
+test("polling finds a lost notice after 500 ms, and a renewed subscription finds it at once", async () => {
   const ended = start();
   await settle();
   status = "completed";
@@ -78,7 +78,7 @@ test("a lost notice costs half a second, and a subscription that was made anew e
   expect(await again).toEqual({ status: "completed" });
 });
 
-test("a caller that goes ends the wait and leaves nothing behind", async () => {
+test("a caller that disconnects ends the wait and leaves no timer", async () => {
   const ended = start();
   await settle();
   gone.abort();

@@ -4,6 +4,7 @@ import { Database } from "#db";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../../test/database.ts";
+import { trpcUrl } from "../../../test/open-app.ts";
 import { buildApp } from "../app.ts";
 import { appRouter } from "../trpc/router.ts";
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
   proxy = await startCuttableProxy(created.url);
   db = new Database({ url: proxy.url, deadlineMs: 1_000 });
   app = await buildApp({ db, logLevel: "silent" });
-  // The first connection may take longer than the deadline that the tests are about.
+  // The first connection may take longer than the deadline under test.
   await db.transaction(async (tx) => tx`select 1`, 10_000);
 });
 afterAll(async () => {
@@ -41,8 +42,8 @@ const submitRest: InjectOptions = {
 
 test.each<[string, () => Promise<void> | void]>([
   ["refuses connections", async () => proxy.cut()],
-  ["is behind a network that drops everything", () => proxy.blackHole()],
-])("a database that %s is 503 with Retry-After, and comes back by itself", async (_name, leave) => {
+  ["is behind a network that drops every packet", () => proxy.blackHole()],
+])("a database that %s gives 503 with Retry-After, and the API recovers without a restart", async (_name, leave) => {
   const before = (await app.inject(submit)).json<{ result: { data: { jobId: string } } }>();
   await leave();
   for (const request of [submit, submitRest, { url: "/api/trpc/jobs.counts" }, { url: "/readyz" }]) {
@@ -66,7 +67,7 @@ const scheduleId = { scheduleId: ID };
 const queue = { queue: "default" };
 const schedule = { name: "s", cron: "0 * * * *", jobType: "t", payload: {} };
 
-/** What each procedure is asked; a new one without a line here fails the test. */
+/** A valid input for each procedure. A new procedure without a line here fails the test. */
 const INPUTS: Record<string, object> = {
   "chat.submit": { content: "x" },
   "chat.send": { content: "x" },
@@ -104,11 +105,11 @@ const INPUTS: Record<string, object> = {
   "schedules.delete": scheduleId,
 };
 
-test("without its database every procedure and every route says so: 503 with Retry-After", async () => {
-  // One that has not counted jobs yet.
+test("without the database, every procedure and every route answers 503 with Retry-After", async () => {
+  // A new app: the other one may have cached the counts.
   const fresh = await buildApp({ db, logLevel: "silent" });
   await proxy.cut();
-  // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a router
+  // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name
   const { procedures } = appRouter._def;
   const requests: [url: string, payload: object | undefined][] = [
     ["/api/chat", { messages: [{ role: "user", content: "hello" }] }],
@@ -120,9 +121,8 @@ test("without its database every procedure and every route says so: 503 with Ret
     const { type } = procedure._def;
     const input = INPUTS[path] ?? {};
     if (type === "mutation") requests.push([`/api/trpc/${path}`, input]);
-    // A subscription tells of its fault within the stream.
-    else if (type === "query")
-      requests.push([`/api/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, undefined]);
+    // A subscription reports its error inside the stream.
+    else if (type === "query") requests.push([trpcUrl(path, input), undefined]);
   }
   const answers = requests.map(async ([url, payload]) => {
     const response = await fresh.inject(payload ? { method: "POST", url, payload } : { url });

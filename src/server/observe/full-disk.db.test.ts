@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database, migrate, startEmbeddedPostgres } from "#db";
 import { buildApp } from "../app.ts";
 
-/** Enough for a new server and its log's first files. */
+/** Enough for a new server and its first WAL files. */
 const DISK = "160m";
 const folder = mkdtempSync(join(tmpdir(), "threadmill-full-"));
 let isMounted = false;
@@ -17,7 +17,7 @@ beforeAll(() => {
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK}`, "tmpfs", folder], { stdio: "ignore" });
     isMounted = true;
   } catch {
-    process.stderr.write("skipped: a full disk, which needs the right to mount a tmpfs\n");
+    process.stderr.write("skipped: the full-disk test needs the right to mount a tmpfs\n");
   }
 });
 afterAll(() => {
@@ -25,7 +25,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Writes until nothing more fits. */
+/** Fills the disk with one file, and returns its path. */
 function fillDisk(): string {
   const path = join(folder, "filler");
   const file = openSync(path, "w");
@@ -39,7 +39,7 @@ function fillDisk(): string {
   return path;
 }
 
-test("with a full disk the API is not ready and refuses submits, until there is space again", async ({ skip }) => {
+test("with a full disk the API is not ready and refuses submits; with free space it recovers", async ({ skip }) => {
   if (!isMounted) skip();
   const server = await startEmbeddedPostgres({ dataDir: join(folder, "data") });
   await migrate({ url: server.url });
@@ -54,7 +54,7 @@ test("with a full disk the API is not ready and refuses submits, until there is 
     expect(refused.json()).toMatchObject({ detail: "The database has no space left on its disk" });
     expect(refused.headers["retry-after"]).toBe("2");
     const submit = async () => {
-      // Not to be compressed: each needs space of its own.
+      // Random, so that PostgreSQL cannot compress it.
       const payload = { content: randomBytes(4_000).toString("hex") };
       return (await app.inject({ method: "POST", url: "/api/trpc/chat.submit", payload })).statusCode;
     };

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "#db";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
+import { listenOnFreePort } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "../live/job-feeds.ts";
@@ -19,7 +20,7 @@ beforeAll(async () => {
   proxy = await startCuttableProxy(queue.url);
   db = new Database({ url: proxy.url, deadlineMs: 500 });
   feeds = new JobFeeds(db);
-  // As the process makes it.
+  // The same options as in main.ts.
   slowReads = new Database({ url: proxy.url, deadlineMs: 500, maxConnections: 3, hasSlowReads: true });
   app = await buildApp({ db, slowReads, feeds, logLevel: "silent" });
 });
@@ -30,7 +31,7 @@ afterAll(async () => {
   await queue.close();
 });
 
-/** The samples by name and labels; every line of the answer must be one, or a comment. */
+/** Reads the samples by name and labels. Every line must be a sample or a comment. */
 const scrape = async () => {
   const response = await app.inject({ url: "/metrics" });
   expect(response.statusCode).toBe(200);
@@ -45,7 +46,7 @@ const scrape = async () => {
   return samples;
 };
 
-test("what operators watch is there, with the database's figures", async () => {
+test("/metrics contains the figures of the process and of the database", async () => {
   await queue.addMany([{ queue: "mail" }, { queue: "mail" }, {}]);
   await queue.failOne(await queue.takeOne(), true);
   await queue.takeOne();
@@ -68,7 +69,7 @@ test("what operators watch is there, with the database's figures", async () => {
     expect(samples.get(name)).toBeGreaterThanOrEqual(0);
 });
 
-test("requests are counted by route and status, under few names whatever is asked for", async () => {
+test("requests are counted by route and status, and unknown paths share a name", async () => {
   for (const url of ["/healthz", "/api/jobs/x/status", "/api/nothing/1", "/nothing/2", "/api/trpc/no.such"])
     await app.inject({ url });
   await app.inject({ url: "/api/trpc/workers.list" });
@@ -86,12 +87,12 @@ test("requests are counted by route and status, under few names whatever is aske
   );
 });
 
-test("a reader of an event stream counts while it reads", async () => {
+test("a reader of an event stream is counted while it reads", async () => {
   const { jobId } = await queue.add({ priority: 50 });
   const job = await queue.takeOne();
   await queue.db.call(async (sql) => appendEvents(sql, job, { after: 0, events: [{ type: "token", data: {} }] }));
-  const base = await app.listen({ host: "127.0.0.1", port: 0 });
-  const response = await fetch(`${base}/api/jobs/${jobId}/events`);
+  const port = await listenOnFreePort(app);
+  const response = await fetch(`http://127.0.0.1:${port}/api/jobs/${jobId}/events`);
   const reader = response.body!.getReader();
   await reader.read();
   expect((await scrape()).get("threadmill_event_stream_readers")).toBe(1);
@@ -103,8 +104,8 @@ test("a reader of an event stream counts while it reads", async () => {
 
 test.each<[string, () => Promise<void> | void]>([
   ["refuses connections", async () => proxy.cut()],
-  ["answers nothing", () => proxy.blackHole()],
-])("with a database that %s, the process still tells of itself", async (_name, leave) => {
+  ["does not answer", () => proxy.blackHole()],
+])("with a database that %s, /metrics still contains the process figures", async (_name, leave) => {
   await leave();
   try {
     const samples = await scrape();
@@ -117,7 +118,7 @@ test.each<[string, () => Promise<void> | void]>([
   expect((await scrape()).get("threadmill_database_up")).toBe(1);
 });
 
-test("only this machine may ask", async () => {
+test("/metrics refuses other machines", async () => {
   for (const headers of [{ host: "evil.example" }, { host: "localhost", origin: "https://evil.example" }]) {
     const response = await app.inject({ url: "/metrics", headers });
     expect(response.statusCode).toBe(403);

@@ -1,31 +1,26 @@
-import type { Database } from "#queue";
 import { measureQueues } from "#queue/read";
 import type { FleetFigures } from "#queue/read";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { FaultLog } from "./fault-log.ts";
-import type { JobFeeds } from "../live/job-feeds.ts";
+import type { Services } from "../services.ts";
 import { renderFigures } from "./render-figures.ts";
 import { appRouter } from "../trpc/router.ts";
 
-interface MetricsOptions {
-  db: Database;
-  feeds: JobFeeds;
-  faults: FaultLog;
-}
-
 const DEADLINE_MS = 3_000;
 const TRPC_ROUTE = "/api/trpc/:path";
-/** They stay open for as long as their reader likes: how long says nothing of the server. */
+/** A stream lasts as long as its reader stays, so its duration does not describe the server. */
 const STREAMS = new Set(["/api/jobs/:job_id/events", "/api/trpc/jobs.events"]);
 const OUTSIDE_API = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /**
- * `GET /metrics` in Prometheus's text format. Its answer is 200 also when the database is away: `threadmill_database_up`
- * says so, and what is read from there is left out. Add it before the routes whose requests it counts.
+ * Adds `GET /metrics` in Prometheus's text format. Without its database it still answers 200: `threadmill_database_up`
+ * is 0, and the database's figures are missing. Call it before the routes are added, because it counts their requests.
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function addMetrics(app: FastifyInstance, { db, feeds, faults }: MetricsOptions): void {
+export function addMetrics(
+  app: FastifyInstance,
+  { slowReads, feeds, errors }: Pick<Services, "slowReads" | "feeds" | "errors">,
+): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countRequests(app, registry);
@@ -37,20 +32,20 @@ export function addMetrics(app: FastifyInstance, { db, feeds, faults }: MetricsO
   });
   const readers = new Gauge({
     name: "threadmill_event_stream_readers",
-    help: "Callers that follow a job's events at the moment.",
+    help: "Callers that currently read a job's events.",
     registers,
   });
   let reading: Promise<FleetFigures> | undefined;
   const read = async () => {
-    // However many scrape at once, the database is asked once.
-    reading ??= db.transaction(measureQueues, DEADLINE_MS).finally(() => {
+    // Concurrent scrapes share one query.
+    reading ??= slowReads.transaction(measureQueues, DEADLINE_MS).finally(() => {
       reading = undefined;
     });
     return reading;
   };
   app.get("/metrics", async (request, reply) => {
     const figures = await read().catch((error: unknown) => {
-      faults.report(error, request);
+      errors.report(error, request);
       return undefined;
     });
     up.set(figures ? 1 : 0);
@@ -64,13 +59,13 @@ function countRequests(app: FastifyInstance, registry: Registry): void {
   const registers = [registry];
   const requests = new Counter({
     name: "threadmill_http_requests_total",
-    help: "HTTP requests that were answered.",
+    help: "Answered HTTP requests.",
     labelNames: ["method", "route", "status"],
     registers,
   });
   const durations = new Histogram({
     name: "threadmill_http_request_duration_seconds",
-    help: "From a request's arrival to the end of its answer, without event streams.",
+    help: "Time from the arrival of a request to the end of its answer; event streams are excluded.",
     labelNames: ["method", "route"],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers,
@@ -84,13 +79,13 @@ function countRequests(app: FastifyInstance, registry: Registry): void {
   });
 }
 
-/** One of few names, whatever callers ask for: each makes a series that stays. */
+/** Maps a request to one of a fixed set of names, because every name creates a permanent series. */
 function routeOf(request: FastifyRequest): string {
   const { url: route } = request.routeOptions;
   if (route === undefined) return "other";
   if (route === TRPC_ROUTE) {
     const { path } = request.params as { path: string };
-    // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a router
+    // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name
     return Object.hasOwn(appRouter._def.procedures, path) ? `/api/trpc/${path}` : route;
   }
   return route.startsWith("/api/") || OUTSIDE_API.has(route) ? route : "page";

@@ -1,16 +1,15 @@
 import { checkWritable, DatabaseUnavailableError, proveWrites } from "#queue";
-import type { Database } from "#queue";
 import type { FastifyInstance } from "fastify";
 import type { Health } from "#shared/rest";
-import type { FaultLog } from "./fault-log.ts";
+import type { Services } from "../services.ts";
 import { describeUnavailable, RETRY_AFTER_SECONDS } from "../http/map-error.ts";
 
 const DEADLINE_MS = 2_000;
-/** How long a proof is good for: however many ask, the database writes once in that time. */
-const PROOF_AGE_MS = 1_000;
+/** All checks within this time share one test write. */
+const PROOF_MAX_AGE_MS = 1_000;
 
-/** `GET /healthz`: the process lives. `GET /readyz`: a write to the database works, or why it does not. */
-export function addHealth(app: FastifyInstance, { db, faults }: { db: Database; faults: FaultLog }): void {
+/** Adds `GET /healthz` (the process is alive) and `GET /readyz` (a write to the database works, or the reason why not). */
+export function addHealth(app: FastifyInstance, { db, errors }: Pick<Services, "db" | "errors">): void {
   let proof: Promise<void> | undefined;
   let validUntilMs = 0;
   const prove = async () => {
@@ -18,10 +17,10 @@ export function addHealth(app: FastifyInstance, { db, faults }: { db: Database; 
     validUntilMs = Infinity;
     proof = db.transaction(proveWrites, DEADLINE_MS).then(
       () => {
-        validUntilMs = performance.now() + PROOF_AGE_MS;
+        validUntilMs = performance.now() + PROOF_MAX_AGE_MS;
       },
       (error: unknown) => {
-        // A proof that failed says nothing of the next.
+        // The next check tries again.
         validUntilMs = 0;
         throw error;
       },
@@ -36,11 +35,11 @@ export function addHealth(app: FastifyInstance, { db, faults }: { db: Database; 
       await prove();
       return { status: "ready" } satisfies Health;
     } catch (error) {
-      faults.report(error, request);
+      errors.report(error, request);
       const detail =
         error instanceof DatabaseUnavailableError
           ? describeUnavailable(error)
-          : "The database is not migrated, or refuses a write: see the server's log";
+          : "The database is not migrated, or it refuses a write: see the server's log";
       return reply
         .code(503)
         .header("retry-after", RETRY_AFTER_SECONDS)

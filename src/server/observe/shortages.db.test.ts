@@ -22,8 +22,8 @@ afterAll(async () => {
   await drop();
 });
 
-/** An app on its own pool, and the lines of its log. */
-async function openApp(databaseUrl = url) {
+/** Opens an API with a new pool, and records its log lines. */
+async function openLoggedApp(databaseUrl = url) {
   const own = new Database({ url: databaseUrl });
   const lines: string[] = [];
   const app = await buildApp({ db: own, logLevel: "warn", logTo: { write: (line) => void lines.push(line) } });
@@ -38,7 +38,7 @@ const submit = async (app: FastifyInstance) =>
 const submitRest = async (app: FastifyInstance) =>
   app.inject({ method: "POST", url: "/api/chat/async", payload: { messages: [{ role: "user", content: "hello" }] } });
 
-/** Lets every write to the jobs fail with the code. */
+/** Makes every write to `jobs` fail with this SQLSTATE. */
 async function failWrites(code: string): Promise<void> {
   await db.sql.unsafe(`
     create or replace function lack() returns trigger language plpgsql as $$ begin
@@ -53,9 +53,9 @@ test.each([
   ["53200", "no memory left"],
   ["53000", "one of its limits"],
   ["58030", "cannot read or write its files"],
-])("SQLSTATE %s is 503 with Retry-After, and says what it is", async (code, text) => {
+])("SQLSTATE %s gives 503 with Retry-After and the reason", async (code, text) => {
   await failWrites(code);
-  const { app } = await openApp();
+  const { app } = await openLoggedApp();
   for (const response of [await submit(app), await submitRest(app)]) {
     expect(response.statusCode, response.body).toBe(503);
     expect(response.headers["retry-after"]).toBe("2");
@@ -65,13 +65,13 @@ test.each([
   expect((await app.inject({ url: "/api/trpc/jobs.counts" })).statusCode).toBe(200);
 });
 
-test("a server without a connection left is 503 with Retry-After", async () => {
+test("a server without free connections gives 503 with Retry-After", async () => {
   const role = `api_limited_${process.pid}`;
   await db.sql.unsafe(`create role ${role} login password 'x' connection limit 0`);
   open.push(async () => void (await db.sql.unsafe(`drop role ${role}`)));
   const limited = new URL(url);
   [limited.username, limited.password] = [role, "x"];
-  const { app } = await openApp(limited.href);
+  const { app } = await openLoggedApp(limited.href);
   for (const response of [await submit(app), await submitRest(app), await app.inject({ url: "/readyz" })]) {
     expect(response.statusCode, response.body).toBe(503);
     expect(response.headers["retry-after"]).toBe("2");
@@ -79,18 +79,18 @@ test("a server without a connection left is 503 with Retry-After", async () => {
   }
 });
 
-test("a server that refuses writes is not ready", async () => {
-  const { app: ready } = await openApp();
+test("the API is not ready when the server refuses writes", async () => {
+  const { app: ready } = await openLoggedApp();
   expect((await ready.inject({ url: "/readyz" })).json()).toEqual({ status: "ready" });
   await db.sql.unsafe(`alter database "${new URL(url).pathname.slice(1)}" set default_transaction_read_only = on`);
-  const { app } = await openApp();
+  const { app } = await openLoggedApp();
   try {
     const response = await app.inject({ url: "/readyz" });
     expect(response.statusCode).toBe(503);
     expect(response.headers["retry-after"]).toBe("2");
     expect(response.json()).toEqual({
       status: "not ready",
-      detail: "The database takes no writes: it is a standby or set to be read-only",
+      detail: "The database takes no writes: it is a standby or set to read-only",
     });
     const refused = await submit(app);
     expect({ status: refused.statusCode, body: refused.body }).toEqual({
@@ -102,9 +102,9 @@ test("a server that refuses writes is not ready", async () => {
   }
 });
 
-test("the first answer of 500 or more for each reason is logged at once, the others are counted; no secret is", async () => {
+test("the first failed request per reason is logged, the next ones are counted, and no secret is logged", async () => {
   await failWrites("53100");
-  const { app, lines, logged } = await openApp();
+  const { app, lines, logged } = await openLoggedApp();
   await Promise.all(Array.from({ length: 20 }, async () => submit(app)));
   expect((await submitRest(app)).statusCode).toBe(503);
   expect(logged()).toEqual([expect.objectContaining({ reason: "DISK_FULL", path: "/api/trpc/chat.submit" })]);
@@ -126,8 +126,8 @@ test("the first answer of 500 or more for each reason is logged at once, the oth
   expect(lines.join("")).not.toMatch(new RegExp(`${SECRET}|private`));
 });
 
-test("a reply that failed is logged with the job's error, an answer that nobody reported with its status", async () => {
-  const { app, logged } = await openApp();
+test("a failed job is logged with its error; an unreported answer is logged with its status", async () => {
+  const { app, logged } = await openLoggedApp();
   app.get("/broken", async (_request, reply) => reply.code(502).send({ detail: "x" }));
   await app.inject({ url: "/broken" });
   await expect.poll(logged).toEqual([expect.objectContaining({ reason: "HTTP502", path: "/broken" })]);

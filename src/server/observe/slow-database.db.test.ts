@@ -2,9 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Database } from "#db";
 import { createTestDatabase } from "../../../test/database.ts";
+import { trpcUrl } from "../../../test/open-app.ts";
 import { buildApp } from "../app.ts";
 
-/** A database whose slow reads take a minute. */
+/** A database whose reads take 60 s. */
 class SlowDatabase extends Database {
   override async read<T>(work: Parameters<Database["call"]>[0]): Promise<T> {
     return super.read(async (sql) => {
@@ -41,8 +42,7 @@ async function openSlowApp(deadlineMs: number) {
   return app;
 }
 const search = async (app: FastifyInstance, text: string) => {
-  const input = encodeURIComponent(JSON.stringify({ search: text }));
-  const response = await app.inject({ url: `/api/trpc/jobs.list?input=${input}` });
+  const response = await app.inject({ url: trpcUrl("jobs.list", { search: text }) });
   const { message } = response.json<{ error: { message: string } }>().error;
   return { status: response.statusCode, message, retryAfter: response.headers["retry-after"] };
 };
@@ -55,7 +55,7 @@ const countSearches = async () => {
   return row?.count;
 };
 
-test("a search that takes too long is stopped and says so, while submits go on", async () => {
+test("a slow search is cancelled with the reason, while submits succeed", async () => {
   const app = await openSlowApp(2_000);
   const searching = search(app, "rubbish");
   await expect.poll(countSearches).toBe(1);
@@ -69,14 +69,14 @@ test("a search that takes too long is stopped and says so, while submits go on",
   expect(await countSearches()).toBe(0);
 });
 
-test("more searches than two wait for a place, and are refused before they are sent when none gets free", async () => {
+test("a third search waits, and is refused without a statement when no slot becomes free", async () => {
   const app = await openSlowApp(20_000);
   const texts = ["one", "two", "three", "four"];
   const searching = texts.map(async (text) => search(app, text));
   const refused = await Promise.race(searching);
   expect(refused).toMatchObject({ status: 503, message: expect.stringContaining("Other searches") as string });
   expect(await countSearches()).toBe(2);
-  // What they wait for is stopped by hand: nothing is left to run.
+  // Cancels the two running searches, so that no statement outlives the test.
   await db.sql`select pg_cancel_backend(pid) from pg_stat_activity
     where datname = current_database() and query like '%pg_sleep(60)%' and pid <> pg_backend_pid()`;
   expect((await Promise.all(searching)).map(({ status }) => status)).toEqual([503, 503, 503, 503]);

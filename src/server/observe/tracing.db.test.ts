@@ -48,22 +48,25 @@ const stored = async () =>
   queue.db.sql<{ id: string; thread_id: string | null; trace_context: Record<string, string> | null }[]>`
     select id, thread_id, trace_context from jobs`;
 
-test.each(ENTRIES)("%s is a span of the caller's trace, and its job carries it on", async (entry, url, payload) => {
-  expect((await post(url, payload, headers)).statusCode).toBe(200);
-  await tracer.close();
-  const [job] = await stored();
-  const [span] = collector.spans;
-  expect(collector.spans).toHaveLength(1);
-  expect(span).toMatchObject({ name: "job submit", kind: 4, traceId: TRACE_ID, parentSpanId: CALLER_ID });
-  expect(span?.attributes).toMatchObject({ "threadmill.entry": entry, "threadmill.job.id": job?.id });
-  if (job?.thread_id) expect(span?.attributes["threadmill.thread.id"]).toBe(job.thread_id);
-  expect(job?.trace_context).toEqual({
-    traceparent: `00-${TRACE_ID}-${span?.spanId}-01`,
-    tracestate: "vendor=a",
-  });
-});
+test.each(ENTRIES)(
+  "%s creates a span in the caller's trace, and the job stores its context",
+  async (entry, url, payload) => {
+    expect((await post(url, payload, headers)).statusCode).toBe(200);
+    await tracer.close();
+    const [job] = await stored();
+    const [span] = collector.spans;
+    expect(collector.spans).toHaveLength(1);
+    expect(span).toMatchObject({ name: "job submit", kind: 4, traceId: TRACE_ID, parentSpanId: CALLER_ID });
+    expect(span?.attributes).toMatchObject({ "threadmill.entry": entry, "threadmill.job.id": job?.id });
+    if (job?.thread_id) expect(span?.attributes["threadmill.thread.id"]).toBe(job.thread_id);
+    expect(job?.trace_context).toEqual({
+      traceparent: `00-${TRACE_ID}-${span?.spanId}-01`,
+      tracestate: "vendor=a",
+    });
+  },
+);
 
-test("chat.send is traced as far as its submit", async () => {
+test("the trace of chat.send covers its submit", async () => {
   const sent = post("/api/trpc/chat.send", { content: "Predict churn" }, headers);
   await expect.poll(async () => (await stored()).length, { timeout: 10_000, interval: 10 }).toBe(1);
   const job = await queue.takeOne();
@@ -74,7 +77,7 @@ test("chat.send is traced as far as its submit", async () => {
   expect(collector.spans.map((span) => span.attributes["threadmill.entry"])).toEqual(["chat.send"]);
 });
 
-test("a caller without a trace, or with nonsense, begins one", async () => {
+test("a missing or invalid traceparent starts a new trace", async () => {
   await post("/api/chat/async", { messages });
   await post("/api/chat/async", { messages }, { traceparent: "00-nonsense" });
   await tracer.close();
@@ -83,7 +86,7 @@ test("a caller without a trace, or with nonsense, begins one", async () => {
   for (const { trace_context } of await stored()) expect(trace_context?.["traceparent"]).toMatch(/^00-/);
 });
 
-test("a submit that is refused is a span that failed", async () => {
+test("a refused submit creates a failed span", async () => {
   const unknown = { content: "Predict churn", graph: "nowhere" };
   expect((await post("/api/trpc/chat.submit", unknown, headers)).statusCode).toBe(400);
   await tracer.close();
@@ -91,7 +94,7 @@ test("a submit that is refused is a span that failed", async () => {
   expect(await stored()).toEqual([]);
 });
 
-test("the same submit again is a span of its own trace; the job stays in the first", async () => {
+test("a repeated submit creates a span in its own trace; the job keeps the first trace", async () => {
   const payload = { content: "Predict churn", idempotencyKey: "k" };
   await post("/api/trpc/chat.submit", payload, headers);
   const other = "00-11111111111111111111111111111111-2222222222222222-01";
@@ -106,7 +109,7 @@ test("the same submit again is a span of its own trace; the job stays in the fir
   expect(job?.trace_context?.["traceparent"]).toContain(TRACE_ID);
 });
 
-test("without a tracer nothing is told and nothing is stored", async () => {
+test("without a tracer no span is sent and no trace context is stored", async () => {
   const untraced = await buildApp({ db: queue.db, logLevel: "silent" });
   await untraced.inject({ method: "POST", url: "/api/chat/async", payload: { messages }, headers });
   await untraced.close();
@@ -128,32 +131,29 @@ const CHANGES: [string, string, (job: ClaimedJob) => Promise<unknown>, object][]
   ["job cancel", "jobs.cancel", async () => undefined, {}],
 ];
 
-test.each(CHANGES)(
-  "%s is a span of the job's own trace, as its next attempt is; a caller's is linked",
-  async (...change) => {
-    const [name, entry, prepare, input] = change;
-    await post("/api/chat/async", { messages }, headers);
-    const job = await queue.takeOne();
-    await prepare(job);
-    const { jobId } = job;
-    const caller = { traceparent: `00-${OTHER.id}-${OTHER.span}-01` };
-    expect((await post(`/api/trpc/${entry}`, { jobId, ...input }, caller)).statusCode).toBe(200);
-    const [next] = await queue.take();
-    if (name !== "job cancel") expect(next?.traceContext).toEqual(job.traceContext);
-    await tracer.close();
-    const [submit, span] = collector.spans;
-    expect(span).toMatchObject({
-      name,
-      traceId: TRACE_ID,
-      parentSpanId: submit?.spanId,
-      links: [{ traceId: OTHER.id, spanId: OTHER.span }],
-      status: {},
-    });
-    expect(span?.attributes).toEqual({ "threadmill.entry": entry, "threadmill.job.id": jobId });
-  },
-);
+test.each(CHANGES)("%s creates a span in the job's own trace, and links the caller's trace", async (...change) => {
+  const [name, entry, prepare, input] = change;
+  await post("/api/chat/async", { messages }, headers);
+  const job = await queue.takeOne();
+  await prepare(job);
+  const { jobId } = job;
+  const caller = { traceparent: `00-${OTHER.id}-${OTHER.span}-01` };
+  expect((await post(`/api/trpc/${entry}`, { jobId, ...input }, caller)).statusCode).toBe(200);
+  const [next] = await queue.take();
+  if (name !== "job cancel") expect(next?.traceContext).toEqual(job.traceContext);
+  await tracer.close();
+  const [submit, span] = collector.spans;
+  expect(span).toMatchObject({
+    name,
+    traceId: TRACE_ID,
+    parentSpanId: submit?.spanId,
+    links: [{ traceId: OTHER.id, spanId: OTHER.span }],
+    status: {},
+  });
+  expect(span?.attributes).toEqual({ "threadmill.entry": entry, "threadmill.job.id": jobId });
+});
 
-test("what is done to many jobs is a span of each one's trace", async () => {
+test("a bulk change creates one span per job", async () => {
   const [one, two] = [await queue.add(), await queue.add()];
   await post("/api/trpc/jobs.cancelMany", { jobIds: [one.jobId, two.jobId] });
   await post("/api/trpc/jobs.retryMany", { jobIds: [one.jobId, two.jobId] });
@@ -166,7 +166,7 @@ test("what is done to many jobs is a span of each one's trace", async () => {
   ]);
 });
 
-test("a job that was submitted in no trace is changed in the caller's, and a refusal is a span that failed", async () => {
+test("changes of an untraced job join the caller's trace, and a refusal is a failed span", async () => {
   const { jobId } = await queue.add();
   await post("/api/trpc/jobs.cancel", { jobId }, headers);
   expect((await post("/api/trpc/chat.answer", { jobId, interruptId: "q", answers: 1 }, headers)).statusCode).toBe(409);
@@ -177,7 +177,7 @@ test("a job that was submitted in no trace is changed in the caller's, and a ref
   ]);
 });
 
-test("another owner's job tells nothing of its trace", async () => {
+test("the change of another owner's job does not reveal the trace of that job", async () => {
   const { jobId } = await queue.add({
     ownerId: "other",
     traceContext: { traceparent: `00-${OTHER.id}-${OTHER.span}-01` },

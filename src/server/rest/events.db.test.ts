@@ -7,6 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { listen } from "#db";
 import { deferred } from "../../../test/deferred.ts";
+import { trpcUrl } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "../live/job-feeds.ts";
@@ -59,7 +60,7 @@ const readAll = async (jobId: string, after = 0) => {
 };
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
-test("readers who come early, late, in the middle or after the end get what they lack, once, in order, and the end", async () => {
+test("readers that start at any time receive each missing event once, in order, up to the closing event", async () => {
   const job = await start();
   const early = readAll(job.jobId);
   for (let seq = 0; seq < 40; seq += 4) await append(job, seq, 4);
@@ -74,7 +75,7 @@ test("readers who come early, late, in the middle or after the end get what they
   expect(await readAll(job.jobId, 43)).toEqual([]);
 });
 
-test("fifty readers of one job and a writer in a hurry: everybody reads the same", async () => {
+test("50 readers of one job receive the same events from a fast writer", async () => {
   const job = await start();
   const readers = Array.from({ length: 50 }, async (_, n) => readAll(job.jobId, n % 10));
   let last = 0;
@@ -83,7 +84,7 @@ test("fifty readers of one job and a writer in a hurry: everybody reads the same
   for (const [n, seqs] of (await Promise.all(readers)).entries()) expect(seqs).toEqual(upTo(201, (n % 10) + 1));
 });
 
-test("a slow reader keeps nobody waiting and still gets everything, more than is kept in memory", async () => {
+test("a slow reader delays no other reader and receives every event, including the uncached ones", async () => {
   const job = await start();
   await append(job, 0);
   const slow = follow(job.jobId);
@@ -100,7 +101,7 @@ test("a slow reader keeps nobody waiting and still gets everything, more than is
   expect(rest).toEqual(upTo(last + 1, 3));
 });
 
-test("a reader that leaves ends at once, and a stranger is told of nothing", async () => {
+test("an aborted reader ends at once, and another owner gets NotFoundError", async () => {
   const job = await start();
   const gone = new AbortController();
   const reader = follow(job.jobId, 0, gone.signal).next();
@@ -111,7 +112,7 @@ test("a reader that leaves ends at once, and a stranger is told of nothing", asy
   ).rejects.toThrow(NotFoundError);
 });
 
-test("a job that was queued again goes on after its closing event", async () => {
+test("the events of a redriven job continue after its first closing event", async () => {
   const job = await start();
   await queue.failOne(job, true);
   expect(await readAll(job.jobId)).toEqual([1]);
@@ -121,7 +122,7 @@ test("a job that was queued again goes on after its closing event", async () => 
   expect(await reader).toEqual([2, 3]);
 });
 
-test("curl reads the log as server-sent events, from the one after Last-Event-ID, and the stream ends", async () => {
+test("the REST stream starts after Last-Event-ID and ends after the closing event", async () => {
   const job = await start();
   await append(job, 0, 3);
   const response = app.inject({ url: `/api/jobs/${job.jobId}/events`, headers: { "last-event-id": "2" } });
@@ -141,27 +142,27 @@ test("curl reads the log as server-sent events, from the one after Last-Event-ID
 test.each([
   ["/api/jobs/00000000-0000-7000-8000-000000000000/events", {}, 404],
   ["/api/jobs/nonsense/events", {}, 404],
-])("%s is not there", async (url, headers, status) => {
+])("GET %s answers 404", async (url, headers, status) => {
   const response = await app.inject({ url, headers });
   expect(response.statusCode).toBe(status);
   expect(response.json()).toMatchObject({ detail: "Job not found" });
 });
 
-test.each(["x", "-1", "1.5", "99999999999"])("Last-Event-ID %s is refused by name", async (id) => {
+test.each(["x", "-1", "1.5", "99999999999"])("Last-Event-ID %s is refused, and the answer names it", async (id) => {
   const job = await start();
   const response = await app.inject({ url: `/api/jobs/${job.jobId}/events`, headers: { "last-event-id": id } });
   expect(response.statusCode).toBe(422);
   expect(response.json()).toMatchObject({ detail: expect.stringContaining("Last-Event-ID") as string });
 });
 
-test("the typed subscription sends each event with its number, and goes on from lastEventId", async () => {
+test("the tRPC subscription sends each event with its number, and resumes after lastEventId", async () => {
   const job = await start();
   await append(job, 0, 2);
   await finish(job);
   const read = async (input: object) =>
     (
       await app.inject({
-        url: `/api/trpc/jobs.events?input=${encodeURIComponent(JSON.stringify(input))}`,
+        url: trpcUrl("jobs.events", input),
         headers: { accept: "text/event-stream" },
       })
     ).body;

@@ -4,15 +4,15 @@ import { refTo } from "./openapi-schemas.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
 export const RETRY_AFTER = {
-  "retry-after": { description: "In how many seconds to try again.", schema: { type: "integer" } },
+  "retry-after": { description: "Seconds to wait before the next try.", schema: { type: "integer" } },
 };
 
-/** A body of one of the document's schemas, with an example. */
+/** A body with one of the document's schemas and an example. */
 export function json(name: SchemaName, example: unknown): object {
   return { "application/json": { schema: refTo(name), example } };
 }
 
-/** An answer with such a body. */
+/** An answer with a JSON body. */
 export function answer(description: string, name: SchemaName, example: unknown): object {
   return { description, content: json(name, example) };
 }
@@ -25,28 +25,28 @@ const FAULTS = {
   ],
   Forbidden: [
     403,
-    "Host or Origin is not this machine, or another site's page asks",
+    "Host or Origin is not this machine, or another site's page sent the request",
     "Host must be this machine: 127.0.0.1 or localhost",
   ],
-  NotFound: [404, "There is no such job or thread", "Job not found"],
+  NotFound: [404, "Unknown job or thread", "Job not found"],
   Conflict: [
     409,
-    "The Idempotency-Key is that of a job with other content",
+    "The Idempotency-Key belongs to a job with other content",
     `idempotencyKey is that of job 0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c01, which has other content: use another`,
   ],
   TooLarge: [413, `The body has more than ${MAX_BODY_BYTES} bytes`, "body: Request body is too large"],
   NotJson: [415, "The body is of another type than application/json", "body: Unsupported Media Type"],
-  Unprocessable: [422, "A field is not what it must be, or unknown", "messages must not be empty"],
-  Internal: [500, "An error of the server's", "Internal error: see the server's log"],
+  Unprocessable: [422, "A field is invalid or unknown", "messages must not be empty"],
+  Internal: [500, "An error of the server", "Internal error: see the server's log"],
   Unavailable: [
     503,
-    "The database is away, lacks something such as disk space or connections, or took too long",
-    `The database is away: try again in ${RETRY_AFTER_SECONDS} s`,
+    "The database cannot be reached, lacks disk space or connections, or took too long",
+    `The database cannot be reached: try again in ${RETRY_AFTER_SECONDS} s`,
   ],
 } as const satisfies Record<string, readonly [status: number, description: string, example: string]>;
 type FaultName = keyof typeof FAULTS;
 
-/** Error answers of an operation, by their status. */
+/** The error answers of an operation, by status. */
 export function faultsOf(...names: FaultName[]): Record<number, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [FAULTS[name][0], { $ref: `#/components/responses/${name}` }]));
 }

@@ -7,7 +7,7 @@ import { refTo, toJson } from "./openapi-schemas.ts";
 const JOB_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c01";
 const THREAD_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c02";
 const DECISION_SET_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c03";
-const ASKED = { role: "user", content: "Detect card fraud within 50 ms" };
+const USER_MESSAGE = { role: "user", content: "Detect card fraud within 50 ms" };
 const SUBMITTED_AT = "2026-01-31T08:00:00.000Z";
 const EVENT = {
   seq: 7,
@@ -45,16 +45,16 @@ const STATUS_EXAMPLE = {
 
 type Paths = Record<string, { get?: object; post?: object }>;
 
-/** What a chat is asked for with. */
+/** The request of a chat. */
 function chatRequest() {
   const { description, ...schema } = toJson(idempotencyKeySchema);
   return {
     parameters: [{ name: "Idempotency-Key", in: "header", schema, description }],
-    requestBody: { required: true, content: json("ChatRequest", { messages: [ASKED] }) },
+    requestBody: { required: true, content: json("ChatRequest", { messages: [USER_MESSAGE] }) },
   };
 }
 
-/** `POST /api/chat` and its sibling that does not wait. */
+/** `POST /api/chat` and `POST /api/chat/async`. */
 export function chatPaths(): Paths {
   const refused = faultsOf(
     "MalformedBody",
@@ -70,18 +70,18 @@ export function chatPaths(): Paths {
       post: {
         operationId: "chat",
         tags: ["chat"],
-        summary: "Submits a message and waits for the reply, five minutes at the most",
+        summary: "Submits a message and waits up to 5 minutes for the reply",
         description:
-          "The message and its job are stored before the wait begins: when it is cut short, the job goes on.",
+          "The message and its job are stored before the wait begins. The job continues when the wait is cut short.",
         ...chatRequest(),
         responses: {
           200: answer("The conversation with the reply as its last message", "ChatReply", {
-            messages: [ASKED, { role: "assistant", content: "## Card fraud detection\n…" }],
+            messages: [USER_MESSAGE, { role: "assistant", content: "## Card fraud detection\n…" }],
             thread_id: THREAD_ID,
           }),
           ...refused,
           500: {
-            description: "The job failed or was cancelled, or the server made an error",
+            description: "The job failed or was cancelled, or the server has an error",
             content: { "application/json": { schema: { anyOf: [refTo("ChatWithoutReply"), refTo("Fault")] } } },
           },
           ...faultsOf("Unavailable"),
@@ -98,7 +98,7 @@ export function chatPaths(): Paths {
       post: {
         operationId: "submitChat",
         tags: ["chat"],
-        summary: "Submits a message; answers once it and its job are stored",
+        summary: "Submits a message and answers when the message and its job are stored",
         ...chatRequest(),
         responses: {
           200: answer("The job that will answer the message", "ChatSubmitted", {
@@ -115,16 +115,19 @@ export function chatPaths(): Paths {
   };
 }
 
-/** Where a job stands, and its events. */
+/** The status and the events of a job. */
 export function jobPaths(): Paths {
   const jobId = { name: "job_id", in: "path", required: true, schema: toJson(idSchema("job_id")), example: JOB_ID };
-  const after = { schema: toJson(lastEventIdSchema), description: "The number of the last event that the reader has." };
+  const after = {
+    schema: toJson(lastEventIdSchema),
+    description: "The number of the last event that the reader has received.",
+  };
   return {
     "/api/jobs/{job_id}/status": {
       get: {
         operationId: "getJobStatus",
         tags: ["jobs"],
-        summary: "Where a job stands",
+        summary: "Returns the status of a job",
         parameters: [jobId],
         responses: {
           200: answer("The job", "JobStatus", STATUS_EXAMPLE),
@@ -136,9 +139,9 @@ export function jobPaths(): Paths {
       get: {
         operationId: "followJob",
         tags: ["jobs"],
-        summary: "A job's events as they come, from the one after the last that the reader has to the closing one",
+        summary: "Streams the events of a job after the given one, up to the closing event",
         description:
-          "Server-sent events: `id` is the event's number, `event` its type, and `data` a `JobEvent` as JSON. The stream ends after the closing event; a reader that was cut off asks again with `Last-Event-ID`.",
+          "Server-sent events: `id` is the event's number, `event` its type, and `data` a `JobEvent` as JSON. The stream ends after the closing event. After a disconnect, the reader asks again with `Last-Event-ID`.",
         parameters: [
           jobId,
           { name: "Last-Event-ID", in: "header", ...after },
@@ -149,7 +152,7 @@ export function jobPaths(): Paths {
             description: "The events",
             content: {
               "text/event-stream": {
-                schema: { type: "string", description: "Its `data` are of the schema `JobEvent`." },
+                schema: { type: "string", description: "Each `data` has the schema `JobEvent`." },
                 example: `id: ${EVENT.seq}\nevent: ${EVENT.type}\ndata: ${JSON.stringify(EVENT)}\n\n`,
               },
             },
@@ -161,31 +164,31 @@ export function jobPaths(): Paths {
   };
 }
 
-/** For those who run the server. */
+/** The operators' endpoints. */
 export function operationPaths(): Paths {
   const operation = (operationId: string, summary: string, responses: Record<string, unknown>) => ({
     get: { operationId, tags: ["operations"], summary, responses: { ...responses, ...faultsOf("Forbidden") } },
   });
   return {
-    "/api/openapi.json": operation("getOpenApi", "This document", {
+    "/api/openapi.json": operation("getOpenApi", "Returns this document", {
       200: { description: "OpenAPI 3.1", content: { "application/json": { schema: { type: "object" } } } },
     }),
-    "/healthz": operation("getHealth", "Whether the process lives", {
-      200: answer("It does", "Health", { status: "ok" }),
+    "/healthz": operation("getHealth", "Tells that the process is alive", {
+      200: answer("The process is alive", "Health", { status: "ok" }),
     }),
-    "/readyz": operation("getReadiness", "Whether the process can serve", {
-      200: answer("It can", "Health", { status: "ready" }),
+    "/readyz": operation("getReadiness", "Tells whether the process can serve", {
+      200: answer("The process can serve", "Health", { status: "ready" }),
       503: {
-        ...answer("A write to the database would fail: why is in `detail`", "Health", {
+        ...answer("A write to the database would fail; `detail` gives the reason", "Health", {
           status: "not ready",
           detail: "The database has no space left on its disk",
         }),
         headers: RETRY_AFTER,
       },
     }),
-    "/metrics": operation("getMetrics", "Figures in Prometheus's text format", {
+    "/metrics": operation("getMetrics", "Returns figures in Prometheus's text format", {
       200: {
-        description: "Without those of the database when that is away",
+        description: "The figures; without the database's figures when it cannot be reached",
         content: { "text/plain": { schema: { type: "string" }, example: "threadmill_database_up 1\n" } },
       },
     }),

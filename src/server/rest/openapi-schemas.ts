@@ -21,18 +21,18 @@ const SCHEMAS = {
 };
 export type SchemaName = keyof typeof SCHEMAS;
 
-/** Where a schema stands in the document. */
+/** A reference to a schema of the document. */
 export function refTo(name: SchemaName): { $ref: string } {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** One schema as JSON Schema, of what callers may send: before defaults and changes of case. */
+/** Converts a schema to JSON Schema, for the input side: before defaults and transforms. */
 export function toJson(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _dialect, ...json } = z.toJSONSchema(schema, { io: "input" });
   return json;
 }
 
-/** The document's `components.schemas`, made from the schemas that the server itself checks and is typed with. */
+/** The document's `components.schemas`, generated from the schemas of the server itself. */
 export function componentSchemas(): Record<string, Record<string, unknown>> {
   return Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, toJson(schema)]));
 }

@@ -67,7 +67,7 @@ const ajv = new Ajv2020({
   strict: false,
   formats: { uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "date-time": (text) => Date.parse(text) > 0 },
 });
-/** The schema, and that nothing else may be there: callers may meet more one day, but today's answers are all told of. */
+/** Forbids further properties, so that an undocumented property of an answer fails the test. */
 const closed = (schema: unknown): unknown => {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;
@@ -78,28 +78,28 @@ const expectFit = (schema: object, value: unknown) => {
   const fits = ajv.validate(closed(schema) as object, value);
   expect(fits, `${ajv.errorsText()} in ${JSON.stringify(value)}`).toBe(true);
 };
-const told = new Set<string>();
-/** Holds an answer against what the document says of it. */
+const checked = new Set<string>();
+/** Compares an answer with the document. */
 const expectAnswer = (operationId: string, status: number, response: LightMyRequestResponse) => {
   expect(response.statusCode, response.body).toBe(status);
   const operation = Object.values(document.paths)
     .flatMap((path) => Object.values(path))
     .find((one) => one.operationId === operationId);
   const answer = operation?.responses[status];
-  expect(answer, `${operationId} says nothing of ${status}`).toBeDefined();
+  expect(answer, `${operationId} does not document ${status}`).toBeDefined();
   const type = String(response.headers["content-type"]).split(";")[0] ?? "";
   const content = answer!.content[type];
-  expect(content, `${operationId} says nothing of ${type}`).toBeDefined();
+  expect(content, `${operationId} does not document ${type}`).toBeDefined();
   expectFit(content!.schema, type === "application/json" ? response.json() : response.body);
   for (const header of Object.keys(answer!.headers ?? {})) expect(response.headers[header]).toBeDefined();
-  told.add(`${operationId} ${status}`);
+  checked.add(`${operationId} ${status}`);
 };
 
 const body = { messages: [{ role: "user", content: "hello" }] };
 const post = async (url: string, payload: object | string, to = app) =>
   to.inject({ method: "POST", url, payload, headers: { "content-type": "application/json" } });
 const get = async (url: string, headers = {}) => app.inject({ url, headers });
-/** Sends a chat, and once its job is there, does something with it. */
+/** Sends a chat, and calls `act` when its job is stored. */
 const chat = async (act: () => Promise<unknown>, to = app) => {
   const answer = post("/api/chat", body, to);
   await submitted.promise;
@@ -107,7 +107,7 @@ const chat = async (act: () => Promise<unknown>, to = app) => {
   return answer;
 };
 
-test("it is what is served, and OpenAPI 3.1", async () => {
+test("the served document is valid OpenAPI 3.1", async () => {
   const response = await get("/api/openapi.json");
   expectAnswer("getOpenApi", 200, response);
   const served = response.json<Document>();
@@ -117,7 +117,7 @@ test("it is what is served, and OpenAPI 3.1", async () => {
   expect(result.valid, result.valid ? "" : compileErrors(result)).toBe(true);
 });
 
-test("it has every REST route of the server, and no other", () => {
+test("the document lists exactly the REST routes of the server", () => {
   const page = fileURLToPath(new URL("../../../dist/client", import.meta.url));
   const routes: string[] = [];
   const above: string[] = [];
@@ -138,7 +138,7 @@ test("it has every REST route of the server, and no other", () => {
   expect(described.toSorted()).toEqual(routes.toSorted());
 });
 
-test("every example fits its schema, and what the server takes is what it says", () => {
+test("every example fits its schema, and invalid requests do not", () => {
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
     const contents = [operation.requestBody, ...Object.values(operation.responses)].flatMap((part) =>
       Object.values(part?.content ?? {}),
@@ -155,7 +155,7 @@ test("every example fits its schema, and what the server takes is what it says",
     expect(ajv.validate(schema, wrong)).toBe(false);
 });
 
-test("chats are answered as the document says, whatever comes of them", async () => {
+test("the answers of a chat fit the document for every outcome", async () => {
   const reply = async () => {
     const job = await queue.takeOne();
     const { decisionSetId } = job;
@@ -173,7 +173,7 @@ test("chats are answered as the document says, whatever comes of them", async ()
   expectAnswer("submitChat", 200, await post("/api/chat/async", body));
 });
 
-test("a job's answers, at each of its states", async () => {
+test("the answers about a job fit the document in every state", async () => {
   const job = (await post("/api/chat/async", body)).json<{ job_id: string }>();
   const status = async () => get(`/api/jobs/${job.job_id}/status`);
   expectAnswer("getJobStatus", 200, await status());
@@ -189,7 +189,7 @@ test("a job's answers, at each of its states", async () => {
   expectAnswer("followJob", 422, await get(`/api/jobs/${job.job_id}/events`, { "last-event-id": "x" }));
 });
 
-test("what is refused", async () => {
+test("the refusals fit the document", async () => {
   const { thread_id } = (await post("/api/chat/async", body)).json<{ thread_id: string }>();
   await queue.db.sql`update decision_sets set owner_id = 'another'`;
   const foreign = { host: "evil.example" };
@@ -224,7 +224,7 @@ const READS = [
   ["getOpenApi", "/api/openapi.json"],
 ] as const;
 
-test("a database that is away, or broken; and then no answer of the document is left unseen", async () => {
+test("the answers without a working database fit the document, and every documented answer was checked", async () => {
   await proxy.cut();
   expectAnswer("chat", 503, await post("/api/chat", body));
   expectAnswer("submitChat", 503, await post("/api/chat/async", body));
@@ -243,5 +243,5 @@ test("a database that is away, or broken; and then no answer of the document is 
   const all = Object.values(document.paths)
     .flatMap((path) => Object.values(path))
     .flatMap(({ operationId, responses }) => Object.keys(responses).map((status) => `${operationId} ${status}`));
-  expect([...told].toSorted()).toEqual(all.toSorted());
+  expect([...checked].toSorted()).toEqual(all.toSorted());
 });

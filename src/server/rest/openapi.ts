@@ -3,14 +3,14 @@ import { componentResponses } from "./openapi-answers.ts";
 import { chatPaths, jobPaths, operationPaths } from "./openapi-paths.ts";
 import { componentSchemas } from "./openapi-schemas.ts";
 
-/** `GET /api/openapi.json`: what the REST face takes and answers, for people and for generators of clients. */
+/** Adds `GET /api/openapi.json`: the REST API for people and client generators. */
 export function addOpenApi(app: FastifyInstance): void {
   const document = describeApi();
   app.get("/api/openapi.json", async () => document);
 }
 
 /**
- * The OpenAPI document, its schemas made from those that the server checks its input with and is typed by.
+ * Builds the OpenAPI document. Its schemas are generated from the zod schemas of the server itself.
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
 export function describeApi(): Record<string, unknown> {
@@ -20,14 +20,14 @@ export function describeApi(): Record<string, unknown> {
       title: "Threadmill",
       version: "0.1.0",
       description:
-        "Every chat message is a durable job. Submit one, ask where it stands, follow its events. Only this machine may ask: requests with a foreign Host or Origin are refused.",
+        "Every chat message is a durable job. Submit one, ask for its status, follow its events. Only this machine may call the API: requests with a foreign Host or Origin are refused.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
     tags: [
       { name: "chat", description: "Messages and their replies" },
-      { name: "jobs", description: "Where the work on a message stands" },
-      { name: "operations", description: "For those who run the server" },
+      { name: "jobs", description: "The progress of a message's job" },
+      { name: "operations", description: "Endpoints for operators" },
     ],
     paths: { ...chatPaths(), ...jobPaths(), ...operationPaths() },
     components: { schemas: componentSchemas(), responses: componentResponses() },

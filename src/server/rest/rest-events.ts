@@ -3,30 +3,18 @@ import type { FastifyInstance } from "fastify";
 import { idSchema } from "#shared/fields";
 import { lastEventIdSchema } from "#shared/contracts";
 import type { JobEvent } from "#shared/contracts";
-import type { Callers } from "../http/callers.ts";
 import { cutStalled } from "../http/cut-stalled.ts";
-import type { FaultLog } from "../observe/fault-log.ts";
-import type { JobFeeds } from "../live/job-feeds.ts";
-
-export interface RestEventsOptions {
-  feeds: JobFeeds;
-  faults: FaultLog;
-  ownerId: string;
-  callers: Callers;
-  stalledReaderMs: number;
-}
+import type { Services } from "../services.ts";
 
 const COMMENT_EVERY_MS = 15_000;
 
 /**
- * `GET /api/jobs/{job_id}/events`: a job's event log as server-sent events, from the one after `Last-Event-ID` (or
- * `?last_event_id`) to the closing one, after which it ends.
+ * Adds `GET /api/jobs/{job_id}/events`: a job's events as server-sent events. The stream begins after `Last-Event-ID`
+ * (or `?last_event_id`) and ends after the closing event.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export function addRestEvents(
-  app: FastifyInstance,
-  { feeds, faults, ownerId, callers, stalledReaderMs }: RestEventsOptions,
-): void {
+export function addRestEvents(app: FastifyInstance, services: Services): void {
+  const { feeds, errors, ownerId, callers, stalledReaderMs } = services;
   app.get<{ Params: { job_id: string }; Querystring: { last_event_id?: string } }>(
     "/api/jobs/:job_id/events",
     async (request, reply) => {
@@ -36,9 +24,9 @@ export function addRestEvents(
       const after = lastEventIdSchema.safeParse(given);
       if (!after.success) return reply.code(422).send({ detail: "Last-Event-ID must be the number of an event" });
       const key = { ownerId, jobId: jobId.data };
-      // An unknown job and an absent database are told of before the stream has begun.
+      // An unknown job or an unreachable database still gets its own HTTP status here. A begun stream has none.
       const first = await feeds.open({ ...key, after: after.data });
-      const signal = callers.whenGone(reply);
+      const signal = callers.signalFor(reply);
       reply.hijack();
       const stream = reply.raw;
       stream.writeHead(200, {
@@ -53,17 +41,17 @@ export function addRestEvents(
       }, COMMENT_EVERY_MS);
       try {
         for await (const event of feeds.follow({ ...key, after: after.data, signal, first })) {
-          // What comes at once goes out at once, as one.
+          // Events of the same turn of the event loop share a packet.
           if (stream.writableCorked === 0) {
             stream.cork();
             setImmediate(() => stream.uncork());
           }
-          // A reader that is slow to take what was written is not read for meanwhile.
+          // Backpressure: the next page is read only when the reader has taken this one.
           if (!stream.write(formatEvent(event))) await once(stream, "drain", { signal });
         }
       } catch (error) {
-        // The stream is cut: its reader asks again, from the last event that it has.
-        if (!signal.aborted) faults.report(error, request);
+        // The stream ends early, and the reader reconnects with its last event number.
+        if (!signal.aborted) errors.report(error, request);
       } finally {
         clearInterval(comments);
         stream.end();
@@ -73,7 +61,7 @@ export function addRestEvents(
   );
 }
 
-/** The events that several readers get are written out once. */
+/** Several readers of a job receive the same event objects; each is formatted once. */
 const texts = new WeakMap<JobEvent, string>();
 
 function formatEvent(event: JobEvent): string {

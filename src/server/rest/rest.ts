@@ -1,36 +1,25 @@
+/*
+ * rest/ owns the REST API: snake_case shapes, HTTP status codes, server-sent events and the OpenAPI document. It calls
+ * the same verbs and reads as `trpc/`, and imports nothing from there. Invariant: `openapi.db.test.ts` compares every
+ * answer with the document.
+ */
 import { submitTurn } from "#conversation";
-import type { Database } from "#queue";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { chatRequestSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
 import type { ChatRequest, JobStatusView, Submitted } from "#shared/contracts";
 import { idempotencyKeySchema, toSnakeCase } from "#shared/rest";
 import type { ChatReply, ChatSubmitted, ChatWithoutReply, Fault } from "#shared/rest";
-import type { Tracer } from "#tracing";
-import type { Callers } from "../http/callers.ts";
-import type { FaultLog } from "../observe/fault-log.ts";
-import type { JobFeeds } from "../live/job-feeds.ts";
-import type { JobReads } from "../live/job-reads.ts";
-import { traceSubmit } from "../trpc/trace-submit.ts";
-import { describeFaults } from "../trpc/trpc.ts";
+import { describeIssues } from "../http/describe-issues.ts";
 import { waitForEnd } from "../live/wait-for-end.ts";
-
-interface RestOptions {
-  db: Database;
-  reads: JobReads;
-  feeds: JobFeeds;
-  faults: FaultLog;
-  ownerId: string;
-  callers: Callers;
-  /** Absent where nothing is traced. */
-  tracer: Tracer | undefined;
-}
+import { traceSubmit } from "../observe/trace-submit.ts";
+import type { Services } from "../services.ts";
 
 const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
-/** The REST face: snake_case, the shapes that existing clients already use. */
-export function addRest(app: FastifyInstance, options: RestOptions): void {
-  const { db, reads, feeds, faults, ownerId, callers, tracer } = options;
+/** Adds the chat and status routes, in the shapes of existing clients. */
+export function addRest(app: FastifyInstance, services: Services): void {
+  const { db, reads, feeds, errors, ownerId, callers, tracer } = services;
   const submit = async ({ body, idempotencyKey }: Chat, request: FastifyRequest): Promise<Submitted> => {
     const turn = {
       ownerId,
@@ -41,7 +30,7 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
       threadId: body.thread_id ?? undefined,
     };
     const entry = `${request.method} ${request.routeOptions.url ?? ""}`;
-    const submitted = await traceSubmit({ tracer, headers: request.headers, entry }, async (traceContext) =>
+    const submitted = await traceSubmit({ tracer, headers: request.headers }, entry, async (traceContext) =>
       db.transaction((tx) => submitTurn(tx, { ...turn, traceContext })),
     );
     request.log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
@@ -52,7 +41,7 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
     const chat = parseChat(request, reply);
     if (!chat) return reply;
     const { jobId, threadId } = await submit(chat, request);
-    const signal = callers.whenGone(reply);
+    const signal = callers.signalFor(reply);
     const job = await waitForEnd({ reads, feeds, ownerId, jobId, signal });
     if (job.status === "completed") {
       const messages: ChatReply["messages"] = [...chat.body.messages, { role: "assistant", content: job.reply ?? "" }];
@@ -62,7 +51,7 @@ export function addRest(app: FastifyInstance, options: RestOptions): void {
       job.status === "failed" || job.status === "cancelled"
         ? `The job ${job.status}: ${job.error ?? "no error was recorded"}`
         : "The job has not ended yet: ask for its status";
-    if (!signal.aborted) faults.report(Object.assign(new Error(detail), { name: "NoReply" }), request);
+    if (!signal.aborted) errors.report(Object.assign(new Error(detail), { name: "NoReply" }), request);
     return reply
       .code(job.completedAt === null ? 504 : 500)
       .send({ detail, job_id: jobId, thread_id: threadId, status: job.status } satisfies ChatWithoutReply);
@@ -88,14 +77,14 @@ interface Chat {
   idempotencyKey: string | undefined;
 }
 
-/** What was sent; answers with its faults, and returns undefined, where there are some. */
+/** Parses a chat request. For an invalid one it sends the issues and returns undefined. */
 function parseChat(request: FastifyRequest, reply: FastifyReply): Chat | undefined {
   const body = chatRequestSchema.safeParse(request.body);
   const key = idempotencyKeySchema.safeParse(request.headers["idempotency-key"]);
   if (body.success && key.success) return { body: body.data, idempotencyKey: key.data };
   const isObject = typeof request.body === "object" && request.body !== null;
-  const faults = [body, key].flatMap(({ error }) => (error ? [describeFaults(error)] : []));
-  const detail = isObject ? faults.join("; ") : "body: must be a JSON object with messages, sent as application/json";
+  const issues = [body, key].flatMap(({ error }) => (error ? [describeIssues(error)] : []));
+  const detail = isObject ? issues.join("; ") : "body: must be a JSON object with messages, sent as application/json";
   void reply.code(422).send({ detail });
   return undefined;
 }

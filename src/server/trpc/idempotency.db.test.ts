@@ -1,22 +1,16 @@
 import { enqueue } from "#queue/enqueue";
 import { randomUUID } from "node:crypto";
-import type { FastifyInstance, InjectOptions } from "fastify";
+import type { InjectOptions } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { offerGraphs } from "../../../test/offer-graphs.ts";
-import { openQueue } from "../../../test/queue.ts";
-import { buildApp } from "../app.ts";
+import { openApp } from "../../../test/open-app.ts";
 
-let queue: Awaited<ReturnType<typeof openQueue>>;
-let app: FastifyInstance;
+let api: Awaited<ReturnType<typeof openApp>>;
 beforeAll(async () => {
-  queue = await openQueue();
-  app = await buildApp({ db: queue.db, logLevel: "silent" });
+  api = await openApp();
 });
-beforeEach(async () => queue.clear());
-afterAll(async () => {
-  await app.close();
-  await queue.close();
-});
+beforeEach(async () => api.queue.clear());
+afterAll(async () => api.close());
 
 interface Sent {
   content?: string;
@@ -25,11 +19,11 @@ interface Sent {
   [other: string]: unknown;
 }
 const send = async (request: InjectOptions, idOf: (body: string) => string) => {
-  const { statusCode, body } = await app.inject(request);
+  const { statusCode, body } = await api.app.inject(request);
   return statusCode === 200 ? idOf(body) : statusCode;
 };
-/** Each face's submit with the key "k": the job's id, or the status of a refusal. */
-const FACES = {
+/** Submits with the key "k" over each API. Returns the job id, or the status of a refusal. */
+const APIS = {
   tRPC: async ({ content = "Predict churn", ...more }: Sent) =>
     send(
       { method: "POST", url: "/api/trpc/chat.submit", payload: { content, idempotencyKey: "k", ...more } },
@@ -50,17 +44,17 @@ const FACES = {
       (body) => (JSON.parse(body) as { job_id: string }).job_id,
     ),
 };
-const faces = Object.entries(FACES);
+const apis = Object.entries(APIS);
 const countJobs = async () => {
-  const [row] = await queue.db.sql<{ count: number }[]>`select count(*)::int as count from jobs`;
+  const [row] = await api.queue.db.sql<{ count: number }[]>`select count(*)::int as count from jobs`;
   return row?.count;
 };
 
-test.each(faces)(
-  "%s: the same key with other content is a conflict, with the same content it is the job",
+test.each(apis)(
+  "%s: the same key returns the job for the same content, and a conflict for other content",
   async (_, submit) => {
     const threadId = randomUUID();
-    await offerGraphs(queue.db.sql, ["steps"]);
+    await offerGraphs(api.queue.db.sql, ["steps"]);
     const jobId = await submit({ threadId });
     expect(jobId).toBeTypeOf("string");
     expect(await submit({ threadId: threadId.toUpperCase() })).toBe(jobId);
@@ -76,14 +70,14 @@ test.each(faces)(
 );
 
 test.each([{ jobType: "other" }, { parentId: randomUUID() }, { budget: { tokens: 5 } }, { budget: { costUsd: 1 } }])(
-  "tRPC: a submit with %o has other content",
+  "tRPC: %o changes the content",
   async (more) => {
-    await FACES.tRPC({});
-    expect(await FACES.tRPC(more)).toBe(409);
+    await APIS.tRPC({});
+    expect(await APIS.tRPC(more)).toBe(409);
   },
 );
 
-test("what seeds a thread is content, what says when and how often to run is not", async () => {
+test("the history is part of the content; priority, retries and strategy are not", async () => {
   const history = (content: string) => ({
     method: "POST" as const,
     url: "/api/chat/async",
@@ -95,23 +89,23 @@ test("what seeds a thread is content, what says when and how often to run is not
       ],
     },
   });
-  expect((await app.inject(history("Be brief"))).statusCode).toBe(200);
-  expect((await app.inject(history("Be brief"))).statusCode).toBe(200);
-  expect((await app.inject(history("Be long"))).statusCode).toBe(409);
-  await queue.clear();
+  expect((await api.app.inject(history("Be brief"))).statusCode).toBe(200);
+  expect((await api.app.inject(history("Be brief"))).statusCode).toBe(200);
+  expect((await api.app.inject(history("Be long"))).statusCode).toBe(409);
+  await api.queue.clear();
   const more = { priority: 3, maxRetries: 1, multitaskStrategy: "reject" };
-  expect(await FACES.tRPC(more)).toBe(await FACES.tRPC({}));
+  expect(await APIS.tRPC(more)).toBe(await APIS.tRPC({}));
 });
 
-test("a job of one face is found by the other", async () => {
-  expect(await FACES.REST({})).toBe(await FACES.tRPC({}));
-  expect(await FACES.REST({ content: "Detect fraud" })).toBe(409);
+test("a submit over one API finds the job of the other API", async () => {
+  expect(await APIS.REST({})).toBe(await APIS.tRPC({}));
+  expect(await APIS.REST({ content: "Detect fraud" })).toBe(409);
 });
 
-test("of two contents that are sent at once, twenty times each, one is the job", async () => {
+test("of two contents sent concurrently, 20 times each, exactly one becomes the job", async () => {
   const contents = ["one", "two"];
   const answers = await Promise.all(
-    Array.from({ length: 40 }, async (__, n) => (n % 4 < 2 ? FACES.tRPC : FACES.REST)({ content: contents[n % 2]! })),
+    Array.from({ length: 40 }, async (__, n) => (n % 4 < 2 ? APIS.tRPC : APIS.REST)({ content: contents[n % 2]! })),
   );
   const ids = answers.filter((answer) => typeof answer === "string");
   expect(ids).toHaveLength(20);
@@ -120,39 +114,39 @@ test("of two contents that are sent at once, twenty times each, one is the job",
   expect(await countJobs()).toBe(1);
 });
 
-test("a job that has ended, and one that was edited, is known by what it was first asked", async () => {
-  const jobId = (await FACES.tRPC({})) as string;
-  await queue.failOne(await queue.takeOne(), true);
-  expect(await FACES.tRPC({})).toBe(jobId);
-  expect(await FACES.tRPC({ content: "Detect fraud" })).toBe(409);
-  const { payload } = await queue.read(jobId);
+test("an ended job and an edited job keep their first content for the comparison", async () => {
+  const jobId = (await APIS.tRPC({})) as string;
+  await api.queue.failOne(await api.queue.takeOne(), true);
+  expect(await APIS.tRPC({})).toBe(jobId);
+  expect(await APIS.tRPC({ content: "Detect fraud" })).toBe(409);
+  const { payload } = await api.queue.read(jobId);
   const edited = { jobId, payload: { ...(payload as object), content: "Detect fraud" } };
-  const retried = await app.inject({ method: "POST", url: "/api/trpc/jobs.retry", payload: edited });
+  const retried = await api.app.inject({ method: "POST", url: "/api/trpc/jobs.retry", payload: edited });
   expect(retried.statusCode, retried.body).toBe(200);
-  expect(await FACES.tRPC({})).toBe(jobId);
-  expect(await FACES.tRPC({ content: "Detect fraud" })).toBe(409);
+  expect(await APIS.tRPC({})).toBe(jobId);
+  expect(await APIS.tRPC({ content: "Detect fraud" })).toBe(409);
 });
 
-test("a chat turn that was stored before contents were compared is found by its key alone", async () => {
-  const jobId = await FACES.tRPC({});
-  await queue.db.sql`update jobs set request_hash = null`;
-  expect(await FACES.tRPC({ content: "Detect fraud" })).toBe(jobId);
+test("a turn without a stored content hash is found by its key alone", async () => {
+  const jobId = await APIS.tRPC({});
+  await api.queue.db.sql`update jobs set request_hash = null`;
+  expect(await APIS.tRPC({ content: "Detect fraud" })).toBe(jobId);
 });
 
-test("the key of a job that is no chat turn is a conflict on both faces", async () => {
-  await queue.db.transaction(async (tx) =>
+test("the key of a job that is not a turn is a conflict over both APIs", async () => {
+  await api.queue.db.transaction(async (tx) =>
     enqueue(tx, { ownerId: "local", jobType: "t", payload: {}, idempotencyKey: "k" }),
   );
-  for (const [, submit] of faces) expect(await submit({})).toBe(409);
+  for (const [, submit] of apis) expect(await submit({})).toBe(409);
 });
 
-test("REST runs the graph that it names, and refuses one that is not there by name", async () => {
-  await offerGraphs(queue.db.sql, ["steps"]);
-  const jobId = (await FACES.REST({ graph: "steps" })) as string;
-  expect((await queue.read(jobId)).jobType).toBe("graph:steps");
-  await queue.clear();
+test("REST runs the named graph, and names an unknown graph in its refusal", async () => {
+  await offerGraphs(api.queue.db.sql, ["steps"]);
+  const jobId = (await APIS.REST({ graph: "steps" })) as string;
+  expect((await api.queue.read(jobId)).jobType).toBe("graph:steps");
+  await api.queue.clear();
   const payload = { messages: [{ role: "user", content: "x" }], graph: "nowhere" };
-  const refused = await app.inject({ method: "POST", url: "/api/chat", payload });
+  const refused = await api.app.inject({ method: "POST", url: "/api/chat", payload });
   expect(refused.statusCode).toBe(400);
   expect(refused.json<{ detail: string }>().detail).toMatch(/^graph "nowhere" is unknown/);
 });

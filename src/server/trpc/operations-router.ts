@@ -27,19 +27,20 @@ import {
   retryInputSchema,
   scheduleIdInputSchema,
 } from "#shared/operations";
+import { describeIssues } from "../http/describe-issues.ts";
 import { mapError } from "../http/map-error.ts";
 import { traceChange } from "./trace-change.ts";
-import { traceSubmit } from "./trace-submit.ts";
-import { describeFaults, procedure, router } from "./trpc.ts";
+import { traceSubmit } from "../observe/trace-submit.ts";
+import { procedure, router } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 
-/** @throws InvalidJobError when an edited payload is not what the job's type takes. */
+/** @throws InvalidJobError when the payload does not fit the job type. */
 function checkPayload(jobType: string, payload: unknown): void {
   const parsed = PAYLOAD_SCHEMAS.get(jobType)?.safeParse(payload);
-  if (parsed && !parsed.success) throw new InvalidJobError(`payload: ${describeFaults(parsed.error)}`);
+  if (parsed && !parsed.success) throw new InvalidJobError(`payload: ${describeIssues(parsed.error)}`);
 }
 
-/** Does one thing to many jobs, each by itself; those it could not be done to are named with the reason. */
+/** Changes each job separately. The answer lists every refused job with the reason. */
 async function forEach(ctx: Context, jobIds: readonly string[], act: (jobId: string) => Promise<void>) {
   const refused: { jobId: string; reason: string }[] = [];
   for (const jobId of jobIds) {
@@ -51,7 +52,7 @@ async function forEach(ctx: Context, jobIds: readonly string[], act: (jobId: str
       refused.push({ jobId, reason: mapped.message });
     }
   }
-  ctx.log.info({ asked: jobIds.length, refused: refused.length }, "many jobs changed");
+  ctx.log.info({ asked: jobIds.length, refused: refused.length }, "bulk change done");
   return { done: jobIds.length - refused.length, refused };
 }
 
@@ -72,12 +73,12 @@ async function stop(ctx: Context, entry: string, jobId: string) {
   );
 }
 
-/** What operators do to jobs; merged into `jobs`. */
+/** The operators' procedures of the `jobs` router. */
 export const jobActions = {
-  /** Queues a failed or cancelled job again, or a delayed one now; with a payload, that replaces the job's. */
+  /** Queues a failed or cancelled job again, or a delayed job now. A given payload replaces the job's payload. */
   retry: procedure.input(retryInputSchema).mutation(async ({ ctx, input: { jobId, payload } }) => {
     await retry(ctx, "jobs.retry", { jobId, payload });
-    ctx.log.info({ jobId }, "job retried by hand");
+    ctx.log.info({ jobId }, "job retried by an operator");
     return { jobId };
   }),
   retryMany: procedure
@@ -85,10 +86,10 @@ export const jobActions = {
     .mutation(async ({ ctx, input }) =>
       forEach(ctx, input.jobIds, async (jobId) => retry(ctx, "jobs.retryMany", { jobId })),
     ),
-  /** Cancels at once what is queued or waiting; a running job is asked to stop. */
+  /** Cancels a queued or waiting job at once, and asks a running job to stop. */
   cancel: procedure.input(jobIdInputSchema).mutation(async ({ ctx, input: { jobId } }) => {
     const status = await stop(ctx, "jobs.cancel", jobId);
-    ctx.log.info({ jobId, status }, "job cancelled by hand");
+    ctx.log.info({ jobId, status }, "job cancelled by an operator");
     return { jobId, status };
   }),
   cancelMany: procedure.input(jobIdsInputSchema).mutation(async ({ ctx, input }) =>
@@ -107,7 +108,7 @@ export const jobActions = {
     .query(async ({ ctx, input }) =>
       ctx.slowReads.read(async (sql) => listDeadLetters(sql, { ...input, ownerId: ctx.ownerId })),
     ),
-  /** Puts a dead letter aside; it stays in the history. */
+  /** Removes jobs from the dead letters. They stay in the history. */
   discard: procedure
     .input(jobIdsInputSchema)
     .mutation(async ({ ctx, input }) =>
@@ -115,7 +116,7 @@ export const jobActions = {
         ctx.db.transaction(async (tx) => discard(tx, { ownerId: ctx.ownerId, jobId })),
       ),
     ),
-  /** Stops the claiming of a job type, or lets it go on. */
+  /** Stops the claiming of a job type until `resumeType`. */
   pauseType: procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input }) => {
     await ctx.db.call(async (sql) => pauseJobType(sql, input.jobType, true));
     return { jobType: input.jobType, paused: true };
@@ -126,9 +127,9 @@ export const jobActions = {
   }),
 };
 
-/** Makes a job that writes the thread as one document; the document is the job's result. */
+/** Enqueues a job that exports the thread as one document. The job's result is the document. */
 export const exportProcedure = procedure.input(exportPayloadSchema).mutation(async ({ ctx, input }) => {
-  const job = await traceSubmit({ ...ctx, entry: "threads.export" }, async (traceContext) =>
+  const job = await traceSubmit(ctx, "threads.export", async (traceContext) =>
     ctx.db.transaction(async (tx) =>
       enqueue(tx, { ownerId: ctx.ownerId, jobType: EXPORT_JOB_TYPE, payload: input, traceContext }),
     ),
@@ -165,7 +166,7 @@ export const schedules = router({
   list: procedure.query(async ({ ctx }) => ({
     schedules: await ctx.db.call(async (sql) => listSchedules(sql, ctx.ownerId)),
   })),
-  /** Makes a schedule, or replaces the one of the same name. */
+  /** Creates a schedule, or replaces the one with the same name. */
   save: procedure.input(newScheduleSchema).mutation(async ({ ctx, input }) => {
     checkPayload(input.jobType, input.payload);
     return ctx.db.transaction(async (tx) => saveSchedule(tx, { ...input, ownerId: ctx.ownerId }));

@@ -1,123 +1,88 @@
-import type { ClaimedJob } from "#queue";
-import { claim } from "#queue/claim";
 import { reportWorker } from "#queue/fleet";
-import { complete, fail } from "#queue/settle";
-import type { FastifyInstance } from "fastify";
+import { fail } from "#queue/settle";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { Database } from "#db";
-import { createTestDatabase } from "../../../test/database.ts";
-import { buildApp } from "../app.ts";
+import { openApp } from "../../../test/open-app.ts";
 
-let db: Database;
-let app: FastifyInstance;
-let drop: () => Promise<void>;
-
+let api: Awaited<ReturnType<typeof openApp>>;
 beforeAll(async () => {
-  const created = await createTestDatabase();
-  drop = created.drop;
-  db = new Database({ url: created.url });
-  app = await buildApp({ db, logLevel: "silent" });
+  api = await openApp();
 });
-beforeEach(async () => {
-  await db.sql`truncate jobs, decision_sets, queues, schedules, job_types, workers cascade`;
-});
-afterAll(async () => {
-  await app.close();
-  await db.close();
-  await drop();
-});
+beforeEach(async () => api.queue.clear());
+afterAll(async () => api.close());
 
-interface Answer {
-  status: number;
-  /** What the procedure returned; undefined for an error. */
-  data: unknown;
-  message: string | undefined;
-}
-const call = async (path: string, input: unknown, method: "GET" | "POST" = "POST"): Promise<Answer> => {
-  const url = `/api/trpc/${path}`;
-  const response =
-    method === "POST"
-      ? await app.inject({ method, url, payload: input as Record<string, unknown> })
-      : await app.inject({ url: `${url}?input=${encodeURIComponent(JSON.stringify(input))}` });
-  const body = response.json<{ result?: { data: unknown }; error?: { message: string } }>();
-  return { status: response.statusCode, data: body.result?.data, message: body.error?.message };
-};
 const submit = async (content = "Predict churn") => {
-  const { data } = await call("chat.submit", { content });
+  const { data } = await api.mutate("chat.submit", { content });
   return (data as { jobId: string }).jobId;
 };
-const take = async (): Promise<ClaimedJob> => {
-  const { jobs } = await claim(db.sql, { workerId: "w", limit: 1, leaseMs: 30_000 });
-  if (!jobs[0]) throw new Error("nothing was claimed");
-  return jobs[0];
-};
 const failOne = async () => {
-  const job = await take();
-  const error = { name: "Error", message: "the model is away", stack: null };
-  await db.transaction(async (tx) => fail(tx, job, { error, retry: { baseMs: 0, capMs: 0 }, permanent: true }));
+  const job = await api.queue.takeOne();
+  const error = { name: "Error", message: "the model is unavailable", stack: null };
+  await api.queue.db.transaction(async (tx) =>
+    fail(tx, job, { error, retry: { baseMs: 0, capMs: 0 }, permanent: true }),
+  );
 };
-const statusOf = async (jobId: string) => (await call("jobs.status", { jobId }, "GET")).data;
+const statusOf = async (jobId: string) => (await api.query("jobs.status", { jobId })).data;
 
-test("a queued job is cancelled at once, cancelling again is the same, and it can be retried", async () => {
+test("a queued job is cancelled at once, a second cancel changes nothing, and a retry queues the job again", async () => {
   const jobId = await submit();
-  expect((await call("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "cancelled" });
-  expect((await call("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "cancelled" });
-  expect((await call("jobs.retry", { jobId })).data).toEqual({ jobId });
+  expect((await api.mutate("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "cancelled" });
+  expect((await api.mutate("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "cancelled" });
+  expect((await api.mutate("jobs.retry", { jobId })).data).toEqual({ jobId });
   expect(await statusOf(jobId)).toMatchObject({ status: "queued" });
-  const job = await take();
-  expect((await call("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "running" });
-  await db.transaction(async (tx) => complete(tx, job));
-  expect(await call("jobs.cancel", { jobId })).toMatchObject({
+  const job = await api.queue.takeOne();
+  expect((await api.mutate("jobs.cancel", { jobId })).data).toEqual({ jobId, status: "running" });
+  await api.queue.finish(job);
+  expect(await api.mutate("jobs.cancel", { jobId })).toMatchObject({
     status: 409,
     message: expect.stringContaining("completed") as string,
   });
-  expect(await call("jobs.retry", { jobId })).toMatchObject({ status: 409 });
+  expect(await api.mutate("jobs.retry", { jobId })).toMatchObject({ status: 409 });
 });
 
 test("an edited payload must fit the job type", async () => {
   const jobId = await submit();
   await failOne();
-  const bad = await call("jobs.retry", { jobId, payload: { content: "" } });
+  const bad = await api.mutate("jobs.retry", { jobId, payload: { content: "" } });
   expect(bad).toMatchObject({ status: 400, message: expect.stringContaining("payload: content") as string });
   expect(await statusOf(jobId)).toMatchObject({ status: "failed" });
-  const { data } = await call("jobs.get", { jobId }, "GET");
+  const { data } = await api.query("jobs.get", { jobId });
   const { payload } = data as { payload: object };
-  expect((await call("jobs.retry", { jobId, payload: { ...payload, content: "Predict returns" } })).status).toBe(200);
-  expect((await call("jobs.get", { jobId }, "GET")).data).toMatchObject({
+  expect((await api.mutate("jobs.retry", { jobId, payload: { ...payload, content: "Predict returns" } })).status).toBe(
+    200,
+  );
+  expect((await api.query("jobs.get", { jobId })).data).toMatchObject({
     status: "queued",
     payload: { content: "Predict returns" },
-    attempts: [{ errorMessage: "the model is away" }],
+    attempts: [{ errorMessage: "the model is unavailable" }],
   });
 });
 
-test("dead letters are listed by what they failed of, retried together, or put aside", async () => {
+test("dead letters are filtered by error, retried in bulk, and discarded", async () => {
   const [first, second] = [await submit("one"), await submit("two")];
   await failOne();
   await failOne();
   const list = async (filter: object) =>
-    ((await call("jobs.deadLetters", filter, "GET")).data as { jobs: { jobId: string }[] }).jobs.map(
-      (job) => job.jobId,
-    );
+    ((await api.query("jobs.deadLetters", filter)).data as { jobs: { jobId: string }[] }).jobs.map((job) => job.jobId);
   expect(await list({})).toEqual([second, first]);
   expect(await list({ error: "MODEL" })).toHaveLength(2);
   expect(await list({ error: "no such" })).toEqual([]);
-  expect((await call("jobs.discard", { jobIds: [first] })).data).toEqual({ done: 1, refused: [] });
+  expect((await api.mutate("jobs.discard", { jobIds: [first] })).data).toEqual({ done: 1, refused: [] });
   expect(await list({})).toEqual([second]);
-  const many = await call("jobs.retryMany", { jobIds: [second, "00000000-0000-7000-8000-000000000000"] });
+  const many = await api.mutate("jobs.retryMany", { jobIds: [second, "00000000-0000-7000-8000-000000000000"] });
   expect(many.data).toMatchObject({ done: 1, refused: [{ reason: "Job not found" }] });
   expect(await list({})).toEqual([]);
 });
 
-test("queues are listed, paused, resumed and limited; unknown ones and bad limits are refused", async () => {
+test("queues are listed, paused, resumed and limited; unknown queues and invalid limits are refused", async () => {
   await submit();
-  expect((await call("queues.pause", { queue: "default" })).data).toEqual({ queue: "default", paused: true });
-  expect((await claim(db.sql, { workerId: "w", limit: 1, leaseMs: 1_000 })).jobs).toEqual([]);
-  expect((await call("queues.list", null, "GET")).data).toMatchObject({
+  expect((await api.mutate("queues.pause", { queue: "default" })).data).toEqual({ queue: "default", paused: true });
+  expect(await api.queue.take()).toEqual([]);
+  expect((await api.query("queues.list")).data).toMatchObject({
     queues: [{ queue: "default", paused: true, ready: 1 }],
   });
-  expect((await call("queues.resume", { queue: "default" })).status).toBe(200);
-  expect(await call("queues.pause", { queue: "nowhere" })).toMatchObject({ status: 404 });
-  expect((await call("queues.setLimits", { queue: "default", limits: { concurrency: 2 } })).status).toBe(200);
+  expect((await api.mutate("queues.resume", { queue: "default" })).status).toBe(200);
+  expect(await api.mutate("queues.pause", { queue: "nowhere" })).toMatchObject({ status: 404 });
+  expect((await api.mutate("queues.setLimits", { queue: "default", limits: { concurrency: 2 } })).status).toBe(200);
   for (const limits of [
     { concurrency: 0 },
     { concurrency: -1 },
@@ -125,34 +90,34 @@ test("queues are listed, paused, resumed and limited; unknown ones and bad limit
     { perKey: { rate: { limit: 1, perMs: 0 } } },
     { speed: 1 },
   ]) {
-    expect(await call("queues.setLimits", { queue: "default", limits })).toMatchObject({ status: 400 });
+    expect(await api.mutate("queues.setLimits", { queue: "default", limits })).toMatchObject({ status: 400 });
   }
-  expect((await call("queues.list", null, "GET")).data).toMatchObject({ queues: [{ limits: { concurrency: 2 } }] });
+  expect((await api.query("queues.list")).data).toMatchObject({ queues: [{ limits: { concurrency: 2 } }] });
 });
 
-test("a job type is paused and goes on", async () => {
+test("a job type is paused and resumed", async () => {
   await submit();
-  await call("jobs.pauseType", { jobType: "ml_workflow" });
-  expect((await claim(db.sql, { workerId: "w", limit: 1, leaseMs: 1_000 })).jobs).toEqual([]);
-  await call("jobs.resumeType", { jobType: "ml_workflow" });
-  expect((await claim(db.sql, { workerId: "w", limit: 1, leaseMs: 1_000 })).jobs).toHaveLength(1);
+  await api.mutate("jobs.pauseType", { jobType: "ml_workflow" });
+  expect(await api.queue.take()).toEqual([]);
+  await api.mutate("jobs.resumeType", { jobType: "ml_workflow" });
+  expect(await api.queue.take()).toHaveLength(1);
 });
 
-test("a priority is changed while the job is queued, and must be an int32", async () => {
+test("the priority of a queued job can change, and must be an int32", async () => {
   const jobId = await submit();
-  expect((await call("jobs.changePriority", { jobId, priority: 5 })).status).toBe(200);
+  expect((await api.mutate("jobs.changePriority", { jobId, priority: 5 })).status).toBe(200);
   for (const priority of [2 ** 31, 0.5, "high"]) {
-    expect(await call("jobs.changePriority", { jobId, priority })).toMatchObject({
+    expect(await api.mutate("jobs.changePriority", { jobId, priority })).toMatchObject({
       status: 400,
       message: expect.stringContaining("priority") as string,
     });
   }
   expect(await statusOf(jobId)).toMatchObject({ priority: 5 });
-  await take();
-  expect(await call("jobs.changePriority", { jobId, priority: 6 })).toMatchObject({ status: 409 });
+  await api.queue.takeOne();
+  expect(await api.mutate("jobs.changePriority", { jobId, priority: 6 })).toMatchObject({ status: 409 });
 });
 
-test("schedules are made, changed by name, run by hand, paused and deleted", async () => {
+test("schedules are created, replaced by name, run now, paused, resumed and deleted", async () => {
   const schedule = {
     name: "nightly",
     cron: "30 2 * * *",
@@ -160,18 +125,20 @@ test("schedules are made, changed by name, run by hand, paused and deleted", asy
     jobType: "greet",
     payload: { a: 1 },
   };
-  const made = (await call("schedules.save", schedule)).data as { scheduleId: string; nextRunAt: string };
+  const made = (await api.mutate("schedules.save", schedule)).data as { scheduleId: string; nextRunAt: string };
   expect(Date.parse(made.nextRunAt)).toBeGreaterThan(Date.now());
-  const changed = (await call("schedules.save", { ...schedule, cron: "0 3 * * *" })).data as { scheduleId: string };
+  const changed = (await api.mutate("schedules.save", { ...schedule, cron: "0 3 * * *" })).data as {
+    scheduleId: string;
+  };
   expect(changed.scheduleId).toBe(made.scheduleId);
   const { scheduleId } = made;
-  const { data } = await call("schedules.runNow", { scheduleId });
+  const { data } = await api.mutate("schedules.runNow", { scheduleId });
   expect(await statusOf((data as { jobId: string }).jobId)).toMatchObject({ jobType: "greet", status: "queued" });
-  expect((await call("schedules.pause", { scheduleId })).data).toMatchObject({ paused: true });
-  expect((await call("schedules.resume", { scheduleId })).data).toMatchObject({ paused: false });
-  expect((await call("schedules.delete", { scheduleId })).status).toBe(200);
-  expect(await call("schedules.delete", { scheduleId })).toMatchObject({ status: 404 });
-  expect((await call("schedules.list", null, "GET")).data).toEqual({ schedules: [] });
+  expect((await api.mutate("schedules.pause", { scheduleId })).data).toMatchObject({ paused: true });
+  expect((await api.mutate("schedules.resume", { scheduleId })).data).toMatchObject({ paused: false });
+  expect((await api.mutate("schedules.delete", { scheduleId })).status).toBe(200);
+  expect(await api.mutate("schedules.delete", { scheduleId })).toMatchObject({ status: 404 });
+  expect((await api.query("schedules.list")).data).toEqual({ schedules: [] });
 });
 
 test.each([
@@ -185,38 +152,38 @@ test.each([
   [{ jobType: "export_thread", payload: {} }, "threadId"],
   [{ payload: { nul: "\u0000" } }, "payload"],
   [{ jobType: "gret" }, 'jobType "gret" is run by no worker: use greet'],
-])("a schedule with %j is refused by name and not stored", async (wrong, field) => {
+])("a schedule with %j is refused, the answer names the field, and nothing is stored", async (wrong, field) => {
   const offers = [{ jobType: "greet", description: null, error: null }];
   const worker = { workerId: "w", host: "h", pid: 1, version: "0", concurrency: 1, running: 0, heartbeatMs: 10_000 };
-  await reportWorker(db.sql, { ...worker, state: "active", offers });
+  await reportWorker(api.queue.db.sql, { ...worker, state: "active", offers });
   const schedule = { name: "n", cron: "0 0 * * *", jobType: "greet", payload: {}, ...wrong };
-  expect(await call("schedules.save", schedule)).toMatchObject({
+  expect(await api.mutate("schedules.save", schedule)).toMatchObject({
     status: 400,
     message: expect.stringContaining(field) as string,
   });
-  expect((await call("schedules.list", null, "GET")).data).toEqual({ schedules: [] });
+  expect((await api.query("schedules.list")).data).toEqual({ schedules: [] });
 });
 
-test("a thread is exported by a job of its own", async () => {
+test("threads.export enqueues a job", async () => {
   await submit();
-  const { threadId } = (await statusOf((await take()).jobId)) as { threadId: string };
-  const { data } = await call("threads.export", { threadId, format: "json" });
+  const { threadId } = (await statusOf((await api.queue.takeOne()).jobId)) as { threadId: string };
+  const { data } = await api.mutate("threads.export", { threadId, format: "json" });
   expect(await statusOf((data as { jobId: string }).jobId)).toMatchObject({ jobType: "export_thread" });
-  expect(await call("threads.export", { threadId, format: "pdf" })).toMatchObject({
+  expect(await api.mutate("threads.export", { threadId, format: "pdf" })).toMatchObject({
     status: 400,
     message: expect.stringContaining("format") as string,
   });
 });
 
-test("jobs are counted by state, once for all who ask at the same time", async () => {
+test("jobs are counted by state, and concurrent callers get the same counts", async () => {
   await submit();
   await submit();
-  await take();
-  const asked = await Promise.all(Array.from({ length: 10 }, async () => call("jobs.counts", null, "GET")));
+  await api.queue.takeOne();
+  const asked = await Promise.all(Array.from({ length: 10 }, async () => api.query("jobs.counts")));
   for (const { data } of asked)
     expect(data).toEqual({ queued: 1, running: 1, waiting: 0, completed: 0, failed: 0, cancelled: 0 });
-  await call("jobs.pauseType", { jobType: "ml_workflow" });
-  await expect.poll(async () => (await call("jobs.counts", null, "GET")).data).toMatchObject({ queued: 1 });
+  await api.mutate("jobs.pauseType", { jobType: "ml_workflow" });
+  await expect.poll(async () => (await api.query("jobs.counts")).data).toMatchObject({ queued: 1 });
   await submit();
-  await expect.poll(async () => (await call("jobs.counts", null, "GET")).data).toMatchObject({ queued: 2 });
+  await expect.poll(async () => (await api.query("jobs.counts")).data).toMatchObject({ queued: 2 });
 });

@@ -1,3 +1,7 @@
+/*
+ * trpc/ owns the typed API: procedures, their inputs and their errors. A procedure calls one verb or one read, in one
+ * transaction at most. It contains no SQL, and knows HTTP only in `trpc-route.ts`. `#server/router` exports its type.
+ */
 import {
   answer,
   getDecisionSet,
@@ -25,16 +29,16 @@ import { MAX_THREAD_PAGE_BYTES } from "#shared/limits";
 import { threadInputSchema } from "#shared/thread-pages";
 import { exportProcedure, jobActions, queues, schedules } from "./operations-router.ts";
 import { traceChange } from "./trace-change.ts";
-import { traceSubmit } from "./trace-submit.ts";
+import { traceSubmit } from "../observe/trace-submit.ts";
 import { procedure, router, toTrpcError } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 import { waitForEnd } from "../live/wait-for-end.ts";
 
-async function submit({ db, ownerId, log, ...caller }: Context, input: SubmitInput, entry: string) {
-  const submitted = await traceSubmit({ ...caller, entry }, async (traceContext) =>
-    db.transaction((tx) => submitTurn(tx, { ...input, ownerId, traceContext })),
+async function submit(ctx: Context, input: SubmitInput, entry: string) {
+  const submitted = await traceSubmit(ctx, entry, async (traceContext) =>
+    ctx.db.transaction((tx) => submitTurn(tx, { ...input, ownerId: ctx.ownerId, traceContext })),
   );
-  log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
+  ctx.log.info({ jobId: submitted.jobId, threadId: submitted.threadId }, "job submitted");
   return submitted;
 }
 
@@ -49,14 +53,14 @@ const listThreadsInputSchema = z
   .optional();
 
 const chat = router({
-  /** Stores one message and its job; answers once both are committed. */
+  /** Stores one message and its job. Answers after the commit. */
   submit: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => submit(ctx, input, "chat.submit")),
-  /** Submits and waits for the end, five minutes at the most. */
+  /** Submits, and waits for at most 5 minutes for the end. */
   send: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = await submit(ctx, input, "chat.send");
     return waitForEnd({ ...ctx, jobId });
   }),
-  /** Answers what a job asks; it goes on from there. */
+  /** Answers a question of a waiting job, which then continues. */
   answer: procedure.input(answerInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = input;
     const change = { name: "job answer", entry: "chat.answer", jobId };
@@ -78,12 +82,12 @@ const jobs = router({
   list: procedure
     .input(jobListInputSchema.optional())
     .query(async ({ ctx, input }) => ctx.reads.list({ ...input, ownerId: ctx.ownerId })),
-  /** A job's event log, live: each event once and in order, to the closing one. */
+  /** Streams a job's events, each once and in order, up to the closing event. */
   events: procedure.input(jobEventsInputSchema).subscription(async function* events({ ctx, input, signal }) {
-    const gone = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;
+    const closed = signal ? AbortSignal.any([signal, ctx.signal]) : ctx.signal;
     const { jobId, lastEventId } = input;
     try {
-      for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: gone })) {
+      for await (const event of ctx.feeds.follow({ ownerId: ctx.ownerId, jobId, after: lastEventId, signal: closed })) {
         yield tracked(String(event.seq), event);
       }
     } catch (error) {
@@ -122,10 +126,10 @@ const workers = router({
 });
 
 const graphs = router({
-  /** The graphs that one can chat with besides the built-in one, and why not with those that are broken. */
+  /** The graphs besides the built-in one. A broken graph comes with its error. */
   list: procedure.query(async ({ ctx }) => ({ graphs: await ctx.db.call(listGraphs) })),
 });
 
 export const appRouter = router({ chat, graphs, jobs, threads, decisionSets, workers, queues, schedules });
-/** The procedures' types, for typed callers; import it as a type. */
+/** The types of all procedures, for typed clients. */
 export type AppRouter = typeof appRouter;

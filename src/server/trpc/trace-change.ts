@@ -1,18 +1,18 @@
 import { readTrace } from "#queue/read";
-import { readTraceContext } from "./trace-submit.ts";
+import { readTraceContext } from "../observe/trace-submit.ts";
 import type { Context } from "./trpc.ts";
 
 interface Change {
-  /** What is done to the job, as the span's name: `job answer`. */
+  /** The name of the span, such as `job answer`. */
   name: string;
-  /** The procedure it came by. */
+  /** The procedure of the request. */
   entry: string;
   jobId: string;
 }
 
 /**
- * Does something to a job that is there already, within a span of the trace that the job was submitted in, as its later
- * attempts are; a caller that has a trace of its own is linked. A job of no trace gets its span in the caller's.
+ * Changes an existing job within a span of the job's own trace, like the job's attempts, and links the caller's trace.
+ * For a job without a trace, the span joins the caller's trace.
  */
 export async function traceChange<T>(
   { tracer, headers, db, ownerId }: Pick<Context, "tracer" | "headers" | "db" | "ownerId">,
@@ -21,12 +21,12 @@ export async function traceChange<T>(
 ): Promise<T> {
   if (!tracer) return change();
   const caller = readTraceContext(headers);
-  // Where it cannot be read, the change says why.
+  // If this read fails, the change fails too and reports the error.
   const own = await db.call(async (sql) => readTrace(sql, { ownerId, jobId })).catch(() => ({}));
-  const joins = "traceparent" in own;
+  const hasTrace = "traceparent" in own;
   const span = tracer.start(name, {
-    parent: joins ? own : caller,
-    links: joins ? [caller] : [],
+    parent: hasTrace ? own : caller,
+    links: hasTrace ? [caller] : [],
     attributes: { "threadmill.entry": entry, "threadmill.job.id": jobId },
   });
   try {

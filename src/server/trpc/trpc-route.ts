@@ -3,22 +3,23 @@ import type { AnyTRPCProcedure, TRPCError } from "@trpc/server";
 import { fastifyRequestHandler } from "@trpc/server/adapters/fastify";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { STALLED_READER_MS } from "#shared/limits";
 import { cutStalled } from "../http/cut-stalled.ts";
 import { RETRY_AFTER_SECONDS } from "../http/map-error.ts";
+import type { Services } from "../services.ts";
 import { appRouter } from "./router.ts";
+import { createContext } from "./trpc.ts";
 import type { Context } from "./trpc.ts";
 
 const PREFIX = "/api/trpc";
 const JSON_TYPE = "application/json";
 const VARY = "trpc-accept, accept";
 
-// oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a router
+// oxlint-disable-next-line no-underscore-dangle -- tRPC's own name
 const { _config: config, procedures } = appRouter._def;
 const pathsOf = (type: "query" | "subscription") =>
   new Set(
     Object.entries(procedures as unknown as Record<string, AnyTRPCProcedure>)
-      // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name for what describes a procedure
+      // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name
       .filter(([, procedure]) => procedure._def.type === type)
       .map(([path]) => path),
   );
@@ -30,14 +31,11 @@ interface PathParams {
 }
 
 /**
- * The tRPC face. A plain query is answered here, with what tRPC's adapter answers but without the web request, response,
- * streams and signals that it makes of each, which cost several times the query itself; everything else is left to it.
+ * Adds the tRPC API. A plain query is answered here, exactly as by tRPC's adapter. The adapter would build a web request,
+ * a response, streams and signals, which cost several times as much as the query (`docs/performance.md`). All other
+ * calls go to the adapter.
  */
-export function addTrpc(
-  app: FastifyInstance,
-  createContext: (request: FastifyRequest, reply: FastifyReply) => Context,
-  { stalledReaderMs = STALLED_READER_MS } = {},
-): void {
+export function addTrpc(app: FastifyInstance, services: Services): void {
   void app.register((scope, _options, done) => {
     // tRPC parses bodies itself.
     scope.removeContentTypeParser(JSON_TYPE);
@@ -45,20 +43,20 @@ export function addTrpc(
     scope.addContentTypeParser("multipart/form-data", {}, (_request, body, parsed) => parsed(null, body));
     scope.all<{ Params: PathParams }>(`${PREFIX}/:path`, async (request, reply) => {
       const { path } = request.params;
-      // No Request of the Fetch standard can have this method, so tRPC's adapter fails on it.
+      // The Fetch standard forbids this method, so tRPC's adapter would throw.
       if (request.method === "TRACE") return reply.code(405).send({ detail: "TRACE is not allowed" });
       const query = isPlainQuery(path, request) ? readInput(request) : undefined;
-      if (query) return answer(reply, { path, input: query.input, ctx: createContext(request, reply) });
-      if (SUBSCRIPTIONS.has(path)) cutStalled(reply.raw, stalledReaderMs);
-      // What the adapter streams must not wait in a compressor, and its other answers are small.
+      if (query) return answer(reply, { path, input: query.input, ctx: createContext(services, request, reply) });
+      if (SUBSCRIPTIONS.has(path)) cutStalled(reply.raw, services.stalledReaderMs);
+      // A compressor would delay streamed events. The adapter's other answers are small.
       request.headers["x-no-compression"] = "1";
       await fastifyRequestHandler({
         router: appRouter,
         req: request,
         res: reply,
         path,
-        createContext: () => createContext(request, reply),
-        responseMeta: ({ errors }) => (errors.some(isAway) ? { headers: retryAfter() } : {}),
+        createContext: () => createContext(services, request, reply),
+        responseMeta: ({ errors }) => (errors.some(isUnavailable) ? { headers: retryAfter() } : {}),
       });
       return reply;
     });
@@ -66,7 +64,7 @@ export function addTrpc(
   });
 }
 
-/** Whether it is one GET of one query, that asks for nothing but JSON. */
+/** True for a GET of a single query that accepts plain JSON. */
 function isPlainQuery(path: string, { method, headers }: FastifyRequest): boolean {
   return (
     method === "GET" &&
@@ -77,7 +75,7 @@ function isPlainQuery(path: string, { method, headers }: FastifyRequest): boolea
   );
 }
 
-/** The query's input; undefined where tRPC has to look into what was asked, and to say what is wrong with it. */
+/** Reads the input of a query. Returns undefined for an unusual request, which tRPC must then judge. */
 function readInput({ query }: FastifyRequest): { input: unknown } | undefined {
   const { input, ...others } = query as Record<string, unknown>;
   if (Object.keys(others).length > 0) return undefined;
@@ -97,8 +95,11 @@ interface Call {
 }
 
 async function answer(reply: FastifyReply, { path, input, ctx }: Call): Promise<string> {
-  // As it is: Fastify would name a charset, which JSON has not.
-  void reply.header("content-type", JSON_TYPE).header("vary", VARY).serializer(asItIs);
+  // With a serializer Fastify adds no charset; JSON has none.
+  void reply
+    .header("content-type", JSON_TYPE)
+    .header("vary", VARY)
+    .serializer((text: string) => text);
   try {
     const data: unknown = await callTRPCProcedure({
       router: appRouter,
@@ -112,27 +113,23 @@ async function answer(reply: FastifyReply, { path, input, ctx }: Call): Promise<
     return toText(data);
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
-    if (isAway(error)) void reply.headers(retryAfter());
+    if (isUnavailable(error)) void reply.headers(retryAfter());
     const shape = getTRPCErrorShape({ config, error, type: "query", path, input, ctx });
     void reply.code(getHTTPStatusCodeFromError(error));
     return JSON.stringify({ error: shape });
   }
 }
 
-/** Those who share a read are answered one right after the other: what they get is put into words once. */
+/** The callers of a shared read are answered in direct succession, so their common result is serialized once. */
 let latest: { data: unknown; text: string } | undefined;
 
 function toText(data: unknown): string {
-  // What is no object may equal another by chance, and costs nothing.
+  // Only objects: equal primitives may come from different reads.
   if (typeof data !== "object" || latest?.data !== data) latest = { data, text: JSON.stringify({ result: { data } }) };
   return latest.text;
 }
 
-function asItIs(payload: unknown): string {
-  return payload as string;
-}
-
-function isAway(error: TRPCError): boolean {
+function isUnavailable(error: TRPCError): boolean {
   return error.code === "SERVICE_UNAVAILABLE";
 }
 

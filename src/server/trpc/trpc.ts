@@ -1,33 +1,34 @@
-import type { Database } from "#queue";
 import type { IncomingHttpHeaders } from "node:http";
 import { initTRPC, TRPCError } from "@trpc/server";
-import type { FastifyBaseLogger } from "fastify";
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { ZodError } from "zod";
-import type { Tracer } from "#tracing";
-import type { JobCounter } from "../live/job-counter.ts";
-import type { JobFeeds } from "../live/job-feeds.ts";
-import type { JobReads } from "../live/job-reads.ts";
+import { describeIssues } from "../http/describe-issues.ts";
 import { mapError } from "../http/map-error.ts";
+import type { Services } from "../services.ts";
 
-/** What every procedure has: the database, who asks, the request's log, and a signal that aborts when the caller leaves. */
-export interface Context {
-  db: Database;
-  /** The same database, for reads that can be slow. */
-  slowReads: Database;
-  reads: JobReads;
-  ownerId: string;
+const PING_MS = 10_000;
+
+/** The context of every procedure: the services and one request. */
+export interface Context extends Services {
+  headers: IncomingHttpHeaders;
   log: FastifyBaseLogger;
   /** Logs an error that is answered with a status of 500 or more. */
   report: (error: unknown) => void;
+  /** Aborts when the caller disconnects. Made on demand, because most procedures do not wait. */
   signal: AbortSignal;
-  feeds: JobFeeds;
-  counter: JobCounter;
-  /** Absent where nothing is traced. */
-  tracer: Tracer | undefined;
-  headers: IncomingHttpHeaders;
 }
 
-const PING_MS = 10_000;
+export function createContext(services: Services, request: FastifyRequest, reply: FastifyReply): Context {
+  return {
+    ...services,
+    headers: request.headers,
+    log: request.log,
+    report: (error) => services.errors.report(error, request),
+    get signal() {
+      return services.callers.signalFor(reply);
+    },
+  };
+}
 
 const trpc = initTRPC.context<Context>().create({
   isDev: false,
@@ -37,13 +38,13 @@ const trpc = initTRPC.context<Context>().create({
   },
   errorFormatter({ shape, error }) {
     if (error.code === "INTERNAL_SERVER_ERROR") return { ...shape, message: "Internal error: see the server's log" };
-    return error.cause instanceof ZodError ? { ...shape, message: describeFaults(error.cause) } : shape;
+    return error.cause instanceof ZodError ? { ...shape, message: describeIssues(error.cause) } : shape;
   },
 });
 
 export const router = trpc.router;
 
-/** A procedure whose errors are mapped to tRPC codes; unknown ones keep their text to the log. */
+/** A procedure whose errors become tRPC codes. The text of an unknown error goes to the log only. */
 export const procedure = trpc.procedure.use(async ({ ctx, next }) => {
   const result = await next();
   if (result.ok || !(result.error.cause instanceof Error) || result.error.code !== "INTERNAL_SERVER_ERROR")
@@ -51,23 +52,9 @@ export const procedure = trpc.procedure.use(async ({ ctx, next }) => {
   throw toTrpcError(result.error.cause, ctx);
 });
 
-/** An error as callers get it; one that is the server's fault is logged. */
+/** Converts an error to the caller's view, and logs it when the server caused it. */
 export function toTrpcError(error: unknown, { report }: Pick<Context, "report">): TRPCError {
-  const mapped = mapError(error);
-  if (mapped.httpStatus >= 500) report(error);
-  return new TRPCError({ code: mapped.trpcCode, message: mapped.message });
-}
-
-/** What is wrong with an input, each fault with its field's name. */
-export function describeFaults(error: ZodError): string {
-  return error.issues
-    .map((issue) => {
-      const path = issue.path.reduce<string>(
-        (text, key) =>
-          typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
-        "",
-      );
-      return path === "" || issue.message.startsWith(path) ? issue.message : `${path}: ${issue.message}`;
-    })
-    .join("; ");
+  const { httpStatus, trpcCode, message } = mapError(error);
+  if (httpStatus >= 500) report(error);
+  return new TRPCError({ code: trpcCode, message });
 }
