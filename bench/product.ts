@@ -1,19 +1,19 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
+/** The flags for Node.js of `npm start`, `npm run server` and `npm run worker`. */
 export const PRODUCT_FLAGS = {
   server: ["--max-semi-space-size=4", "--heap-growing-percent=100"],
   worker: ["--max-semi-space-size=8", "--heap-growing-percent=150"],
 };
 
-/** One of the product's own processes, as `npm start` runs it. */
+/** A process of the product, as `npm start` runs it. */
 export interface ProductProcess {
   pid: number;
   stop: () => Promise<void>;
 }
 
-/** Starts `worker` or `server` with these settings; resolves when it says that it is ready. */
+/** Starts `worker` or `server` with these settings; resolves when it reports that it is ready. */
 export async function startProduct(
   name: "worker" | "server",
   settings: Record<string, string>,
@@ -43,15 +43,15 @@ export async function startProduct(
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of a core that the process has used; NaN where the system does not say (it is Linux that does). */
+/** CPU seconds that the process has used; NaN except on Linux. */
 export function cpuSeconds(pid: number): number {
   const text = read(`/proc/${pid}/stat`);
-  // The second field is the program's name in brackets, which may hold anything.
+  // The second field is the program's name in brackets and may contain spaces.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** The process's resident memory in megabytes; NaN where the system does not say. */
+/** The process's resident memory in megabytes; NaN except on Linux. */
 export function residentMb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1]) / 1_024;
 }
