@@ -21,7 +21,7 @@ const JOB: FinalJob = {
 const ENTRY: Entry = { client: "c", verb: "status", sentMs: 0, endedMs: 1, outcome: "answered", jobIds: ["a"] };
 const RUN: HandlerRun = { pid: 1, jobId: "a", attempt: 1, queue: "default", limitKey: null, beginMs: 0, endMs: 5 };
 
-/** Evidence about the job `a` unless others are given. */
+/** Evidence about the job `a`. */
 const evidence = (
   job: Partial<FinalJob>,
   entries: Partial<Entry>[],
@@ -54,64 +54,79 @@ test.each<[string, number, Evidence]>([
   ["a queued job that completes", 1, evidence({}, [cancelled("cancelled")])],
   ["a running job that completes", 0, evidence({}, [cancelled("running")])],
   ["a running job that fails", 1, evidence({ status: "failed" }, [cancelled("running")])],
-  ["a job that was queued again before", 1, evidence({}, [retried(5), cancelled("cancelled")])],
-  ["a job that was queued again after", 0, evidence({}, [cancelled("cancelled"), retried(20)])],
-  ["a job whose retry before was lost", 0, evidence({}, [retried(5, "lost"), cancelled("cancelled")])],
-  ["a job whose retry after was refused", 1, evidence({}, [cancelled("cancelled"), retried(20, "refused")])],
-])("of a cancel that was acknowledged, %s breaks %i promises", (_what, expected, seen) => {
+  ["a job that was redriven before the cancel", 1, evidence({}, [retried(5), cancelled("cancelled")])],
+  ["a job that was redriven after the cancel", 0, evidence({}, [cancelled("cancelled"), retried(20)])],
+  ["a job with an unanswered retry before the cancel", 0, evidence({}, [retried(5, "lost"), cancelled("cancelled")])],
+  ["a job with a refused retry after the cancel", 1, evidence({}, [cancelled("cancelled"), retried(20, "refused")])],
+])("after an acknowledged cancel, %s breaks %i promises", (_what, expected, seen) => {
   expect(count(checkCancels(seen).faults)).toBe(expected);
 });
 
 test.each<[string, number, Partial<FinalJob>, string, number[]]>([
-  ["a queued job begins", 1, { attempt: 2, outcomes: { 2: "cancelled" } }, "cancelled", []],
-  ["the claim of a queued job had expired", 0, { attempt: 2, outcomes: { 2: "lease_expired" } }, "cancelled", []],
-  ["the database had forgotten the claim", 0, { attempt: 1 }, "cancelled", [19_000]],
-  ["a running job's own attempt comes to its handler", 0, { attempt: 2 }, "running", []],
-  ["a running job begins an attempt that is not its last", 1, { attempt: 3 }, "running", []],
-])("where a handler begins after the cancel: %s (%i)", (_what, expected, job, status, crashes) => {
+  ["of a queued job", 1, { attempt: 2, outcomes: { 2: "cancelled" } }, "cancelled", []],
+  ["of a queued job whose claim had expired", 0, { attempt: 2, outcomes: { 2: "lease_expired" } }, "cancelled", []],
+  ["of a claim that a database crash lost", 0, { attempt: 1 }, "cancelled", [19_000]],
+  ["of the attempt that was running", 0, { attempt: 2 }, "running", []],
+  ["of an attempt of a running job that is not its last", 1, { attempt: 3 }, "running", []],
+])("a handler start %s after the cancel breaks %i promises", (_what, expected, job, status, crashes) => {
   const runs = [run({ attempt: 2, beginMs: 20_000 })];
   const seen = evidence({ status: "cancelled", ...job }, [cancelled(status)], { runs, crashes });
   expect(count(checkCancels(seen).faults)).toBe(expected);
 });
 
-const looked = (status: string, at: number): Partial<Entry> => ({ status, sentMs: at, endedMs: at + 1 });
+const statusRead = (status: string, at: number): Partial<Entry> => ({ status, sentMs: at, endedMs: at + 1 });
 
 test.each<[string, number, string, Partial<Entry>[]]>([
-  ["looks in any order of what is not the end", 0, "completed", [looked("running", 1), looked("queued", 3)]],
-  ["a look that was sent before the other was answered", 0, "failed", [looked("failed", 1), looked("running", 1.5)]],
-  ["a failed job that runs", 1, "failed", [looked("failed", 1), looked("running", 3)]],
-  ["a failed job that is completed in the table", 1, "completed", [looked("failed", 1)]],
-  ["a failed job that runs after a retry", 0, "completed", [looked("failed", 1), retried(3), looked("running", 5)]],
-  ["a failed job that runs before its retry", 1, "failed", [looked("failed", 1), looked("running", 3), retried(5)]],
+  ["reads of unfinished statuses in any order", 0, "completed", [statusRead("running", 1), statusRead("queued", 3)]],
+  [
+    "a read that was sent before the other was answered",
+    0,
+    "failed",
+    [statusRead("failed", 1), statusRead("running", 1.5)],
+  ],
+  ["a failed job that runs", 1, "failed", [statusRead("failed", 1), statusRead("running", 3)]],
+  ["a failed job that is completed in the table", 1, "completed", [statusRead("failed", 1)]],
+  [
+    "a failed job that runs after a retry",
+    0,
+    "completed",
+    [statusRead("failed", 1), retried(3), statusRead("running", 5)],
+  ],
+  [
+    "a failed job that runs before its retry",
+    1,
+    "failed",
+    [statusRead("failed", 1), statusRead("running", 3), retried(5)],
+  ],
   [
     "a completed job that runs after a retry",
     1,
     "completed",
-    [looked("completed", 1), retried(3), looked("queued", 5)],
+    [statusRead("completed", 1), retried(3), statusRead("queued", 5)],
   ],
-])("of statuses, %s: %i steps back", (_what, expected, status, entries) => {
+])("of status reads, %s: %i faults", (_what, expected, status, entries) => {
   expect(count(checkStatuses(evidence({ status }, entries)))).toBe(expected);
 });
 
-test("a reply that the table does not have is a fault", () => {
-  const entries = [{ ...looked("completed", 1), reply: "one" }];
+test("a reply that differs from the table is a fault", () => {
+  const entries = [{ ...statusRead("completed", 1), reply: "one" }];
   expect(count(checkStatuses(evidence({ reply: "one" }, entries)))).toBe(0);
   expect(count(checkStatuses(evidence({ reply: "other" }, entries)))).toBe(1);
 });
 
 test.each<[string, number, Partial<FinalJob>, HandlerRun[], number[]]>([
   ["once", 0, {}, [RUN], []],
-  ["never, and completed", 1, {}, [], []],
-  ["never, and was reaped", 0, { status: "failed", outcomes: { 1: "lease_expired" } }, [], []],
+  ["never, although the job completed", 1, {}, [], []],
+  ["never, before it was reaped", 0, { status: "failed", outcomes: { 1: "lease_expired" } }, [], []],
   ["twice", 1, {}, [RUN, run({ beginMs: 9_000 })], []],
-  ["twice, and the database had forgotten the claim", 0, {}, [RUN, run({ beginMs: 9_000 })], [8_000]],
-  ["twice, and the database crashed later", 1, {}, [RUN, run({ beginMs: 9_000 })], [9_500]],
-  ["for an attempt that there never was", 1, {}, [RUN, run({ attempt: 2 })], []],
+  ["twice, after a database crash lost the claim", 0, {}, [RUN, run({ beginMs: 9_000 })], [8_000]],
+  ["twice, before the database crashed", 1, {}, [RUN, run({ beginMs: 9_000 })], [9_500]],
+  ["for an attempt that the table does not have", 1, {}, [RUN, run({ attempt: 2 })], []],
 ])("a handler that ran %s: %i faults", (_what, expected, job, runs, crashes) => {
   expect(count(checkRuns(evidence(job, [], { runs, crashes })))).toBe(expected);
 });
 
-test("one more than a limit has places is a fault; what ends as another begins is none", () => {
+test("one run more than the limit is a fault; a run that ends as another begins is none", () => {
   const spans = (...times: [number, number][]) =>
     times.map(([from, to]) => ({ queue: "default", limitKey: "k", from, to }));
   expect(findCrowds(spans([0, 10], [1, 10], [2, 10], [10, 20]))).toEqual([]);
@@ -120,7 +135,7 @@ test("one more than a limit has places is a fault; what ends as another begins i
   expect(findCrowds(others)).toEqual([]);
 });
 
-test("a job that was acknowledged before another of its thread was sent comes before it", () => {
+test("a job comes before a job of its thread that was sent after its acknowledgement", () => {
   const jobs = new Map(
     Object.entries({ a: "2", b: "1" }).map(([id, seq]) => [id, { ...JOB, id, seq, thread_id: "t" }]),
   );

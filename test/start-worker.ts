@@ -15,15 +15,15 @@ export interface TestWorkerOptions {
   concurrency?: number;
   leaseMs?: number;
   heartbeatMs?: number;
-  /** So long by default that only a notice can wake the worker in time. */
+  /** By default so long that only a notice wakes the worker in time. */
   poll?: { minMs: number; maxMs: number };
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;
   tracer?: Tracer;
   quarantine?: QuarantineOptions;
-  /** False runs it as behind a pooler, where LISTEN hears nothing. */
+  /** False: no LISTEN, as behind a pooler. */
   listens?: boolean;
-  /** False where the URL is a pooler's. */
+  /** False when the URL is that of a pooler. */
   prepare?: boolean;
 }
 
