@@ -1,13 +1,13 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** The flags for Node.js of `npm start`, `npm run server` and `npm run worker`. */
+/** What `npm start`, `npm run server` and `npm run worker` give to Node.js. */
 export const PRODUCT_FLAGS = {
   server: ["--max-semi-space-size=4", "--heap-growing-percent=100"],
   worker: ["--max-semi-space-size=8", "--heap-growing-percent=150"],
 };
 
-/** A process of the product, as `npm start` runs it. */
+/** One of the product's own processes, as `npm start` runs it. */
 export interface ProductProcess {
   pid: number;
   stop: () => Promise<void>;

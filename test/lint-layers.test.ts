@@ -51,7 +51,7 @@ test("lint finds every deliberate violation, and nothing else", async () => {
   const expected = readExpected();
   expect(expected.length).toBeGreaterThan(40);
   expect(await lintFixture()).toEqual(expected);
-}, 30_000);
+}, 120_000);
 
 test("the queue's statements name no table of conversations", () => {
   const folder = join(root, "src/queue");

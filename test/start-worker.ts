@@ -15,15 +15,15 @@ export interface TestWorkerOptions {
   concurrency?: number;
   leaseMs?: number;
   heartbeatMs?: number;
-  /** By default so long that only a notice wakes the worker in time. */
+  /** So long by default that only a notice can wake the worker in time. */
   poll?: { minMs: number; maxMs: number };
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;
   tracer?: Tracer;
   quarantine?: QuarantineOptions;
-  /** False: no LISTEN, as behind a pooler. */
+  /** False runs it as behind a pooler, where LISTEN hears nothing. */
   listens?: boolean;
-  /** False when the URL is that of a pooler. */
+  /** False where the URL is a pooler's. */
   prepare?: boolean;
 }
 
