@@ -1,7 +1,7 @@
 import { defineConfig } from "playwright/test";
 
-/** Browser tests against the real processes; each file starts its own and ends them. */
-// oxlint-disable-next-line import/no-default-export -- where the runner looks for it
+/** Browser tests against real processes; each test file starts its own. */
+// oxlint-disable-next-line import/no-default-export -- Playwright reads the default export
 export default defineConfig({
   testDir: "e2e",
   testMatch: "**/*.spec.ts",

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src", import.meta.url));
-// The faces of package.json's `imports`, as sources.
+// The `imports` of package.json, resolved to sources.
 const resolve = {
   alias: [
     { find: /^#env$/, replacement: `${src}/env.ts` },
@@ -12,7 +12,7 @@ const resolve = {
   ],
 };
 
-/** Existing tests that run against the system's PostgreSQL as well: migrations, plans, claims, turns, LISTEN, a pooler. */
+/** Database tests that also run against the system's PostgreSQL: migrations, plans, claims, turns, LISTEN, a pooler. */
 const STOCK = [
   "src/db/migrate/migrate.db.test.ts",
   "src/db/notices/listener.db.test.ts",

@@ -3,10 +3,10 @@ import { listJobs } from "#queue/read";
 import type { AddressInfo } from "node:net";
 import { fastify } from "fastify";
 import { Database } from "#db";
-import { givenSettings, serve } from "./serve.ts";
+import { readSettings, serve } from "./serve.ts";
 
-/* Fastify and the same SQL as the API's, with nothing between them: no tRPC, no checks, no log. */
-const { url } = givenSettings() as { url: string };
+/* A bare Fastify that sends the same SQL as the API: no tRPC, no checks, no log. */
+const { url } = readSettings() as { url: string };
 const db = new Database({ url });
 const app = fastify();
 app.get<{ Querystring: { id: string } }>("/status", (request) =>

@@ -4,50 +4,49 @@ export const SYSTEMS = ["threadmill", "graphile", "pgboss"] as const;
 /** Threadmill, or one of its peers. */
 export type SystemName = (typeof SYSTEMS)[number];
 
-/** One number that a benchmark found out. */
+/** One measured number. */
 export interface Figure {
   /** Its name in `results.json`. */
   key: string;
-  says: string;
+  label: string;
   value: number;
   unit: string;
-  /** What it is to be; absent where it is only for information. */
+  /** Absent for a figure that is only information. */
   target?: { at: "least" | "most"; value: number };
 }
 
-export interface Outcome {
+export interface BenchmarkResult {
   figures: Figure[];
-  /** Every single measurement, by what was measured. */
+  /** Every measurement, by case. */
   samples: Record<string, unknown>;
-  /** What was run with. */
   settings: Record<string, unknown>;
   plots?: Plot[];
 }
 
-/** A database of a measurement's own. */
-export interface Room {
+/** A database that one measurement uses alone. */
+export interface BenchDatabase {
   url: string;
   drop: () => Promise<void>;
 }
 
-export interface Stage {
-  /** The server's address without a database. */
+export interface BenchContext {
+  /** Fewer jobs and rounds. */
   quick: boolean;
-  /** Makes a new database with the system's own tables in it. */
-  room: (system: SystemName) => Promise<Room>;
-  /** Waits until the server has done what it was asked and written it out: no measurement pays for what was before it. */
+  /** Creates a database with the system's tables. */
+  createDatabase: (system: SystemName) => Promise<BenchDatabase>;
+  /** Waits until the server is idle and has written a checkpoint, so that no measurement pays for work before it. */
   settle: () => Promise<void>;
-  /** The server's own log. */
-  log: string;
-  say: (line: string) => void;
+  /** The path of PostgreSQL's log. */
+  serverLog: string;
+  log: (line: string) => void;
 }
 
 export interface Benchmark {
   name: string;
-  run: (stage: Stage) => Promise<Outcome>;
+  run: (context: BenchContext) => Promise<BenchmarkResult>;
 }
 
-/** The target of a figure that is better the greater it is. */
+/** The target of a figure where more is better. */
 export const atLeast = (value: number) => ({ at: "least", value }) as const;
-/** The target of a figure that is better the smaller it is. */
+/** The target of a figure where less is better. */
 export const atMost = (value: number) => ({ at: "most", value }) as const;

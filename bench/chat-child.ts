@@ -4,11 +4,11 @@ import { MemorySaver } from "@langchain/langgraph";
 import { v7 as uuidv7 } from "uuid";
 import { Database, listen } from "#db";
 import { buildMlWorkflow } from "#graph";
-import { givenSettings, serve } from "./serve.ts";
+import { readSettings, serve } from "./serve.ts";
 
 /*
- * A process that takes chat turns: through Threadmill, as an application which submits and waits for the reply, or by
- * calling the same graph itself. Both return each turn's milliseconds.
+ * A process that takes chat turns: it submits to Threadmill and waits for the reply, or it calls the same graph directly.
+ * Both return the milliseconds of each turn.
  */
 interface Load {
   turns: number;
@@ -18,7 +18,7 @@ interface Load {
 const OWNER_ID = "local";
 const CONTENT = "Design a recommender for an online shop with 2 million users, 50 ms per request and daily training";
 
-const { url } = givenSettings() as { url: string };
+const { url } = readSettings() as { url: string };
 const db = new Database({ url, maxConnections: 10 });
 const heard = new Set<string>();
 const waiting = new Map<string, () => void>();
@@ -36,7 +36,7 @@ const listener = listen({
 async function submitAndWait(): Promise<void> {
   const { jobId } = await db.transaction(async (tx) => submitTurn(tx, { ownerId: OWNER_ID, content: CONTENT }));
   for (;;) {
-    // What was told between the look and the wait must not be waited for.
+    // A notice that came between the read and the wait is in `heard`.
     if (!heard.delete(jobId)) await new Promise<void>((resolve) => waiting.set(jobId, resolve));
     waiting.delete(jobId);
     const { status, reply, error } = await db.call(async (sql) => getTurnStatus(sql, { ownerId: OWNER_ID, jobId }));
@@ -48,7 +48,7 @@ async function submitAndWait(): Promise<void> {
 async function callGraph(): Promise<void> {
   const graph = buildMlWorkflow({ checkpointer: new MemorySaver(), model: null });
   const input = { threadId: uuidv7(), messageId: uuidv7(), content: CONTENT, history: [] };
-  // A listener for events makes the graph stream what it streams in a worker.
+  // With `onEvent` the graph streams as in a worker.
   await graph.runTurn(input, { runId: uuidv7(), signal: new AbortController().signal, onEvent: () => undefined });
 }
 
@@ -69,7 +69,7 @@ async function timed(turn: () => Promise<void>, { turns, inFlight }: Load): Prom
 serve(
   {
     ready: () => true,
-    /** Gives the server the statistics of tables in use, as it would collect them within a minute. */
+    /** Collects statistics, as autovacuum would within a minute. */
     analyze: async () => void (await db.call(async (sql) => sql`analyze`)),
     submit: async (load: Load) => timed(submitAndWait, load),
     call: async (load: Load) => timed(callGraph, load),

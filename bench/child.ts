@@ -7,31 +7,31 @@ interface Pending {
   reject: (error: Error) => void;
 }
 
-/** What a child answers, or tells of itself. */
+/** An answer of a child, or an event. */
 export type FromChild = { id: number; value?: unknown; error?: string } | { event: unknown };
 
-/** Whether the process runs Threadmill, which then runs as the product does; the others run as Node.js does. */
-function isOwn(settings: unknown): boolean {
+/** True for Threadmill, whose processes get the flags of the product; the peers run with the defaults of Node.js. */
+function isThreadmill(settings: unknown): boolean {
   return typeof settings === "object" && settings !== null && "name" in settings && settings.name === "threadmill";
 }
 
-/** A process of the benchmark's own, whose methods are called over IPC. */
+/** A child process whose methods are called over IPC. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #ended = false;
-  /** Called with what the child tells. */
+  /** Called with each event of the child. */
   onEvent: (event: unknown) => void = () => undefined;
 
-  /** Runs the module of this folder; `settings` are what it is given. */
+  /** Starts the module of this folder with `settings`, which `readSettings` returns there. */
   constructor(module: string, settings: unknown) {
     this.#process = fork(new URL(`${module}.js`, import.meta.url), [JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
-      execArgv: isOwn(settings) ? nodeFlags("worker") : [],
+      execArgv: isThreadmill(settings) ? nodeFlags("worker") : [],
     });
-    this.#process.on("message", (message: FromChild) => this.#hear(message));
+    this.#process.on("message", (message: FromChild) => this.#onMessage(message));
     this.#process.once("exit", (code, signal) => {
       this.#ended = true;
       for (const { reject } of this.#pending.values())
@@ -61,7 +61,7 @@ export class Child {
     await ended;
   }
 
-  #hear(message: FromChild): void {
+  #onMessage(message: FromChild): void {
     if ("event" in message) return this.onEvent(message.event);
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);

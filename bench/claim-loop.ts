@@ -4,42 +4,42 @@ import { enqueueMany } from "#queue/enqueue";
 import { createQueue } from "#queue/operate";
 import { completeMany } from "#queue/settle";
 import { Database } from "#db";
-import { FILL_LIMIT_MS, vacuum } from "./contents.ts";
-import type { Stage } from "./benchmark.ts";
+import { FILL_LIMIT_MS, vacuum } from "./fill-table.ts";
+import type { BenchContext } from "./benchmark.ts";
 
 const BATCH = 100;
 const LEASE_MS = 30_000;
-const MOST = 10_000;
-const LONG_MS = 60_000;
+const FILL_BATCH = 10_000;
+const DEADLINE_MS = 60_000;
 
-/** A database whose jobs are claimed and completed a hundred at a time, by one connection and no worker. */
-export interface ClaimRoom {
+/** A database whose jobs one connection claims and completes a hundred at a time, without a worker. */
+export interface ClaimLoop {
   db: Database;
   url: string;
-  /** Adds ordinary jobs, so that there are as many to claim. */
+  /** Adds ready jobs. */
   add: (count: number) => Promise<void>;
-  /** Jobs a second of claiming and completing so many. */
+  /** Claims and completes `count` jobs; returns jobs a second. */
   run: (count: number) => Promise<number>;
   close: () => Promise<void>;
 }
 
-export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
-  const { url, drop } = await stage.room("threadmill");
+export async function openClaimLoop(context: BenchContext): Promise<ClaimLoop> {
+  const { url, drop } = await context.createDatabase("threadmill");
   const filler = new Database({ url, maxConnections: 1, deadlineMs: FILL_LIMIT_MS });
-  const db = new Database({ url, maxConnections: 1, avoidTableScans: true, deadlineMs: LONG_MS });
+  const db = new Database({ url, maxConnections: 1, avoidTableScans: true, deadlineMs: DEADLINE_MS });
   await createQueue(filler.sql, "default");
   return {
     db: filler,
     url,
     async add(count) {
-      for (let left = count; left > 0; left -= MOST) {
-        const jobs = Array.from({ length: Math.min(left, MOST) }, () => ({ ...JOB }));
+      for (let left = count; left > 0; left -= FILL_BATCH) {
+        const jobs = Array.from({ length: Math.min(left, FILL_BATCH) }, () => ({ ...JOB }));
         await filler.transaction(async (tx) => enqueueMany(tx, jobs));
       }
       await vacuum(filler);
     },
     async run(count) {
-      await stage.settle();
+      await context.settle();
       const start = performance.now();
       let line: Line | undefined;
       for (let done = 0; done < count; done += BATCH) line = await claimAndComplete(db, line);
@@ -54,7 +54,7 @@ export async function openClaimRoom(stage: Stage): Promise<ClaimRoom> {
 
 const JOB = { ownerId: "local", jobType: "bench", payload: {} };
 
-/** As a worker does: with what the claim before saw. */
+/** Like a worker, each claim passes on the line of jobs that the one before took from. */
 async function claimAndComplete(db: Database, seen: Line | undefined): Promise<Line | undefined> {
   const { jobs, line } = await db.call(async (sql) =>
     claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS, line: seen }),

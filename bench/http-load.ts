@@ -8,7 +8,7 @@ export interface HttpSample {
   p50: number;
   p95: number;
   p99: number;
-  /** How many requests were refused or got no answer. */
+  /** Requests that were refused or got no answer. */
   failed: number;
 }
 
@@ -16,16 +16,16 @@ export interface HttpLoad {
   origin: string;
   requests: autocannon.Request[];
   connections: number;
-  /** How long, or how many; one of them. */
+  /** The duration or the number of requests: one of the two. */
   seconds?: number;
   amount?: number;
-  /** How many all connections together send in a second; as many as are answered unless given. */
+  /** Requests that all connections together send in a second; as many as are answered unless given. */
   perSecond?: number;
 }
 
 const TIMEOUT_SECONDS = 60;
 
-/** Sends the requests in turn over so many connections, each sending the next when it has its answer, or at a pace. */
+/** Sends the requests in turn. Each connection sends the next one after its answer, or at the given pace. */
 export async function loadHttp({
   origin,
   requests,
@@ -57,7 +57,7 @@ export async function loadHttp({
   };
 }
 
-/** A port that nothing uses now. */
+/** A port that nothing uses at the moment. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((done) => {

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startEmbeddedPostgres } from "#db";
-import type { Outcome, Stage } from "./benchmark.ts";
+import type { BenchContext, BenchmarkResult } from "./benchmark.ts";
 import { BENCHMARKS } from "./registry.ts";
 import { table } from "./report.ts";
 import { writeResults } from "./results.ts";
-import { Rooms } from "./rooms.ts";
+import { BenchDatabases } from "./databases.ts";
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const log = (line: string) => process.stdout.write(`${line}\n`);
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 if (values.list) {
-  for (const { name } of BENCHMARKS) say(name);
+  for (const { name } of BENCHMARKS) log(name);
   process.exit(0);
 }
 const names = BENCHMARKS.map((benchmark) => benchmark.name);
@@ -31,40 +31,40 @@ if (unknown !== undefined) {
 const startedAt = performance.now();
 const dataDir = mkdtempSync(join(tmpdir(), "threadmill-bench-"));
 const server = await startEmbeddedPostgres({ dataDir });
-// The server outlives its parent, so a run that is interrupted must end it too, with no time to wait for anything.
-const abandon = () => {
+// The server outlives its parent. An interrupted run cannot wait for a shutdown, so it kills the server.
+const killServer = () => {
   process.kill(Number(readFileSync(join(dataDir, "postgres/postmaster.pid"), "utf8").split("\n", 1)[0]), "SIGQUIT");
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 };
-process.once("exit", abandon);
+process.once("exit", killServer);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 
-const rooms = new Rooms(server.url);
-const stage: Stage = {
+const databases = new BenchDatabases(server.url);
+const context: BenchContext = {
   quick: values.quick,
-  room: async (system) => rooms.make(system),
-  settle: async () => rooms.settle(),
-  log: join(dataDir, "postgres.log"),
-  say,
+  createDatabase: async (system) => databases.create(system),
+  settle: async () => databases.settle(),
+  serverLog: join(dataDir, "postgres.log"),
+  log,
 };
-await rooms.prepare();
-const outcomes = new Map<string, Outcome>();
+await databases.prepare();
+const results = new Map<string, BenchmarkResult>();
 let files: string[] = [];
 for (const { name, run } of BENCHMARKS) {
   if (values.only && !values.only.includes(name)) continue;
-  say(`${name}: at ${Math.round((performance.now() - startedAt) / 1_000)} s`);
-  outcomes.set(name, await run(stage));
-  // After each, so that a run that is interrupted leaves what it has measured.
-  files = writeResults(outcomes, {
-    postgres: await rooms.version(),
+  log(`${name}: after ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+  results.set(name, await run(context));
+  // After each benchmark: an interrupted run keeps its measurements.
+  files = writeResults(results, {
+    postgres: await databases.version(),
     quick: values.quick,
     seconds: Math.round((performance.now() - startedAt) / 1_000),
   });
 }
-say(`\n${table([...outcomes.values()].flatMap(({ figures }) => figures))}\n`);
-say(`written: ${files.join(", ")}`);
-await rooms.close();
-process.off("exit", abandon);
+log(`\n${table([...results.values()].flatMap(({ figures }) => figures))}\n`);
+log(`written: ${files.join(", ")}`);
+await databases.close();
+process.off("exit", killServer);
 await server.stop();
 rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 process.exit(0);

@@ -1,17 +1,17 @@
 export interface Line {
-  says: string;
+  label: string;
   points: { x: number; y: number }[];
 }
 
 interface Axis {
-  says: string;
-  /** Equal steps are equal factors. */
+  label: string;
+  /** Logarithmic. */
   log?: boolean;
 }
 
-/** A chart to be drawn: lines over one axis. */
+/** A line chart. */
 export interface Plot {
-  /** Its file's name, without the ending. */
+  /** The file's name without its extension. */
   name: string;
   title: string;
   x: Axis;
@@ -24,7 +24,7 @@ const FRAME = { left: 72, right: 24, top: 48, bottom: 96 };
 const COLOURS = ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#0891b2", "#be123c"];
 const STEPS = 5;
 
-/** Draws the chart as SVG, readable on light and on dark pages. */
+/** The chart as SVG, with a white background so that dark pages can show it. */
 export function draw({ title, x, y, lines }: Plot): string {
   const points = lines.flatMap((line) => line.points);
   const across = scale(
@@ -41,13 +41,13 @@ export function draw({ title, x, y, lines }: Plot): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="12">
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>
 <text x="${FRAME.left}" y="26" font-size="15" font-weight="600" fill="#111827">${escaped(title)}</text>
-${up.ticks.map((tick) => `<path d="M${FRAME.left} ${at(up.place(tick))}H${WIDTH - FRAME.right}" stroke="#e5e7eb"/>${label(FRAME.left - 8, up.place(tick) + 4, { text: short(tick), anchor: "end" })}`).join("\n")}
-${across.ticks.map((tick) => `<path d="M${at(across.place(tick))} ${floor}v5" stroke="#6b7280"/>${label(across.place(tick), floor + 19, { text: short(tick), anchor: "middle" })}`).join("\n")}
+${up.ticks.map((tick) => `<path d="M${FRAME.left} ${at(up.place(tick))}H${WIDTH - FRAME.right}" stroke="#e5e7eb"/>${drawText(FRAME.left - 8, up.place(tick) + 4, { text: short(tick), anchor: "end" })}`).join("\n")}
+${across.ticks.map((tick) => `<path d="M${at(across.place(tick))} ${floor}v5" stroke="#6b7280"/>${drawText(across.place(tick), floor + 19, { text: short(tick), anchor: "middle" })}`).join("\n")}
 <path d="M${FRAME.left} ${floor}H${WIDTH - FRAME.right}" stroke="#6b7280"/>
-${label((FRAME.left + WIDTH - FRAME.right) / 2, floor + 40, { text: x.says, anchor: "middle" })}
-<text transform="translate(18 ${at((FRAME.top + floor) / 2)}) rotate(-90)" text-anchor="middle" fill="#374151">${escaped(y.says)}</text>
+${drawText((FRAME.left + WIDTH - FRAME.right) / 2, floor + 40, { text: x.label, anchor: "middle" })}
+<text transform="translate(18 ${at((FRAME.top + floor) / 2)}) rotate(-90)" text-anchor="middle" fill="#374151">${escaped(y.label)}</text>
 ${lines.map((line, index) => drawLine(line, { colour: COLOURS[index % COLOURS.length] ?? "#000000", across: across.place, up: up.place })).join("\n")}
-${lines.map((line, index) => drawLegend(line.says, index, lines.length)).join("\n")}
+${lines.map((line, index) => drawLegend(line.label, index, lines.length)).join("\n")}
 </svg>
 `;
 }
@@ -75,7 +75,7 @@ function scale({ log = false }: Axis, values: readonly number[], [from, to]: rea
   };
 }
 
-/** The next of 1, 2, 5, 10, 20 … */
+/** The least of 1, 2, 5, 10, 20 … that is at least `wanted`. */
 function roundStep(wanted: number): number {
   const power = 10 ** Math.floor(Math.log10(wanted));
   return power * ([1, 2, 5, 10].find((factor) => factor * power >= wanted) ?? 10);
@@ -95,13 +95,13 @@ function drawLine({ points }: Line, { colour, across, up }: Pen): string {
   return `<path d="M${places.join("L")}" fill="none" stroke="${colour}" stroke-width="2"/>${dots.join("")}`;
 }
 
-function drawLegend(says: string, index: number, count: number): string {
+function drawLegend(label: string, index: number, count: number): string {
   const left = FRAME.left + (index * (WIDTH - FRAME.left - FRAME.right)) / count;
   const colour = COLOURS[index % COLOURS.length] ?? "#000000";
-  return `<rect x="${at(left)}" y="${HEIGHT - 31}" width="14" height="4" fill="${colour}"/>${label(left + 20, HEIGHT - 25, { text: says, anchor: "start" })}`;
+  return `<rect x="${at(left)}" y="${HEIGHT - 31}" width="14" height="4" fill="${colour}"/>${drawText(left + 20, HEIGHT - 25, { text: label, anchor: "start" })}`;
 }
 
-function label(x: number, y: number, { text, anchor }: { text: string; anchor: string }): string {
+function drawText(x: number, y: number, { text, anchor }: { text: string; anchor: string }): string {
   return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" fill="#374151">${escaped(text)}</text>`;
 }
 

@@ -8,7 +8,7 @@ export interface ProductProcess {
   stop: () => Promise<void>;
 }
 
-/** Starts `worker` or `server` with these settings; resolves when it says that it is ready. */
+/** Starts `worker` or `server` with these settings; resolves when it reports that it is ready. */
 export async function startProduct(
   name: "worker" | "server",
   settings: Record<string, string>,
@@ -38,15 +38,15 @@ export async function startProduct(
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of a core that the process has used; NaN where the system does not say (it is Linux that does). */
+/** CPU seconds that the process has used; NaN except on Linux. */
 export function cpuSeconds(pid: number): number {
   const text = read(`/proc/${pid}/stat`);
-  // The second field is the program's name in brackets, which may hold anything.
+  // The second field is the program's name in brackets and may contain spaces.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** The process's resident memory in megabytes; NaN where the system does not say. */
+/** The process's resident memory in megabytes; NaN except on Linux. */
 export function residentMb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1]) / 1_024;
 }

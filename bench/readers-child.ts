@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { serve } from "./serve.ts";
 
-/* A process that follows the event logs of jobs, each reader over a connection of its own. */
+/* A process that follows the event logs of jobs, with one connection for each reader. */
 const now = () => performance.timeOrigin + performance.now();
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 const streams: IncomingMessage[] = [];
@@ -35,17 +35,17 @@ async function follow(port: number, jobId: string): Promise<void> {
 serve(
   {
     ready: () => true,
-    /** Follows each job so often; resolves once all streams have begun. */
+    /** Opens `each` readers for every job; resolves once all streams have begun. */
     async open({ port, jobIds, each }: { port: number; jobIds: string[]; each: number }) {
       for (const jobId of jobIds) await Promise.all(Array.from({ length: each }, async () => follow(port, jobId)));
     },
-    /** From emitting an event that says when to its arrival here, in milliseconds, since the last call. */
+    /** Milliseconds from the emission of a timed event to its arrival here, of the events since the last call. */
     takeDelays() {
       const taken = delays;
       delays = [];
       return taken;
     },
-    /** How many characters of text have arrived at all. */
+    /** Characters of text that have arrived so far. */
     chars: () => chars,
   },
   async () => {

@@ -2,26 +2,26 @@ import type { Figure } from "./benchmark.ts";
 
 const HEADINGS = ["figure", "value", "unit", "target", ""];
 
-/** A number with as many digits as it is good for. */
-export function show(value: number): string {
+/** A number rounded for people: whole from 100 on, else two decimals. */
+function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
   return value.toFixed(2);
 }
 
-/** Whether a figure is what it is to be; empty where nothing is said of that. */
+/** Whether a figure meets its target; empty without a target. */
 export function verdict({ target, value }: Figure): "met" | "missed" | "" {
   if (!target) return "";
   return (target.at === "least" ? value >= target.value : value <= target.value) ? "met" : "missed";
 }
 
-/** All figures as one table of text. */
+/** All figures as one table of plain text. */
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
-    const { says, value, unit, target } = figure;
+    const { label, value, unit, target } = figure;
     return [
-      says,
-      show(value),
+      label,
+      formatNumber(value),
       unit,
       target ? `${target.at === "least" ? "≥" : "≤"} ${target.value}` : "",
       verdict(figure),

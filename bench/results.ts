@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Outcome } from "./benchmark.ts";
+import type { BenchmarkResult } from "./benchmark.ts";
 import { draw } from "./plot.ts";
 import { verdict } from "./report.ts";
 
@@ -13,7 +13,7 @@ const PACKAGES = [
 ] as const;
 const GIGABYTE = 1024 ** 3;
 
-/** In the folder of the sources; this module runs from `dist/bench`. */
+/** A path in the source folder; this module runs from `dist/bench`. */
 const pathOf = (name: string) => fileURLToPath(new URL(`../../bench/${name}`, import.meta.url));
 
 function versionOf(folder: string, name: string): string {
@@ -21,14 +21,14 @@ function versionOf(folder: string, name: string): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
-/** Writes `results.json`, with the machine and every sample, and the plots; returns the files' names. */
+/** Writes `results.json` (the machine and every sample) and the plots; returns the names of the files. */
 export function writeResults(
-  outcomes: ReadonlyMap<string, Outcome>,
+  results: ReadonlyMap<string, BenchmarkResult>,
   run: { postgres: string; quick: boolean; seconds: number },
 ): string[] {
   const { postgres, quick, seconds } = run;
-  const figures = [...outcomes.values()].flatMap((outcome) => outcome.figures);
-  const results = {
+  const figures = [...results.values()].flatMap((result) => result.figures);
+  const report = {
     measuredAt: new Date().toISOString(),
     quick,
     seconds,
@@ -45,12 +45,12 @@ export function writeResults(
       ),
     ),
     benchmarks: Object.fromEntries(
-      [...outcomes].map(([name, { settings, samples }]) => [name, { settings, samples: roundAll(samples) }]),
+      [...results].map(([name, { settings, samples }]) => [name, { settings, samples: roundAll(samples) }]),
     ),
   };
   mkdirSync(pathOf("plots"), { recursive: true });
-  writeFileSync(pathOf("results.json"), `${JSON.stringify(results, null, 1)}\n`);
-  const plots = [...outcomes.values()].flatMap((outcome) => outcome.plots ?? []);
+  writeFileSync(pathOf("results.json"), `${JSON.stringify(report, null, 1)}\n`);
+  const plots = [...results.values()].flatMap((result) => result.plots ?? []);
   for (const plot of plots) writeFileSync(pathOf(`plots/${plot.name}.svg`), draw(plot));
   return ["bench/results.json", ...plots.map((plot) => `bench/plots/${plot.name}.svg`)];
 }

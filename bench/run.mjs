@@ -1,5 +1,4 @@
-// `npm run bench`: builds what is stale, installs the peers, bundles the benchmarks beside the product, and runs them on
-// what is shipped.
+// `npm run bench`: builds the product, installs the peers, bundles the benchmarks and runs them against the build.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,7 +14,7 @@ const found = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")).pack
 if (!wanted.every(([path, { version }]) => path === "" || found[path]?.version === version)) {
   if (spawnSync("npm", ["ci"], { cwd: peers, stdio: ["ignore", 2, 2] }).status !== 0) process.exit(1);
 }
-// The bundles find the peers' packages first, and Threadmill's own beyond them.
+// The bundles resolve the peers' packages first, then Threadmill's.
 mkdirSync(join(root, "dist/bench"), { recursive: true });
 rmSync(join(root, "dist/bench/node_modules"), { force: true });
 symlinkSync(join(peers, "node_modules"), join(root, "dist/bench/node_modules"));
@@ -26,7 +25,7 @@ await build({
   entryPoints: ["bench/main.ts", ...children.map((file) => `bench/${file}`)],
   outdir: "dist/bench",
   bundle: true,
-  // A process loads only the system that it runs.
+  // Splitting: a process loads only the system that it runs.
   splitting: true,
   platform: "node",
   format: "esm",

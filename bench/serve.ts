@@ -2,18 +2,17 @@ import { inspect } from "node:util";
 
 type Methods = Record<string, (options: never) => unknown>;
 
-/** What the parent gave this process at its start. */
-export function givenSettings(): unknown {
+/** The settings that the parent passed to this process. */
+export function readSettings(): unknown {
   return JSON.parse(process.argv[2] ?? "null");
 }
 
-/** Tells the parent something that it did not ask for. */
-export function tell(event: unknown): void {
-  // A parent that has let go wants to hear no more.
+/** Sends the parent an event. */
+export function sendEvent(event: unknown): void {
   if (process.connected) process.send?.({ event });
 }
 
-/** Answers the parent's calls until it lets go; then `close` is called and the process ends. */
+/** Answers the parent's calls until it disconnects, then calls `close` and ends the process. */
 export function serve(methods: Methods, close: () => Promise<unknown>): void {
   process.on("message", ({ id, method, options }: { id: number; method: string; options: unknown }) => {
     const called = async () => (methods[method] as (given: unknown) => unknown)(options);
@@ -23,8 +22,8 @@ export function serve(methods: Methods, close: () => Promise<unknown>): void {
     );
   });
   process.once("disconnect", () => {
-    // What does not close in time is ended with its process: nothing is measured any more.
-    setTimeout(() => process.exit(1), CLOSE_LIMIT_MS).unref();
+    // Nothing is measured any more, so a `close` that hangs may be cut short.
+    setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
     close().then(
       () => process.exit(0),
       () => process.exit(1),
@@ -32,4 +31,4 @@ export function serve(methods: Methods, close: () => Promise<unknown>): void {
   });
 }
 
-const CLOSE_LIMIT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 10_000;

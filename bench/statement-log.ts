@@ -1,30 +1,30 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type postgres from "postgres";
 
-/** A statement that the server was sent, by the server's own log. */
+/** A statement in PostgreSQL's log. */
 export interface Statement {
   pid: number;
   text: string;
 }
 
-/** From now on new connections to the database have all their statements logged. */
+/** Makes the server log all statements of new connections to the database. */
 export async function logStatements(sql: postgres.Sql): Promise<void> {
   const [row] = await sql<{ name: string }[]>`select current_database() as name`;
   await sql`alter database ${sql(row?.name ?? "")} set log_statement = 'all'`;
 }
 
-/** Where the log ends now. */
-export function endOfLog(file: string): number {
+/** The present size of the log in bytes. */
+export function logBytes(file: string): number {
   return statSync(file).size;
 }
 
-/** The statements logged since, in order. */
+/** The statements that were logged after the byte `since`, in order. */
 export function readStatements(file: string, since: number): Statement[] {
   const buffer = Buffer.alloc(statSync(file).size - since);
   const handle = openSync(file, "r");
   readSync(handle, buffer, { position: since });
   closeSync(handle);
-  // A statement of several lines goes on after a tab.
+  // The lines of a statement after its first begin with a tab.
   const entries = buffer.toString("utf8").replaceAll("\n\t", " ").split("\n");
   return entries.flatMap((entry) => {
     const [, pid, text] = /\[(\d+)\] LOG: {2}(?:statement|execute [^:]*): (.*)$/.exec(entry) ?? [];
@@ -32,7 +32,7 @@ export function readStatements(file: string, since: number): Statement[] {
   });
 }
 
-/** How many transactions the statements were: one for each `begin`, and one for each statement outside of any. */
+/** The number of transactions: one for each `begin`, and one for each statement outside a transaction. */
 export function countTransactions(statements: readonly Statement[]): number {
   const open = new Set<number>();
   let count = 0;
@@ -44,7 +44,7 @@ export function countTransactions(statements: readonly Statement[]): number {
   return count;
 }
 
-/** The server's processes that serve an application of this name. */
+/** The backends that serve applications of these names. */
 export async function findPids(sql: postgres.Sql, applicationNames: readonly string[]): Promise<Set<number>> {
   const rows = await sql<{ pid: number }[]>`
     select pid from pg_stat_activity where application_name in ${sql(applicationNames)}`;

@@ -67,7 +67,9 @@ test("the documented job type compiles in a checkout, is enqueued by its script,
 
   const handlers = readFileSync(join(ROOT, "src/worker/assemble.ts"), "utf8");
   expect(handlers).toMatch(/^ {4}handlers: \[$/m);
-  const { greet } = (await import(pathToFileURL(join(checkout, "src/worker/greet.ts")).href)) as { greet: JobHandler };
+  const { greet } = (await import(pathToFileURL(join(checkout, "src/worker/jobs/greet.ts")).href)) as {
+    greet: JobHandler;
+  };
   expect(await runInline(greet, { name: "Bo" })).toEqual({ result: { text: "Hello Bo" } });
 
   const [, line = ""] = /^\/\/ Run it with: node (.*)$/m.exec(files.at(-1)?.text ?? "") ?? [];
@@ -131,14 +133,14 @@ test("the documented clients compile in a separate project, write no other files
   for (const line of runLines) expect(line.split('"workerId":')).toHaveLength(2);
 });
 
-/** Creates a checkout of symbolic links. Files can be added to its `src/worker/`. */
+/** A folder that looks like a checkout, made of links, in which files can be added to `src/worker/jobs/`. */
 function makeCheckout(): string {
   const checkout = makeFolder();
-  for (const folder of ["", "src", "src/worker"]) {
+  const own = ["src", "src/worker", "src/worker/jobs"];
+  for (const folder of ["", ...own]) {
     mkdirSync(join(checkout, folder), { recursive: true });
     for (const name of readdirSync(join(ROOT, folder)))
-      if (!["src", "src/worker"].includes(join(folder, name)))
-        symlinkSync(join(ROOT, folder, name), join(checkout, folder, name));
+      if (!own.includes(join(folder, name))) symlinkSync(join(ROOT, folder, name), join(checkout, folder, name));
   }
   return checkout;
 }

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll } from "vitest";
 
-/** What keeps a process alive; a test file must end with no more of it than it began with. */
+/** Resources that keep a process alive; a test file must not leave any behind. */
 const WATCHED = new Set(["Timeout", "TCPSocketWrap", "TCPServerWrap", "PipeWrap", "ProcessWrap"]);
-/** Closing a socket takes some turns of the event loop, and the runner has short timers of its own. */
+/** Closing a socket takes some turns of the event loop, and the runner has short timers. */
 const SETTLE_MS = 2_000;
 
 function countHandles(): Map<string, number> {
@@ -23,8 +23,8 @@ function findLeaks(): string[] {
 }
 
 afterAll(async () => {
-  const lastLook = performance.now() + SETTLE_MS;
-  while (findLeaks().length > 0 && performance.now() < lastLook) await nextTurn();
+  const deadline = performance.now() + SETTLE_MS;
+  while (findLeaks().length > 0 && performance.now() < deadline) await nextTurn();
   const leaks = findLeaks();
   if (leaks.length > 0) throw new Error(`The file leaves behind: ${leaks.join(", ")}; close or clear what it opened`);
 });

@@ -39,10 +39,10 @@ const exportSchema = z.object({
   ),
 });
 
-/** A span as it came, with its service's name. */
+/** A span as received, with its service's name. */
 export type SentSpan = z.infer<typeof spanSchema> & { service: unknown };
 
-/** A local server that takes spans as an OTLP/HTTP collector does; of JSON it knows the spans, of protobuf the bytes. */
+/** A local OTLP/HTTP collector. It parses spans sent as JSON, and keeps only the bytes of protobuf. */
 export async function startCollector() {
   const spans: SentSpan[] = [];
   const requests: { path: string; headers: IncomingHttpHeaders; body: Buffer }[] = [];
@@ -56,7 +56,7 @@ export async function startCollector() {
       const body = Buffer.concat(parts);
       requests.push({ path: request.url ?? "", headers: request.headers, body });
       if (request.headers["content-type"] === "application/json") spans.push(...readSpans(body));
-      for (const look of watchers) look();
+      for (const check of watchers) check();
       if (!silent) response.writeHead(status, { "content-type": "application/json" }).end("{}");
     });
   });
@@ -67,18 +67,18 @@ export async function startCollector() {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
     requests,
-    /** What it answers from now on; null never answers. */
+    /** Sets the status of all further answers; null never answers. */
     answer(next: number | null): void {
       silent = next === null;
       status = next ?? 200;
     },
-    /** Resolves once this many requests have come. */
+    /** Resolves once it has received this many requests. */
     async got(count: number): Promise<void> {
-      return seen(watchers, () => requests.length >= count);
+      return waitFor(watchers, () => requests.length >= count);
     },
-    /** Resolves once spans of all these names have come. */
+    /** Resolves once it has received a span of each name. */
     async gotSpans(...names: string[]): Promise<void> {
-      return seen(watchers, () => names.every((name) => spans.some((span) => span.name === name)));
+      return waitFor(watchers, () => names.every((name) => spans.some((span) => span.name === name)));
     },
     clear(): void {
       spans.length = 0;
@@ -93,15 +93,15 @@ export async function startCollector() {
   };
 }
 
-async function seen(watchers: Set<() => void>, holds: () => boolean): Promise<void> {
+async function waitFor(watchers: Set<() => void>, holds: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const look = () => {
+    const check = () => {
       if (!holds()) return;
-      watchers.delete(look);
+      watchers.delete(check);
       resolve();
     };
-    watchers.add(look);
-    look();
+    watchers.add(check);
+    check();
   });
 }
 
@@ -115,7 +115,7 @@ function readSpans(body: Buffer): SentSpan[] {
     );
 }
 
-/** The spans as a tree of names from those whose parent is not among them, siblings in the order in which they began. */
+/** The spans as a tree of names. Its roots are the spans whose parent is missing; siblings are ordered by start. */
 export function toTree(spans: readonly SentSpan[], parents?: readonly string[]): object {
   const ids = new Set(spans.map((span) => span.spanId));
   const level = spans

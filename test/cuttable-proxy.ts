@@ -2,7 +2,7 @@ import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 
 export interface CuttableProxy {
-  /** The database's URL by way of the proxy. */
+  /** The database's URL through the proxy. */
   url: string;
   /** Resets every connection and refuses new ones. */
   cut: () => Promise<void>;
@@ -13,7 +13,7 @@ export interface CuttableProxy {
   close: () => Promise<void>;
 }
 
-/** A TCP proxy before a database, to take its network away and give it back. */
+/** A TCP proxy in front of a database: it can cut the network and restore it. */
 export async function startCuttableProxy(databaseUrl: string): Promise<CuttableProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();

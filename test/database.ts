@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 
-/** A database of its own, cloned from the migrated template; from `template0` it is empty. */
+/** Creates a database from the migrated template; from `template0` it is empty. */
 export async function createTestDatabase(from = "threadmill"): Promise<{ url: string; drop: () => Promise<void> }> {
   const template = new URL(process.env["TEST_DATABASE_URL"] ?? "");
   const name = `test_${randomBytes(6).toString("hex")}`;

@@ -3,7 +3,7 @@ export interface Deferred<T> {
   resolve: (value: T) => void;
 }
 
-/** A promise with the function that resolves it: what a test waits on until the code under test gets there. */
+/** A promise with its `resolve`, so that a test can wait on a signal of the code under test. */
 export function deferred<T = void>(): Deferred<T> {
   let resolve: ((value: T) => void) | undefined;
   const promise = new Promise<T>((done) => {

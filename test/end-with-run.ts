@@ -1,15 +1,15 @@
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Calls back when the run is interrupted, with no time to wait for anything: a server outlives the run that started it.
- * Returns a function that takes this back.
+ * Calls `kill` when the run is interrupted, because a server outlives the run that started it. `kill` must be synchronous.
+ * Returns a function that cancels this.
  */
-export function endWithRun(abandon: () => void): () => void {
+export function endWithRun(kill: () => void): () => void {
   const leave = () => process.exit(130);
-  process.once("exit", abandon);
+  process.once("exit", kill);
   for (const signal of SIGNALS) process.once(signal, leave);
   return () => {
-    process.off("exit", abandon);
+    process.off("exit", kill);
     for (const signal of SIGNALS) process.off(signal, leave);
   };
 }

@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const ELSEWHERE = [
+const APPLICATIONS = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
 /**
- * The path of a Chromium for the browser tests: CHROMIUM_PATH, Playwright's own, the system's, else one that it
- * installs. Throws an Error of one line that says what to do when there is none.
+ * The path of a Chromium for the browser tests: CHROMIUM_PATH, Playwright's, the system's, or a newly installed one.
+ * Throws an Error of one line with the remedy if there is none.
  */
 export async function findChromium() {
   const chosen = process.env.CHROMIUM_PATH;
@@ -26,7 +26,7 @@ export async function findChromium() {
   throw new Error("no Chromium was found and none could be installed: install one and set CHROMIUM_PATH to its path");
 }
 
-/** The one that `playwright install` downloads, if it has. */
+/** The Chromium that `playwright install` has downloaded; or undefined. */
 async function ownChromium() {
   const { chromium } = await import("playwright");
   const path = chromium.executablePath();
@@ -35,7 +35,7 @@ async function ownChromium() {
 
 function systemChromium() {
   const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  return [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...ELSEWHERE].find((path) =>
+  return [...folders.flatMap((folder) => NAMES.map((name) => join(folder, name))), ...APPLICATIONS].find((path) =>
     existsSync(path),
   );
 }

@@ -2,11 +2,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 
 const ROOT = "/usr/lib/postgresql";
-/** The oldest that Threadmill runs on. */
+/** The oldest version that Threadmill supports. */
 const PREFERRED = "15";
 const NO_CLUSTER = "/etc/postgresql-common/createcluster.d/threadmill-tests.conf";
 
-/** The folder of the system's PostgreSQL binaries, as Debian packages them: of 15, else of the newest; or undefined. */
+/** The folder of Debian's PostgreSQL binaries: version 15, else the newest; or undefined. */
 export function findPostgres() {
   const versions = (existsSync(ROOT) ? readdirSync(ROOT) : [])
     .filter((version) => Number(version) >= Number(PREFERRED) && existsSync(`${ROOT}/${version}/bin/initdb`))
@@ -16,16 +16,16 @@ export function findPostgres() {
 }
 
 /**
- * The same, which is installed where it is missing and this is a CI machine of which we are root; undefined elsewhere.
- * Throws an Error of one line that says what to do when that fails.
+ * Like `findPostgres`, but as root on a CI machine it installs a missing PostgreSQL.
+ * Throws an Error of one line with the remedy if the installation fails.
  */
 export function findOrInstallPostgres() {
   const found = findPostgres();
-  const isOurMachine = process.env.CI === "true" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
-  if (found || !isOurMachine) return found;
+  const mayInstall = process.env.CI === "true" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  if (found || !mayInstall) return found;
   console.log("the system has no PostgreSQL: installing one");
   if (!existsSync(NO_CLUSTER)) {
-    // Without this, Debian would also create a database of its own and start it on port 5432.
+    // Debian's package would otherwise create a cluster and start it on port 5432.
     mkdirSync("/etc/postgresql-common/createcluster.d", { recursive: true });
     writeFileSync(NO_CLUSTER, "create_main_cluster = false\n");
   }

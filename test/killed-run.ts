@@ -1,4 +1,4 @@
-// One attempt of a run in a process of its own, which kills itself in the node that it is told; see resume.db.test.ts.
+// A process that runs one attempt and kills itself in the given node; see resume.db.test.ts.
 import { HumanMessage } from "@langchain/core/messages";
 import { MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import postgres from "postgres";
@@ -7,11 +7,11 @@ import { FencedSaver } from "#checkpoint";
 const [, , url = "", killIn = ""] = process.argv;
 const sql = postgres(url, { max: 3 });
 
-/** Notes in the database that it ran, then dies if it is its turn. */
+/** Records its run in the database, then dies in the given node. */
 const node = (name: string) => async () => {
   await sql`insert into node_runs (name) values (${name})`;
   if (name === "slow") {
-    // The sibling's work has to be durable before this process dies.
+    // The sibling's writes must be durable before this process dies.
     while ((await sql`select 1 from langgraph.checkpoint_writes where task_path like '%quick%'`).length === 0);
   }
   if (name === killIn) process.kill(process.pid, "SIGKILL");

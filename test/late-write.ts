@@ -1,4 +1,4 @@
-/** Run by a process test: makes postgres.js write to a connection that has closed, as it may when a server goes away. */
+/** Run by a process test: makes postgres.js write to a closed connection, as can happen when a server goes away. */
 import postgres from "postgres";
 import { Database } from "#db";
 
@@ -8,7 +8,7 @@ const driver = postgres(url, { max: 1 });
 const reserved = await driver.reserve();
 const [row] = await reserved<{ pid: number }[]>`select pg_backend_pid() as pid`;
 await db.call(async (sql) => sql`select pg_terminate_backend(${row?.pid ?? 0})`);
-// The driver hears of the end on its socket, within a few turns of the event loop.
+// The driver notices the closed socket within a few turns of the event loop.
 await new Promise((resolve) => setTimeout(resolve, 200));
 void reserved`select 1`.catch(() => undefined);
 await new Promise((resolve) => setTimeout(resolve, 200));

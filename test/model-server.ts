@@ -4,29 +4,29 @@ import type { AddressInfo } from "node:net";
 
 export type Provider = "openai" | "anthropic" | "ollama";
 
-/** What the server does with its next request. */
+/** The reaction to the next request. */
 export type Behaviour =
   | { kind: "answer"; texts: string[] }
-  /** Calls a tool, OpenAI's format only. */
+  /** Calls a tool; in OpenAI's format only. */
   | { kind: "call"; tool: string; args: object }
   | { kind: "refuse"; status: number; headers?: Record<string, string>; body?: unknown }
-  /** Sends the first text, then cuts the connection, or ends the answer as if it were whole. */
+  /** Sends the first text, then resets the connection, or ends the answer as if it were complete. */
   | { kind: "break"; cleanly: boolean }
-  /** Sends the first text, or nothing at all, and then is silent. */
+  /** Sends the first text or nothing, then hangs. */
   | { kind: "hang"; afterFirst: boolean };
 
 /** A local server that speaks the streaming format of a model provider. */
 export async function startModelServer(provider: Provider) {
   let behaviour: Behaviour = { kind: "answer", texts: ["hello"] };
   const requests: { path: string; body: Record<string, unknown>; headers: IncomingMessage["headers"] }[] = [];
-  const hanging = new Set<() => void>();
+  const pending = new Set<() => void>();
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
       requests.push({ path: request.url ?? "", body, headers: request.headers });
-      for (const tell of hanging) tell();
+      for (const resolve of pending) resolve();
       if (
         behaviour.kind === "call" ||
         (behaviour.kind === "answer" && provider === "openai" && body["stream"] !== true)
@@ -43,10 +43,10 @@ export async function startModelServer(provider: Provider) {
     behave(next: Behaviour): void {
       behaviour = next;
     },
-    /** Resolves when the next request has come. */
+    /** Resolves at the next request. */
     async nextRequest(): Promise<void> {
       return new Promise((resolve) => {
-        hanging.add(resolve);
+        pending.add(resolve);
       });
     },
     async close(): Promise<void> {
@@ -78,7 +78,7 @@ function reply(provider: Provider, behaviour: Exclude<Behaviour, { kind: "call" 
   });
 }
 
-/** OpenAI's format of an answer that is not streamed. */
+/** An answer in OpenAI's format without streaming. */
 function answerWhole(behaviour: Extract<Behaviour, { kind: "answer" | "call" }>, response: ServerResponse): void {
   const message =
     behaviour.kind === "answer"

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 type Namespace = "--net" | "--ipc" | "--pid";
 
-/** True when this process may make namespaces, as root on Linux may; otherwise says what is skipped. */
+/** True when this process may create namespaces, as root on Linux may; otherwise prints the skipped test. */
 export function canUnshare(skipped: string): boolean {
   const [command = "", ...args] = inNamespaces(["--net", "--ipc", "--pid"]);
   const isPermitted = process.platform === "linux" && spawnSync(command, [...args, "true"]).status === 0;
@@ -11,8 +11,8 @@ export function canUnshare(skipped: string): boolean {
 }
 
 /**
- * What to write before a command so that it runs in namespaces of its own, as in a container. A process that gets its
- * own `--pid` namespace is process 1 there; when the command's own process is killed, that whole namespace ends.
+ * The prefix of a command that runs it in new namespaces, as in a container. With `--pid` the process is process 1 of its
+ * namespace, and killing the command's process ends the whole namespace.
  */
 export function inNamespaces(kinds: Namespace[]): string[] {
   const ownPids = kinds.includes("--pid") ? ["--fork", "--kill-child", "--mount-proc"] : [];

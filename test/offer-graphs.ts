@@ -2,7 +2,7 @@ import { graphJobType } from "#conversation";
 import { reportWorker } from "#queue/fleet";
 import type { Executor } from "#db";
 
-/** Has graphs offered as by a worker that lives; another call replaces nothing, each name is its own worker's. */
+/** Registers a live worker that offers these graphs. Calls with other names register further workers. */
 export async function offerGraphs(
   sql: Executor,
   names: readonly string[],

@@ -5,19 +5,19 @@ import { migrateCheckpoints } from "#checkpoint";
 import { migrate, startEmbeddedPostgres } from "#db";
 import { endWithRun } from "./end-with-run.ts";
 
-/** Starts a real PostgreSQL for the run, its `threadmill` database migrated as the template of every file's own. */
+/** Starts a PostgreSQL for the run. Its migrated database `threadmill` is the template of each test file's database. */
 export default async function setup(): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "threadmill-test-"));
   const remove = () => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   const server = await startEmbeddedPostgres({ dataDir });
-  const keep = endWithRun(() => {
+  const cancelKill = endWithRun(() => {
     process.kill(Number(readFileSync(join(dataDir, "postgres/postmaster.pid"), "utf8").split("\n", 1)[0]), "SIGQUIT");
     remove();
   });
   await migrate({ url: server.url, also: migrateCheckpoints });
   process.env["TEST_DATABASE_URL"] = server.url;
   return async () => {
-    keep();
+    cancelKill();
     await server.stop();
     remove();
   };

@@ -1,11 +1,11 @@
-/** The process in which the tests of quarantine run a job alone. */
+/** The child process in which the quarantine tests run a job alone. */
 import { pino } from "pino";
 import { Database } from "#db";
 import { serveQuarantine } from "#worker";
 import { suspectHandlers } from "./suspects.ts";
 
 await serveQuarantine(async () => {
-  // oxlint-disable-next-line node/no-process-env -- not a setting of the product: the test hands it over
+  // oxlint-disable-next-line node/no-process-env -- no setting of the product: the test passes it
   const db = new Database({ url: process.env["SUSPECTS_DATABASE_URL"] ?? "", maxConnections: 2 });
   return {
     db,

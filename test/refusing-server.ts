@@ -3,12 +3,12 @@ import type { Socket } from "node:net";
 
 export interface RefusingServer {
   port: number;
-  /** How many connections it has accepted. */
+  /** The number of accepted connections. */
   connections: () => number;
   close: () => Promise<void>;
 }
 
-/** A TCP server that accepts and then closes at once, as a proxy without a leader does, or stays silent. */
+/** A TCP server that accepts connections and closes them at once, like a proxy without a leader, or never answers. */
 export async function startRefusingServer(manner: "closes" | "is silent"): Promise<RefusingServer> {
   let connections = 0;
   const sockets = new Set<Socket>();

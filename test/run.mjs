@@ -34,7 +34,7 @@ rmSync(scratch, { recursive: true, force: true });
 console.log(`tests: ${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed === 0 ? 0 : 1);
 
-/** Runs one step and adds what it counts; one that ends badly without a failed test has failed itself. */
+/** Runs one step and adds its counts. A step that fails without a failed test counts as one failure. */
 async function step(name, work) {
   if (stopped) return;
   console.log(`\n== ${name}`);
@@ -63,7 +63,7 @@ async function vitest(project) {
   return { ok, passed: report.numPassedTests, failed: report.numFailedTests };
 }
 
-/** Runs a part of the tests on the system's own PostgreSQL, which is older than the embedded one and set up otherwise. */
+/** Runs part of the tests on the system's PostgreSQL, which is older than the embedded one and has other defaults. */
 async function compatibility() {
   const { findOrInstallPostgres } = await import("./find-postgres.mjs");
   if (findOrInstallPostgres() !== undefined) return vitest("compatibility");
@@ -85,18 +85,18 @@ function readReport(file) {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** Installs unless npm's own record of what it installed has every package of the lock file at its version. */
+/** Installs unless npm's record of installed packages matches the lock file. */
 async function install() {
   const record = "node_modules/.package-lock.json";
   const { packages: wanted } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const { packages: found } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : { packages: {} };
-  const isThere = ([path, { version, optional }]) =>
+  const isInstalled = ([path, { version, optional }]) =>
     path === "" || optional === true || found[path]?.version === version;
-  if (Object.entries(wanted).every(isThere)) return true;
+  if (Object.entries(wanted).every(isInstalled)) return true;
   return run("npm", ["install", "--no-audit", "--no-fund"]);
 }
 
-/** Runs a command in a process group of its own, so that all it started can be ended; true when it exits with 0. */
+/** Runs a command in a new process group, so that its children can be ended too; true when it exits with 0. */
 async function run(command, args, env = {}) {
   running = spawn(command, args, {
     stdio: ["ignore", "inherit", "inherit"],
@@ -112,7 +112,7 @@ async function run(command, args, env = {}) {
   });
 }
 
-/** Asks what runs to end, then makes it; the run goes on to its last line, which then counts a failure. */
+/** Passes the signal on and kills the step after a delay. The run still prints its totals, with one more failure. */
 function stop(signal) {
   const again = stopped;
   stopped = true;
@@ -125,6 +125,6 @@ function end(signal) {
   try {
     if (running?.pid) process.kill(-running.pid, signal);
   } catch {
-    // It has ended already.
+    // The process has already ended.
   }
 }

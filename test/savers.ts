@@ -8,7 +8,7 @@ import { createTestDatabase } from "./database.ts";
 
 const JOB = "00000000-0000-7000-8000-000000000001";
 
-/** A database with one job, and savers for that job's attempts. */
+/** Opens a database with one job, and makes savers for its attempts. */
 export async function openSavers() {
   const { url, drop } = await createTestDatabase();
   const statements: string[] = [];
@@ -20,7 +20,7 @@ export async function openSavers() {
   });
   return {
     sql,
-    /** What was sent to the server since it was last emptied. */
+    /** The statements that were sent since the test emptied the list. */
     statements,
     /** A saver for the next attempt of the job. */
     async nextAttempt(): Promise<FencedSaver> {
@@ -59,7 +59,7 @@ export const checkpoint = (values: Record<string, unknown>) => ({
 });
 export const metadata = { source: "loop" as const, step: 0, parents: {} };
 
-/** one → two → three, each noting that it ran; `two` first does what it is given. */
+/** one → two → three; each node appends its name to `ran`, and `two` calls `during`. */
 export function threeNodes(checkpointer: BaseCheckpointSaver, ran: string[], during: () => unknown = () => undefined) {
   const note =
     (name: string, work: () => unknown = () => undefined) =>

@@ -11,10 +11,7 @@ import { freePort } from "../src/launch/check-port.ts";
 import { endWithRun } from "./end-with-run.ts";
 import { findPostgres } from "./find-postgres.mjs";
 
-/**
- * Starts the system's own PostgreSQL with its defaults, as `test/postgres.ts` starts the embedded one. Nothing is set
- * but where it listens.
- */
+/** Starts the system's PostgreSQL, as `test/postgres.ts` starts the embedded one. All settings but its address are defaults. */
 export default async function setup(): Promise<() => Promise<void>> {
   const bin = findPostgres();
   if (bin === undefined) throw new Error("the system has no PostgreSQL 15 or newer in /usr/lib/postgresql");
@@ -22,7 +19,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const data = join(root, "data");
   const remove = () => rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   const account = chooseAccount(data);
-  // PostgreSQL 15 finds its own files by entering folders and coming back, as a user who may not list this one.
+  // PostgreSQL 15 changes into parent folders to find its files; its user must be able to enter this one.
   chmodSync(root, 0o711);
   mkdirSync(data, { mode: 0o700 });
   if (account) chownSync(data, account.uid, account.gid);
@@ -31,7 +28,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     const { status, stderr } = spawnSync(join(bin, binary), ["-D", data, ...args], options);
     if (status !== 0) throw new Error(`${binary} failed: ${String(stderr)}`);
   };
-  const keep = endWithRun(() => {
+  const cancelKill = endWithRun(() => {
     const pidFile = join(data, "postmaster.pid");
     if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, "utf8").split("\n", 1)[0]), "SIGQUIT");
     remove();
@@ -46,7 +43,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env["TEST_DATABASE_URL"] = `${url}/threadmill`;
   await migrate({ url: process.env["TEST_DATABASE_URL"], also: migrateCheckpoints });
   return async () => {
-    keep();
+    cancelKill();
     run("pg_ctl", "stop", "--wait", "--mode=immediate");
     remove();
   };

@@ -7,7 +7,7 @@ const payloadSchema = z.object({
   does: z.enum(["say where it runs", "exit", "kill itself", "wait", "wait deaf", "stop when drained"]),
 });
 
-/** Job handlers that tell in `suspect_runs` in which process they begin, and then do what the payload says. */
+/** Job handlers that record their process in `suspect_runs`, then act as the payload says. */
 export function suspectHandlers(db: Database): JobHandler[] {
   return [
     defineJob({
@@ -17,7 +17,7 @@ export function suspectHandlers(db: Database): JobHandler[] {
         await db.sql`insert into suspect_runs (job_id, attempt, pid) values (${jobId}, ${attempt}, ${process.pid})`;
         if (does === "exit") process.exit(7);
         if (does === "kill itself") process.kill(process.pid, "SIGKILL");
-        // Nothing else runs in a process whose event loop is blocked.
+        // Blocks the event loop.
         if (does === "wait deaf") for (;;);
         if (does === "wait") await aborted(signal);
         if (does === "stop when drained") await aborted(drain).catch(() => undefined);

@@ -1,7 +1,7 @@
 import type { Database } from "#queue";
 import { reap } from "#queue/settle";
 
-/** Takes every running job back, as from a dead worker; the worker is alive, and its heartbeats would renew an expired lease. */
+/** Expires and reaps every running job, as after the death of its worker. Repeats, because live heartbeats renew leases. */
 export async function takeLeases(db: Database): Promise<void> {
   const claims = await db.sql<{ id: string; attempt: number }[]>`select id, attempt from jobs where status = 'running'`;
   const held = db.sql`status = 'running' and (id, attempt) in (

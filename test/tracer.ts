@@ -7,7 +7,7 @@ const SETTINGS: TracingSettings = {
   OTEL_TRACES_SAMPLER_ARG: 1,
 };
 
-/** A tracer to the collector, with the lines that it logs. */
+/** A tracer that sends to the collector, with its log lines. */
 export async function openTestTracer(
   url: string,
   { settings, ...options }: Partial<Omit<OpenTracerOptions, "settings">> & { settings?: Partial<TracingSettings> } = {},

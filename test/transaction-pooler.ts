@@ -2,26 +2,26 @@ import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
 
 export interface TransactionPooler {
-  /** The database's URL by way of the pooler. */
+  /** The database's URL through the pooler. */
   url: string;
-  /** How many transactions went to another connection than their client's one before. */
+  /** The number of transactions that ran on another connection than their client's previous one. */
   switches: () => number;
   close: () => Promise<void>;
 }
 
-/** A connection of the server's, which serves one client's transaction at a time. */
+/** A connection to the server. It serves one client's transaction at a time. */
 interface Upstream {
   socket: Socket;
   client: Client | undefined;
-  /** Queries and syncs that the server has not answered with ReadyForQuery. */
+  /** Queries and syncs without a ReadyForQuery so far. */
   unanswered: number;
-  /** Whether parts of a query were sent whose sync is still to come. */
+  /** True while parts of a query were sent without their sync. */
   open: boolean;
 }
 
 interface Client {
   socket: Socket;
-  /** The connection that its transaction is on; the first serves its login. */
+  /** The connection of its transaction; the first one serves the login. */
   upstream: Upstream | undefined;
   last: Upstream | undefined;
   waiting: Buffer[];
@@ -32,8 +32,8 @@ const ASKS = new Set(["Q", "S"].map((type) => type.charCodeAt(0)));
 const IDLE = "I".charCodeAt(0);
 
 /**
- * A pooler in transaction mode: after its login each of a client's transactions goes to whatever connection is free,
- * the one that was free longest, so that nothing which belongs to a session stays: prepared statements, LISTEN, locks.
+ * A pooler in transaction mode. After the login each transaction of a client runs on the connection that was free longest,
+ * so no session state survives: prepared statements, LISTEN, session locks.
  */
 export async function startTransactionPooler(databaseUrl: string): Promise<TransactionPooler> {
   const target = new URL(databaseUrl);
@@ -54,7 +54,7 @@ export async function startTransactionPooler(databaseUrl: string): Promise<Trans
   };
 }
 
-/** Who is on which connection, and who waits for one. */
+/** Assigns clients to connections; clients without one wait in a queue. */
 class Connections {
   switches = 0;
   readonly #sockets = new Set<Socket>();
@@ -62,17 +62,17 @@ class Connections {
   readonly #queue: Client[] = [];
 
   accept(socket: Socket, server: Socket): void {
-    // The answer to the login is one ReadyForQuery.
+    // The server answers the login with one ReadyForQuery.
     const upstream: Upstream = { socket: this.#keep(server), client: undefined, unanswered: 1, open: false };
     const client: Client = { socket: this.#keep(socket), upstream, last: undefined, waiting: [] };
     upstream.client = client;
     server.on(
       "data",
-      splitMessages(false, (message) => this.#answer(upstream, message)),
+      splitMessages(false, (message) => this.#onServerMessage(upstream, message)),
     );
     socket.on(
       "data",
-      splitMessages(true, (message) => this.#ask(client, message)),
+      splitMessages(true, (message) => this.#onClientMessage(client, message)),
     );
     socket.on("close", () => client.upstream?.socket.destroy());
   }
@@ -83,14 +83,14 @@ class Connections {
 
   #keep(socket: Socket): Socket {
     this.#sockets.add(socket);
-    // Messages are passed on one by one: none may wait for the next.
+    // Without this, Nagle's algorithm would delay single messages.
     socket.setNoDelay(true);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#sockets.delete(socket));
     return socket;
   }
 
-  #ask(client: Client, message: Buffer): void {
+  #onClientMessage(client: Client, message: Buffer): void {
     if (client.upstream) {
       send(client.upstream, message);
       return;
@@ -111,7 +111,7 @@ class Connections {
     for (const message of client.waiting.splice(0)) send(upstream, message);
   }
 
-  #answer(upstream: Upstream, message: Buffer): void {
+  #onServerMessage(upstream: Upstream, message: Buffer): void {
     const { client } = upstream;
     client?.socket.write(message);
     if (message[0] !== READY) return;
@@ -132,7 +132,7 @@ function send(upstream: Upstream, message: Buffer): void {
   upstream.socket.write(message);
 }
 
-/** Cuts a stream into the protocol's messages; a client's first has no type. */
+/** Splits a stream into messages of the protocol. A client's first message has no type byte. */
 function splitMessages(fromClient: boolean, each: (message: Buffer) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
   let headBytes = fromClient ? 0 : 1;
@@ -144,7 +144,7 @@ function splitMessages(fromClient: boolean, each: (message: Buffer) => void): (c
       const message = rest.subarray(0, bytes);
       rest = rest.subarray(bytes);
       headBytes = 1;
-      // Farewells stay here: the connection serves others.
+      // A Terminate message is dropped, because the connection serves other clients.
       if (message[0] !== "X".charCodeAt(0)) each(message);
     }
   };

@@ -11,18 +11,18 @@ import type { TestWorker, TestWorkerOptions } from "./start-worker.ts";
 import { takeLeases } from "./take-leases.ts";
 
 const OWNER_ID = "local";
-const OFTEN = { heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } };
+const FREQUENT = { heartbeatMs: 100, poll: { minMs: 20, maxMs: 100 } };
 
-/** A database with workers that run chat turns on it. */
+/** Opens a database and starts workers that run chat turns on it. */
 export async function openTurns() {
   const { url, drop } = await createTestDatabase();
   const db = new Database({ url });
   let running: TestWorker[] = [];
   let death = deferred();
-  const lives: (() => void)[] = [];
+  const releases: (() => void)[] = [];
   const options = turnOptions(db);
   const stopWorkers = async () => {
-    for (const live of lives.splice(0)) live();
+    for (const release of releases.splice(0)) release();
     await Promise.all(running.map(async (worker) => worker.stop(0)));
     running = [];
   };
@@ -32,14 +32,14 @@ export async function openTurns() {
     options,
     stopWorkers,
     async startWorker(handlers: readonly JobHandler[], more: Partial<TestWorkerOptions> = {}): Promise<TestWorker> {
-      const worker = await startWorker({ db, url, handlers, ...OFTEN, ...more });
+      const worker = await startWorker({ db, url, handlers, ...FREQUENT, ...more });
       running.push(worker);
       return worker;
     },
-    /** A handler that runs to its end and then neither returns nor throws, as if its process had died there. */
+    /** A handler that never settles after its work is done, as if its process had died there. */
     dieAtEnd(handler: JobHandler): JobHandler {
       const never = deferred();
-      lives.push(never.resolve);
+      releases.push(never.resolve);
       death = deferred();
       return {
         ...handler,

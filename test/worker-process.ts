@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../src/worker/main.ts", import.meta.url));
 
-/** Starts the product's worker as a process of its own, which soon notices a dead one; end it yourself. */
+/** Starts the product's worker as a process with short leases; the caller ends it. */
 export function startWorkerProcess(settings: Record<string, string>) {
   const child = spawn(process.execPath, ["--conditions=source", "--import=tsx", MAIN], {
     env: {
@@ -24,6 +24,6 @@ export function startWorkerProcess(settings: Record<string, string>) {
     log += text;
   });
   const ended = once(child, "exit") as Promise<[code: number | null, signal: string | null]>;
-  /** `log` is what it has logged so far. */
+  /** `log` returns the log so far. */
   return { child, log: () => log, ended };
 }

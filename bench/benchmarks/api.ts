@@ -1,37 +1,37 @@
 import { Database } from "#db";
 import { atLeast, atMost } from "../benchmark.ts";
-import type { Benchmark, Figure, Stage } from "../benchmark.ts";
+import type { Benchmark, Figure, BenchContext } from "../benchmark.ts";
 import { Child } from "../child.ts";
-import { addRows, FILL_LIMIT_MS, vacuum } from "../contents.ts";
+import { addRows, FILL_LIMIT_MS, vacuum } from "../fill-table.ts";
 import { freePort, loadHttp } from "../http-load.ts";
 import type { HttpSample } from "../http-load.ts";
 import { startProduct } from "../product.ts";
-import { inTurn } from "../rounds.ts";
+import { interleave } from "../interleave.ts";
 import { median } from "../statistics.ts";
 
 const IDS = 200;
 const WARM_UP_SECONDS = 2;
-/** What 50 people do whose pages ask ten times a second. */
+/** Requests a second of 50 pages that poll ten times a second. */
 const PACE = 500;
 
-/** The API's two busiest reads on a full table, by many clients at once, against a bare Fastify that sends the same SQL. */
+/** The API's two busiest reads on a full table by many clients, beside a bare Fastify that sends the same SQL. */
 export const api: Benchmark = {
   name: "api",
-  async run(stage) {
+  async run(context) {
     const settings = {
-      rows: stage.quick ? 100_000 : 1_000_000,
+      rows: context.quick ? 100_000 : 1_000_000,
       connections: 50,
-      seconds: stage.quick ? 2 : 5,
-      rounds: stage.quick ? 2 : 3,
+      seconds: context.quick ? 2 : 5,
+      rounds: context.quick ? 2 : 3,
     };
-    const { url, drop } = await stage.room("threadmill");
+    const { url, drop } = await context.createDatabase("threadmill");
     const ids = await fill(url, settings.rows);
     const port = await freePort();
     const server = await startProduct("server", { DATABASE_URL: url, PORT: String(port) });
     const bare = new Child("bare-child", { url });
     try {
-      const own = `http://127.0.0.1:${port}`;
-      const other = `http://127.0.0.1:${await bare.call<number>("port")}`;
+      const product = `http://127.0.0.1:${port}`;
+      const bareOrigin = `http://127.0.0.1:${await bare.call<number>("port")}`;
       const paths = {
         status: ids.map((id) => `/api/trpc/jobs.status?input=${encodeURIComponent(JSON.stringify({ jobId: id }))}`),
         list: [`/api/trpc/jobs.list?input=${encodeURIComponent(JSON.stringify({ limit: 50 }))}`],
@@ -43,21 +43,20 @@ export const api: Benchmark = {
         name: keyof typeof paths,
         options: { seconds?: number; perSecond?: number } = {},
       ) => {
-        await stage.settle();
+        await context.settle();
         return loadHttp({ ...settings, ...options, origin, requests: paths[name].map((path) => ({ path })) });
       };
       const cases = {
-        status: async () => load(own, "status"),
-        pacedStatus: async () => load(own, "status", { perSecond: PACE }),
-        bareStatus: async () => load(other, "bareStatus"),
-        list: async () => load(own, "list"),
-        bareList: async () => load(other, "bareList"),
+        status: async () => load(product, "status"),
+        pacedStatus: async () => load(product, "status", { perSecond: PACE }),
+        bareStatus: async () => load(bareOrigin, "bareStatus"),
+        list: async () => load(product, "list"),
+        bareList: async () => load(bareOrigin, "bareList"),
       };
       const warmUp = { seconds: WARM_UP_SECONDS };
-      // Both processes have met their work before it is measured.
-      for (const name of ["status", "list"] as const) await load(own, name, warmUp);
-      for (const name of ["bareStatus", "bareList"] as const) await load(other, name, warmUp);
-      const samples = await inTurn(cases, settings.rounds, (name, sample) => say(stage, name, sample));
+      for (const name of ["status", "list"] as const) await load(product, name, warmUp);
+      for (const name of ["bareStatus", "bareList"] as const) await load(bareOrigin, name, warmUp);
+      const samples = await interleave(cases, settings.rounds, (name, sample) => logSample(context, name, sample));
       return { settings, samples, figures: toFigures(samples) };
     } finally {
       await bare.stop();
@@ -67,11 +66,11 @@ export const api: Benchmark = {
   },
 };
 
-function say(stage: Stage, name: string, { perSecond, p95, failed }: HttpSample): void {
-  stage.say(`  ${name}: ${Math.round(perSecond)} requests/s, p95 ${p95.toFixed(1)} ms, ${failed} failed`);
+function logSample(context: BenchContext, name: string, { perSecond, p95, failed }: HttpSample): void {
+  context.log(`  ${name}: ${Math.round(perSecond)} requests/s, p95 ${p95.toFixed(1)} ms, ${failed} failed`);
 }
 
-/** Ended jobs, and the ids of some. */
+/** Stores ended jobs; returns the ids of some. */
 async function fill(url: string, rows: number): Promise<string[]> {
   const db = new Database({ url, maxConnections: 1, deadlineMs: FILL_LIMIT_MS });
   await addRows(db, "finished", rows);
@@ -90,42 +89,42 @@ function toFigures(
     of("list", "perSecond") / of("bareList", "perSecond"),
   ];
   return [
-    { key: "api_status_per_second", says: "jobs.status", value: of("status", "perSecond"), unit: "requests/s" },
+    { key: "api_status_per_second", label: "jobs.status", value: of("status", "perSecond"), unit: "requests/s" },
     {
       key: "api_status_p95_ms",
-      says: "jobs.status p95, 50 clients, as many as it answers",
+      label: "jobs.status p95, 50 clients at full speed",
       value: of("status", "p95"),
       unit: "ms",
       target: atMost(10),
     },
     {
       key: "api_status_paced_p95_ms",
-      says: `jobs.status p95, 50 clients that send ${PACE} requests/s together`,
+      label: `jobs.status p95, 50 clients that send ${PACE} requests/s together`,
       value: of("pacedStatus", "p95"),
       unit: "ms",
     },
-    { key: "bare_status_p95_ms", says: "the same by bare Fastify, p95", value: of("bareStatus", "p95"), unit: "ms" },
-    { key: "api_list_per_second", says: "jobs.list of 50", value: of("list", "perSecond"), unit: "requests/s" },
+    { key: "bare_status_p95_ms", label: "the same by bare Fastify, p95", value: of("bareStatus", "p95"), unit: "ms" },
+    { key: "api_list_per_second", label: "jobs.list of 50", value: of("list", "perSecond"), unit: "requests/s" },
     {
       key: "api_list_p95_ms",
-      says: "jobs.list of 50 p95, 50 clients",
+      label: "jobs.list of 50 p95, 50 clients",
       value: of("list", "p95"),
       unit: "ms",
       target: atMost(50),
     },
-    { key: "bare_list_p95_ms", says: "the same by bare Fastify, p95", value: of("bareList", "p95"), unit: "ms" },
-    { key: "api_status_vs_bare_fastify", says: "jobs.status requests/s / bare Fastify", value: status, unit: "×" },
-    { key: "api_list_vs_bare_fastify", says: "jobs.list requests/s / bare Fastify", value: list, unit: "×" },
+    { key: "bare_list_p95_ms", label: "the same by bare Fastify, p95", value: of("bareList", "p95"), unit: "ms" },
+    { key: "api_status_vs_bare_fastify", label: "jobs.status requests/s / bare Fastify", value: status, unit: "×" },
+    { key: "api_list_vs_bare_fastify", label: "jobs.list requests/s / bare Fastify", value: list, unit: "×" },
     {
       key: "api_vs_bare_fastify",
-      says: "the lesser of both / bare Fastify",
+      label: "the lower of both / bare Fastify",
       value: Math.min(status, list),
       unit: "×",
       target: atLeast(0.6),
     },
     {
       key: "api_failed_requests",
-      says: "requests that the API refused, all rounds",
+      label: "requests that the API refused, all rounds",
       value: [...samples.status, ...samples.list].reduce((sum, { failed }) => sum + failed, 0),
       unit: "",
     },

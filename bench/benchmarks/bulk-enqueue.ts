@@ -1,41 +1,37 @@
 import { atLeast } from "../benchmark.ts";
-import type { Benchmark, Stage, SystemName } from "../benchmark.ts";
+import type { Benchmark, BenchContext, SystemName } from "../benchmark.ts";
 import { Child } from "../child.ts";
-import { inTurn } from "../rounds.ts";
-import { median } from "../statistics.ts";
+import { compareSystems } from "../compare-systems.ts";
 
 const JOBS = 10_000;
 
-/** One call that stores many jobs. */
+/** One call that stores 10,000 jobs. */
 export const bulkEnqueue: Benchmark = {
   name: "bulk-enqueue",
-  async run(stage) {
-    const rounds = stage.quick ? 3 : 7;
-    const samples = await inTurn(
-      {
-        threadmill: async () => measure(stage, "threadmill"),
-        graphile: async () => measure(stage, "graphile"),
-        pgboss: async () => measure(stage, "pgboss"),
-      },
-      rounds,
-      (name, perSecond) => stage.say(`  ${name}: ${Math.round(perSecond)} jobs/s`),
-    );
-    const [own, graphile, pgboss] = [samples.threadmill, samples.graphile, samples.pgboss].map(median) as [
-      number,
-      number,
-      number,
-    ];
+  async run(context) {
+    const rounds = context.quick ? 3 : 7;
+    const { samples, medians } = await compareSystems(context, rounds, async (system) => measure(context, system));
     return {
       settings: { jobs: JOBS, rounds },
       samples,
       figures: [
-        { key: "bulk_enqueue_threadmill", says: "bulk enqueue, Threadmill", value: own, unit: "jobs/s" },
-        { key: "bulk_enqueue_graphile", says: "bulk enqueue, graphile-worker", value: graphile, unit: "jobs/s" },
-        { key: "bulk_enqueue_pgboss", says: "bulk enqueue, pg-boss", value: pgboss, unit: "jobs/s" },
+        {
+          key: "bulk_enqueue_threadmill",
+          label: "bulk enqueue, Threadmill",
+          value: medians.threadmill,
+          unit: "jobs/s",
+        },
+        {
+          key: "bulk_enqueue_graphile",
+          label: "bulk enqueue, graphile-worker",
+          value: medians.graphile,
+          unit: "jobs/s",
+        },
+        { key: "bulk_enqueue_pgboss", label: "bulk enqueue, pg-boss", value: medians.pgboss, unit: "jobs/s" },
         {
           key: "bulk_enqueue_vs_graphile",
-          says: "bulk enqueue / graphile-worker",
-          value: own / graphile,
+          label: "bulk enqueue / graphile-worker",
+          value: medians.threadmill / medians.graphile,
           unit: "×",
           target: atLeast(1),
         },
@@ -44,13 +40,13 @@ export const bulkEnqueue: Benchmark = {
   },
 };
 
-/** Jobs a second of the second call of a process: the first one meets cold code and an empty pool. */
-async function measure(stage: Stage, name: SystemName): Promise<number> {
-  const { url, drop } = await stage.room(name);
+/** Jobs a second of a process's second call: the first one runs cold code on an empty pool. */
+async function measure(context: BenchContext, name: SystemName): Promise<number> {
+  const { url, drop } = await context.createDatabase(name);
   const child = new Child("system-child", { name, url });
   try {
     await child.call("enqueueMany", JOBS);
-    await stage.settle();
+    await context.settle();
     return (JOBS / (await child.call<number>("enqueueMany", JOBS))) * 1_000;
   } finally {
     await child.stop();

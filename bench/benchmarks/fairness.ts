@@ -1,30 +1,30 @@
 import { Database } from "#db";
 import { atLeast } from "../benchmark.ts";
-import type { Benchmark, Stage } from "../benchmark.ts";
-import { addMixed, FILL_LIMIT_MS, vacuum } from "../contents.ts";
+import type { Benchmark, BenchContext } from "../benchmark.ts";
+import { addMixed, FILL_LIMIT_MS, vacuum } from "../fill-table.ts";
 import { drain } from "../drain.ts";
-import { inTurn } from "../rounds.ts";
+import { interleave } from "../interleave.ts";
 import { median } from "../statistics.ts";
 
-/** A worker's throughput with the jobs of many owners at several priorities, against one owner and one priority. */
+/** A worker's throughput with many owners and priorities, beside one owner and one priority. */
 export const fairness: Benchmark = {
   name: "fairness",
-  async run(stage) {
+  async run(context) {
     const settings = {
-      jobs: stage.quick ? 10_000 : 30_000,
+      jobs: context.quick ? 10_000 : 30_000,
       inFlight: 500,
-      rounds: stage.quick ? 2 : 3,
+      rounds: context.quick ? 2 : 3,
       owners: 100,
       priorities: 5,
     };
     const { owners, priorities, rounds } = settings;
-    const samples = await inTurn(
+    const samples = await interleave(
       {
-        on: async () => measure(stage, { ...settings, owners, priorities }),
-        off: async () => measure(stage, { ...settings, owners: 1, priorities: 1 }),
+        on: async () => measure(context, { ...settings, owners, priorities }),
+        off: async () => measure(context, { ...settings, owners: 1, priorities: 1 }),
       },
       rounds,
-      (name, rate) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`),
+      (name, rate) => context.log(`  ${name}: ${Math.round(rate)} jobs/s`),
     );
     return {
       settings,
@@ -32,7 +32,7 @@ export const fairness: Benchmark = {
       figures: [
         {
           key: "limits_on_vs_off",
-          says: "100 owners and 5 priorities / one of each",
+          label: "100 owners and 5 priorities / one of each",
           value: median(samples.on) / median(samples.off),
           unit: "×",
           target: atLeast(0.85),
@@ -49,8 +49,8 @@ interface Load {
   priorities: number;
 }
 
-async function measure(stage: Stage, { jobs, inFlight, owners, priorities }: Load): Promise<number> {
-  return drain(stage, {
+async function measure(context: BenchContext, { jobs, inFlight, owners, priorities }: Load): Promise<number> {
+  return drain(context, {
     system: "threadmill",
     mode: "fast",
     jobs,

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { atMost } from "../benchmark.ts";
-import type { Benchmark, Figure, Stage } from "../benchmark.ts";
+import type { Benchmark, Figure, BenchContext } from "../benchmark.ts";
 import { Child } from "../child.ts";
 import { freePort, loadHttp } from "../http-load.ts";
 import { residentMb, startProduct } from "../product.ts";
@@ -9,16 +9,16 @@ import { openSystem } from "../systems/system.ts";
 const IN_FLIGHT = 500;
 const CONNECTIONS = 50;
 const READS_PER_SUBMIT = 9;
-const LOOK_EVERY_MS = 10;
+const POLL_MS = 10;
 
-/** Resident memory after much work, and after as much again: of a worker that ran jobs, and of the API that was asked. */
+/** Resident memory of a worker and of the API after much work, and after as much again. */
 export const memory: Benchmark = {
   name: "memory",
-  async run(stage) {
-    const settings = { jobs: stage.quick ? 10_000 : 100_000, requests: stage.quick ? 10_000 : 100_000 };
+  async run(context) {
+    const settings = { jobs: context.quick ? 10_000 : 100_000, requests: context.quick ? 10_000 : 100_000 };
     const samples = {
-      worker: await measureWorker(stage, settings.jobs),
-      api: await measureApi(stage, settings.requests),
+      worker: await measureWorker(context, settings.jobs),
+      api: await measureApi(context, settings.requests),
     };
     return {
       settings: { ...settings, inFlight: IN_FLIGHT, connections: CONNECTIONS, readsPerSubmit: READS_PER_SUBMIT },
@@ -35,21 +35,21 @@ function toFigures(name: string, [first = Number.NaN, second = Number.NaN]: numb
   return [
     {
       key: `memory_${name}_mb`,
-      says: `resident, ${name}, after ${work}`,
+      label: `resident, ${name}, after ${work}`,
       value: first,
       unit: "MB",
       target: atMost(150),
     },
     {
       key: `memory_${name}_again_mb`,
-      says: `resident, ${name}, after ${work} more`,
+      label: `resident, ${name}, after ${work} more`,
       value: second,
       unit: "MB",
       target: atMost(150),
     },
     {
       key: `memory_${name}_growth`,
-      says: `resident, ${name}, second / first`,
+      label: `resident, ${name}, second / first`,
       value: second / first,
       unit: "×",
       target: atMost(1.1),
@@ -57,8 +57,8 @@ function toFigures(name: string, [first = Number.NaN, second = Number.NaN]: numb
   ];
 }
 
-async function measureWorker(stage: Stage, jobs: number): Promise<number[]> {
-  const { url, drop } = await stage.room("threadmill");
+async function measureWorker(context: BenchContext, jobs: number): Promise<number[]> {
+  const { url, drop } = await context.createDatabase("threadmill");
   const system = await openSystem("threadmill", url);
   const child = new Child("system-child", { name: "threadmill", url });
   try {
@@ -66,9 +66,9 @@ async function measureWorker(stage: Stage, jobs: number): Promise<number[]> {
     const resident: number[] = [];
     for (let round = 0; round < 2; round += 1) {
       await system.fill(jobs);
-      while (await system.busy()) await wait(LOOK_EVERY_MS);
+      while (await system.isBusy()) await wait(POLL_MS);
       resident.push(residentMb(child.pid));
-      stage.say(`  worker: ${resident.at(-1)?.toFixed(0)} MB`);
+      context.log(`  worker: ${resident.at(-1)?.toFixed(0)} MB`);
     }
     return resident;
   } finally {
@@ -78,8 +78,8 @@ async function measureWorker(stage: Stage, jobs: number): Promise<number[]> {
   }
 }
 
-async function measureApi(stage: Stage, amount: number): Promise<number[]> {
-  const { url, drop } = await stage.room("threadmill");
+async function measureApi(context: BenchContext, amount: number): Promise<number[]> {
+  const { url, drop } = await context.createDatabase("threadmill");
   const port = await freePort();
   const server = await startProduct("server", { DATABASE_URL: url, PORT: String(port) });
   try {
@@ -98,7 +98,7 @@ async function measureApi(stage: Stage, amount: number): Promise<number[]> {
     for (let round = 0; round < 2; round += 1) {
       await loadHttp({ origin, requests, connections: CONNECTIONS, amount });
       resident.push(residentMb(server.pid));
-      stage.say(`  api: ${resident.at(-1)?.toFixed(0)} MB`);
+      context.log(`  api: ${resident.at(-1)?.toFixed(0)} MB`);
     }
     return resident;
   } finally {

@@ -1,30 +1,30 @@
 import { atLeast } from "../benchmark.ts";
 import type { Benchmark } from "../benchmark.ts";
 import { drain } from "../drain.ts";
-import { inTurn } from "../rounds.ts";
+import { interleave } from "../interleave.ts";
 import { median } from "../statistics.ts";
 
 const COUNTS = [1, 2, 4] as const;
 
-/** Throughput as worker processes are added: past what the machine can do it must not fall. */
+/** Throughput of 1, 2 and 4 worker processes: more processes than cores must not slow the others down. */
 export const processes: Benchmark = {
   name: "processes",
-  async run(stage) {
-    // So many that what a process costs until it is warm is not what is measured.
-    const settings = { jobs: stage.quick ? 120_000 : 180_000, inFlight: 500, rounds: stage.quick ? 1 : 3 };
+  async run(context) {
+    // Enough jobs that the warm-up of a process does not count.
+    const settings = { jobs: context.quick ? 120_000 : 180_000, inFlight: 500, rounds: context.quick ? 1 : 3 };
     const { rounds, ...load } = settings;
     const measure = async (system: "threadmill" | "graphile", times: number) =>
-      inTurn(
+      interleave(
         Object.fromEntries(
           COUNTS.map((count) => [
             `${system} ${count}`,
-            async () => drain(stage, { system, mode: "fast", processes: count, ...load }),
+            async () => drain(context, { system, mode: "fast", processes: count, ...load }),
           ]),
         ),
         times,
-        (name, rate) => stage.say(`  ${name}: ${Math.round(rate)} jobs/s`),
+        (name, rate) => context.log(`  ${name}: ${Math.round(rate)} jobs/s`),
       );
-    // The other is beside it in the plot only: once is enough.
+    // One round of the peer: its figures are only in the plot.
     const samples = { ...(await measure("threadmill", rounds)), ...(await measure("graphile", 1)) };
     const line = (system: "threadmill" | "graphile") =>
       COUNTS.map((count) => ({ x: count, y: median(samples[`${system} ${count}`] ?? []) }));
@@ -38,13 +38,13 @@ export const processes: Benchmark = {
       figures: [
         ...points.map(({ x, y }) => ({
           key: `throughput_${x}_processes`,
-          says: `throughput of ${x} worker process${x === 1 ? "" : "es"}`,
+          label: `throughput of ${x} worker process${x === 1 ? "" : "es"}`,
           value: y,
           unit: "jobs/s",
         })),
         {
           key: "processes_kept_min",
-          says: "throughput as processes are added / best of fewer",
+          label: "throughput as processes are added / best of fewer",
           value: Math.min(...kept),
           unit: "×",
           target: atLeast(0.9),
@@ -54,11 +54,11 @@ export const processes: Benchmark = {
         {
           name: "throughput-by-processes",
           title: "Throughput by worker processes, jobs that do nothing",
-          x: { says: "worker processes" },
-          y: { says: "jobs/s" },
+          x: { label: "worker processes" },
+          y: { label: "jobs/s" },
           lines: [
-            { says: "Threadmill", points },
-            { says: "graphile-worker, fast settings", points: line("graphile") },
+            { label: "Threadmill", points },
+            { label: "graphile-worker, fast settings", points: line("graphile") },
           ],
         },
       ],

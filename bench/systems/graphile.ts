@@ -5,7 +5,7 @@ import type { System, WorkOptions } from "./system.ts";
 const TASK = "bench";
 const logger = new Logger(() => () => undefined);
 
-/** Makes graphile-worker's tables. */
+/** Creates graphile-worker's tables. */
 export async function migrateGraphile(url: string): Promise<void> {
   await runMigrations({ connectionString: url, logger });
 }
@@ -29,7 +29,7 @@ export async function openGraphile(url: string): Promise<System> {
       await utils.addJobs(Array.from({ length: count }, () => ({ identifier: TASK, payload: {} })));
     },
     work: async (options) => work(url, options),
-    async busy() {
+    async isBusy() {
       const [row] = await sql<{ busy: boolean }[]>`select exists (select 1 from graphile_worker._private_jobs) as busy`;
       return row?.busy ?? true;
     },
@@ -40,7 +40,7 @@ export async function openGraphile(url: string): Promise<System> {
   };
 }
 
-/** The fast settings are those of graphile-worker's own documentation and performance tests. */
+/** The fast settings come from graphile-worker's documentation and performance tests. */
 async function work(url: string, { mode, inFlight, onRun }: WorkOptions) {
   const fast = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
   const runner = await run({

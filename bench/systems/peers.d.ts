@@ -1,4 +1,4 @@
-/* What the benchmarks use of the peers, which are packages of their own, installed only where they are run. */
+/* Types of the peers, as far as the benchmarks use them: `npm run bench` installs the packages into `bench/peers/`. */
 declare module "graphile-worker" {
   type Log = object;
   export const Logger: new (makeLog: () => () => void) => Log;

@@ -7,7 +7,7 @@ const FILL_BATCH = 10_000;
 const BATCH = 100;
 const POLL_SECONDS = 0.5;
 
-/** Makes pg-boss's tables and its queue. */
+/** Creates pg-boss's tables and its queue. */
 export async function migratePgBoss(url: string): Promise<void> {
   const boss = new PgBoss({ connectionString: url });
   await boss.start();
@@ -36,7 +36,7 @@ export async function openPgBoss(url: string): Promise<System> {
       await insert(count);
     },
     work: async (options) => work(url, options),
-    async busy() {
+    async isBusy() {
       const [row] = await sql<
         { busy: boolean }[]
       >`select exists (select 1 from pgboss.job where state < 'completed') as busy`;
@@ -58,8 +58,8 @@ async function open(url: string, max: number): Promise<PgBoss> {
 }
 
 /**
- * pg-boss's own worker waits out its polling interval after each batch, so that it is run by its verbs for the
- * application's own loops, `fetch` and `complete`, which know no such limit; by its worker only where settings are its own.
+ * pg-boss's worker sleeps for its polling interval after each batch. The fast and single modes therefore loop over `fetch`
+ * and `complete`, which pg-boss offers for that; the default mode uses the worker.
  */
 async function work(url: string, { mode, inFlight, onRun }: WorkOptions) {
   const boss = await open(url, Math.min(inFlight + 2, 20));

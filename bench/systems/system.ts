@@ -1,34 +1,34 @@
 import type { SystemName } from "../benchmark.ts";
 
-/** A system's fastest documented settings, those with one statement for each job, or those it comes with. */
+/** The fastest documented settings, one statement for each job, or the defaults. */
 export type Mode = "fast" | "single" | "default";
 
 export interface WorkOptions {
   mode: Mode;
-  /** How many jobs may run at once. */
+  /** The number of jobs that may run at once. */
   inFlight: number;
   /** Called at the start of each run with the job's payload. */
   onRun: (payload: unknown) => void;
 }
 
-/** Threadmill or a peer, with what the benchmarks do to it. All jobs are of one type, whose handler does nothing. */
+/** Threadmill or a peer, as the benchmarks drive it. All jobs have one type, whose handler does nothing. */
 export interface System {
-  /** Stores jobs by whatever way is quick. */
+  /** Stores jobs in the quickest way. */
   fill: (count: number) => Promise<void>;
   /** Stores one job as an application does. */
   enqueue: (payload: object) => Promise<void>;
-  /** Stores jobs with the system's own call for many, all at once. */
+  /** Stores jobs with one call of the system's bulk API. */
   enqueueMany: (count: number) => Promise<void>;
-  /** Runs jobs; resolves, when its workers have started, with what stops them. */
+  /** Runs jobs; resolves with a function that stops the workers, once they have started. */
   work: (options: WorkOptions) => Promise<() => Promise<void>>;
-  /** Whether any job has not ended. */
-  busy: () => Promise<boolean>;
+  /** True while a job has not ended. */
+  isBusy: () => Promise<boolean>;
   close: () => Promise<void>;
 }
 
 /** Opens a system on a database that has its tables. */
 export async function openSystem(name: SystemName, url: string): Promise<System> {
-  // Each is loaded where it is used, so that no process carries the others.
+  // Dynamic imports: a process loads only its own system.
   if (name === "threadmill") return (await import("./threadmill.ts")).openThreadmill(url);
   if (name === "graphile") return (await import("./graphile.ts")).openGraphile(url);
   return (await import("./pg-boss.ts")).openPgBoss(url);

@@ -9,10 +9,10 @@ import { defineJob, Worker } from "#worker";
 import type { System, WorkOptions } from "./system.ts";
 
 const FILL_BATCH = 10_000;
-const LONG_MS = 60_000;
+const DEADLINE_MS = 60_000;
 const JOB = { ownerId: "local", jobType: "bench", payload: {} };
 
-/** A worker as the product's own `main.ts` makes it, with one job type that does nothing. */
+/** A worker with the product's default settings and one job type that does nothing. */
 export function makeWorker(
   options: { db: Database; url: string; concurrency: number },
   run: WorkOptions["onRun"],
@@ -26,7 +26,7 @@ export function makeWorker(
       defineJob({
         type: JOB.jobType,
         payload: z.unknown(),
-        // oxlint-disable-next-line typescript/require-await -- the work is none
+        // oxlint-disable-next-line typescript/require-await -- the handler does nothing
         run: async ({ payload }) => run(payload),
       }),
     ],
@@ -44,7 +44,7 @@ let made = 0;
 
 /** Threadmill on a migrated database. */
 export async function openThreadmill(url: string): Promise<System> {
-  const db = new Database({ url, maxConnections: 10, deadlineMs: LONG_MS });
+  const db = new Database({ url, maxConnections: 10, deadlineMs: DEADLINE_MS });
   await createQueue(db.sql, "default");
   return {
     async fill(count) {
@@ -53,14 +53,13 @@ export async function openThreadmill(url: string): Promise<System> {
       await db.call(async (sql) => sql`vacuum analyze jobs`);
     },
     async enqueue(payload) {
-      // At more than the system can take, callers wait: they are not to give up.
       await db.call(async (sql) => enqueue(sql, { ...JOB, payload }));
     },
     async enqueueMany(count) {
       await db.call(async (sql) => enqueueMany(sql, copies(count)));
     },
     work: async (options) => work(db, url, options),
-    async busy() {
+    async isBusy() {
       const [row] = await db.sql<{ busy: boolean }[]>`
         select exists (select 1 from jobs where status = 'queued' and hold is null)
           or exists (select 1 from jobs where status = 'running') as busy`;
@@ -75,8 +74,8 @@ function copies(count: number) {
 }
 
 /**
- * One worker; where every job is to have statements of its own, as many workers of one job each: a worker that has one
- * place claims one and completes it before it claims the next. Those start on a paused queue, so that they start as one.
+ * Starts one worker. In the single mode it starts `inFlight` workers of one place each, because such a worker completes a
+ * job before it claims the next. The queue is paused meanwhile, so that all workers start at once.
  */
 async function work(own: Database, url: string, { mode, inFlight, onRun }: WorkOptions) {
   const count = mode === "single" ? inFlight : 1;

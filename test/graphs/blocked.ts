@@ -1,4 +1,4 @@
-// A graph that blocks its process's event loop for ever when it is told to; see src/worker/lease/blocked-loop.db.test.ts.
+// A graph that blocks the event loop for ever at the message "block"; see src/worker/lease/blocked-loop.db.test.ts.
 import { writeFileSync } from "node:fs";
 import { AIMessage } from "@langchain/core/messages";
 import { END, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";

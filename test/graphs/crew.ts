@@ -9,11 +9,11 @@ const State = Annotation.Root({
   facts: Annotation<string[]>({ reducer: (a, b) => [...a, ...b], default: () => [] }),
 });
 
-/** Notes in the database that a node ran; then kills this process, or holds the node, if it is the one that was named. */
+/** Records the run of a node. Kills this process in the node KILL_IN, and holds the node HOLD_IN. */
 async function run(name: string): Promise<{ facts: string[] }> {
   await sql`insert into node_runs (name) values (${name})`;
   if (name === process.env["KILL_IN"]) {
-    // What the node before and the siblings did has to be durable before this process dies.
+    // The writes of the siblings must be durable before this process dies.
     const before = name === "work 3" ? 3 : 0;
     while ((await sql`select 1 from langgraph.checkpoint_writes where channel = 'facts'`).length < before);
     process.kill(process.pid, "SIGKILL");

@@ -1,4 +1,4 @@
-// A graph as plain JavaScript, its state a zod schema, and an agent that holds its graph, for tests.
+// A graph in plain JavaScript with a zod schema as its state, and an agent that holds its graph.
 import { AIMessage } from "@langchain/core/messages";
 import { END, MessagesZodState, START, StateGraph } from "@langchain/langgraph";
 
@@ -11,6 +11,6 @@ const graph = new StateGraph(MessagesZodState)
   .addEdge("say", END)
   .compile();
 
-// oxlint-disable-next-line import/no-default-export -- as users have them
+// oxlint-disable-next-line import/no-default-export -- users export graphs like this
 export default graph;
 export const agent = { graph, stream: () => undefined, getState: () => undefined };

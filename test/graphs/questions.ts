@@ -1,9 +1,9 @@
-// Graphs that ask people, for tests: what each node run does is told by `notes`.
+// Graphs that ask people; `notes` records each run of a node.
 import { AIMessage } from "@langchain/core/messages";
 import { Annotation, END, interrupt, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
 import { z } from "zod";
 
-/** By thread: which nodes ran, in order, with what they were answered. */
+/** The nodes that ran, in order, with their answers. */
 export const notes: string[] = [];
 
 const State = Annotation.Root({
@@ -50,7 +50,7 @@ export const atOnce = () =>
     .addEdge("say", END)
     .compile();
 
-/** Asks with a deadline: with a default, or without for messages that say so. */
+/** Asks with a deadline and a default; without a default for messages that contain "strict". */
 export const hurried = new StateGraph(State)
   .addNode("ask", ({ messages }) => {
     const strict = messages.at(-1)?.text.includes("strict");
@@ -61,7 +61,7 @@ export const hurried = new StateGraph(State)
   .addEdge("ask", "say")
   .addEdge("say", END);
 
-/** Says what it was told before. */
+/** Repeats the messages of the thread. */
 export const echo = new StateGraph(State)
   .addNode("say", ({ messages }) => ({
     messages: [new AIMessage(`heard: ${messages.map((message) => message.text).join(" | ")}`)],

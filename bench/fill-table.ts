@@ -1,9 +1,9 @@
 import type { Database } from "#db";
 
-/** How long filling a table may take, in milliseconds. */
+/** The deadline for filling a table, in milliseconds. */
 export const FILL_LIMIT_MS = 600_000;
 
-/** What a jobs table may be full of, as the columns that differ. */
+/** Kinds of rows for the jobs table, as the values of the columns in which they differ. */
 export const CONTENTS = {
   finished: "'completed', null, 0, null, now(), now()",
   scheduled: "'queued', 'time', 9, null, null, now() + interval '30 days'",
@@ -11,7 +11,7 @@ export const CONTENTS = {
 } as const;
 export type Content = keyof typeof CONTENTS;
 
-/** Puts rows into the jobs table in one statement, which gives all of them one timestamp. */
+/** Inserts jobs in one statement, so all of them have one timestamp. */
 export async function addRows(db: Database, content: Content, count: number): Promise<void> {
   await db.call(async (sql) =>
     sql.unsafe(`
@@ -20,7 +20,7 @@ export async function addRows(db: Database, content: Content, count: number): Pr
   );
 }
 
-/** Puts jobs in line behind the heads of threads, which run elsewhere. */
+/** Inserts threads whose heads run on another worker, and jobs that wait behind these heads. */
 export async function addLines(db: Database, threads: number, count: number): Promise<void> {
   await db.call(async (sql) =>
     sql.unsafe(`
@@ -35,7 +35,7 @@ export async function addLines(db: Database, threads: number, count: number): Pr
   );
 }
 
-/** Puts ready jobs of so many owners and priorities into the table, mixed at random. */
+/** Inserts ready jobs with random owners and priorities. */
 export async function addMixed(
   db: Database,
   { count, owners, priorities }: { count: number; owners: number; priorities: number },
@@ -49,7 +49,7 @@ export async function addMixed(
   );
 }
 
-/** Lets the planner and the visibility map know what the table holds, as autovacuum would in time. */
+/** Updates the planner's statistics and the visibility map, as autovacuum would in time. */
 export async function vacuum(db: Database): Promise<void> {
   await db.call(async (sql) => sql`vacuum analyze jobs`);
 }

@@ -1,11 +1,11 @@
 /**
- * Measures the cases in turn, several rounds of them, each round beginning with the next case, so that what slows the
- * machine for a while slows all of them. Returns every case's samples.
+ * Measures the cases in turn for several rounds. Each round begins with the next case, so that a slow phase of the machine
+ * hits all cases alike. Returns the samples of each case.
  */
-export async function inTurn<Name extends string, Sample>(
+export async function interleave<Name extends string, Sample>(
   cases: Record<Name, () => Promise<Sample>>,
   rounds: number,
-  say: (name: Name, sample: Sample) => void,
+  log: (name: Name, sample: Sample) => void,
 ): Promise<Record<Name, Sample[]>> {
   const names = Object.keys(cases) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, Sample[]>;
@@ -14,7 +14,7 @@ export async function inTurn<Name extends string, Sample>(
     for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       const sample = await cases[name]();
       samples[name].push(sample);
-      say(name, sample);
+      log(name, sample);
     }
   }
   return samples;
