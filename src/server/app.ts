@@ -71,7 +71,9 @@ export async function buildApp({
   const counter = new JobCounter(slowReads);
   const reads = new JobReads({ db, slowReads });
   const faults = answerFaults(app);
+  app.addHook("onReady", async () => feeds.start());
   app.addHook("preClose", async () => callers.dismiss());
+  app.addHook("onClose", async () => feeds.stop());
   addSecurityHeaders(app);
   guardOrigin(app);
   await app.register(fastifyCompress, { encodings: ["br", "gzip"], globalDecompression: false });

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import type { CuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../../test/database.ts";
-import { listen } from "./listener.ts";
+import { Listener } from "./listener.ts";
 
 const CHANNEL = "listener_test";
 const OTHER = 'listener "other"';
@@ -42,11 +42,12 @@ async function setUp(heartbeatMs: number) {
   open.push(async () => proxy.close());
   const signals = collectSignals();
   const others = collectSignals();
-  const listener = listen({
+  const listener = new Listener({
     url: proxy.url,
     channels: { [CHANNEL]: (payload) => signals.put(payload), [OTHER]: (payload) => others.put(payload) },
     heartbeatMs,
   });
+  await listener.start();
   open.push(async () => listener.stop());
   expect([await signals.take(), await others.take()]).toEqual([undefined, undefined]);
   return { sql, proxy, signals, others };
@@ -94,17 +95,17 @@ test("a connection that the server ends is made again at once, without waiting f
 });
 
 test("a server that refuses connections for a while is listened to again when it is back", async () => {
-  const around = await setUp(50);
+  const around = await setUp(500);
   await refuseFor(around.proxy, async () => around.sql`select pg_sleep(0.3)`);
   expect(await hearAgain(around)).toEqual(HEARD_AGAIN);
 });
 
 test("a connection that goes silent is noticed by the heartbeat and replaced", async () => {
-  const around = await setUp(50);
+  const around = await setUp(500);
   around.proxy.blackHole();
   await around.sql.notify(CHANNEL, "lost in the black hole");
   // Longer than the heartbeat waits for its proof.
-  await around.sql`select pg_sleep(0.2)`;
+  await around.sql`select pg_sleep(0.7)`;
   await around.proxy.restore();
   expect(await hearAgain(around)).toEqual(HEARD_AGAIN);
 });

@@ -1,4 +1,4 @@
-import { listen } from "#db";
+import { Listener } from "#db";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { InvalidJobError, JobConflictError } from "../errors.ts";
@@ -156,12 +156,13 @@ test("of two jobs with one unique key that are queued again at once, one is", as
 test("the readers of a dependent hear that it failed with its job", async () => {
   const heard: string[] = [];
   const listening = deferred();
-  const listener = listen({
+  const listener = new Listener({
     url: queue.url,
     channels: {
       [EVENTS_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
     },
   });
+  await listener.start();
   await listening.promise;
   await queue.addMany([{ jobId: id(1) }, { jobId: id(2), after: [id(1)], threadId: id(100) }]);
   await stop(id(1));

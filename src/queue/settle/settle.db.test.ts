@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { submitTurn } from "#conversation";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { MAX_DELAY_MS } from "../check-job.ts";
@@ -184,12 +184,13 @@ test("a job without retries fails at once; with three it is executed four times,
 test("cancelling a running job asks its worker, by notice and by heartbeat; a crash then ends it cancelled", async () => {
   const heard: string[] = [];
   const listening = deferred();
-  const listener = listen({
+  const listener = new Listener({
     url: queue.url,
     channels: {
       [CANCEL_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
     },
   });
+  await listener.start();
   await listening.promise;
   const { jobId } = await queue.add();
   const job = await queue.takeOne();
@@ -211,12 +212,13 @@ test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
 ])("a job that is %s tells the workers, for it may be due before they would look", async (_name, settle) => {
   const listening = deferred();
   const heard: string[] = [];
-  const listener = listen({
+  const listener = new Listener({
     url: queue.url,
     channels: {
       [READY_CHANNEL]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
     },
   });
+  await listener.start();
   await listening.promise;
   await queue.add({ queue: "told", maxRetries: 1 });
   await expect.poll(() => heard).toEqual(["told"]);

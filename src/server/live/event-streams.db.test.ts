@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
 import { JobFeeds } from "./job-feeds.ts";
@@ -39,7 +39,8 @@ afterAll(async () => queue.close());
 /** An API as a process has it, on a port of its own. */
 async function startApi(): Promise<{ app: FastifyInstance; feeds: CountingFeeds; port: number }> {
   const feeds = new CountingFeeds(queue.db);
-  const listener = listen({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
+  const listener = new Listener({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
+  await listener.start();
   const app = await buildApp({ db: queue.db, feeds, logLevel: "silent" });
   await app.listen({ host: "127.0.0.1", port: 0 });
   closes.push(async () => {

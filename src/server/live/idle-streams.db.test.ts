@@ -56,7 +56,7 @@ const settle = async (counted: { calls: number; underWay: number }, atLeast: num
 
 test("readers of idle jobs, however many, cost one statement a look", async () => {
   const { counted, db } = countCalls();
-  const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
+  const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { got, leave } = await follow(feeds);
   // Each reader reads its first page, and each log is looked at once more when its first reader has.
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);
@@ -78,7 +78,8 @@ test("readers of idle jobs, however many, cost one statement a look", async () =
 });
 
 test("without notices, a look finds what has grown, what has ended and what is gone", async () => {
-  const feeds = new JobFeeds(queue.db, { lookMs: 20 });
+  const feeds = new JobFeeds(queue.db, { pollMs: 20 });
+  await feeds.start();
   const { got, ends, leave } = await follow(feeds);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
   const grown = await queue.takeOne();
@@ -94,13 +95,14 @@ test("without notices, a look finds what has grown, what has ended and what is g
   await queue.db.sql`delete from jobs where id = ${grown.jobId}`;
   await expect.poll(() => feeds.readers, { timeout: 20_000 }).toBe((JOBS - 2) * READERS_PER_JOB);
   await leave().catch(() => undefined);
+  await feeds.stop();
   const failures = (await gone).flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
   expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "NotFoundError: Job not found"));
 });
 
 test("a look that fails ends the streams, whose readers follow again", async () => {
   const { counted, db } = countCalls();
-  const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
+  const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { ends } = await follow(feeds);
   const settled = Promise.allSettled(ends);
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);

@@ -16,7 +16,7 @@ async function open(count: number, chars: number) {
     return Promise.resolve({ events: log.slice(after, after + 500), closed: after + 500 > count });
   });
   feed.refresh();
-  await expect.poll(() => feed.over).toBe(true);
+  await expect.poll(() => feed.isOver).toBe(true);
   reads.length = 0;
   const next = async (after: number) => (await feed.next(after, new AbortController().signal)).events.length;
   return { next, reads };
