@@ -13,7 +13,7 @@ import { buildApp } from "../app.ts";
 import { JobFeeds } from "./job-feeds.ts";
 import type { FollowOptions } from "./job-feeds.ts";
 
-/** Counts what it has handed to the streams, whether or not their readers have taken it. */
+/** Counts the events handed to the streams, including events that no reader has taken. */
 class CountingFeeds extends JobFeeds {
   handed = 0;
   override async *follow(options: FollowOptions) {
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 afterAll(async () => queue.close());
 
-/** An API as a process has it, on a port of its own. */
+/** Starts an API with a listener on a free port, as the server process does. */
 async function startApi(): Promise<{ app: FastifyInstance; feeds: CountingFeeds; port: number }> {
   const feeds = new CountingFeeds(queue.db);
   const listener = new Listener({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
@@ -82,27 +82,30 @@ const typedPath = (jobId: string) => `/api/trpc/jobs.events?input=${encodeURICom
 test.each([
   ["curl's", restPath],
   ["the page's", typedPath],
-])("a reader of %s stream that takes nothing is read nothing for; once it does, it gets all of it", async (_, path) => {
-  const { feeds, port } = await startApi();
-  const job = await start();
-  const event = { type: "note", data: "x".repeat(16_000) };
-  for (let seq = 0; seq < EVENTS; seq += 200)
-    await append(
-      job,
-      seq,
-      Array.from({ length: 200 }, () => event),
-    );
-  await finish(job);
-  const stream = await open(port, path(job.jobId), { accept: "text/event-stream" });
-  stream.pause();
-  expect(await settled(() => feeds.handed)).toBeLessThan(EVENTS / 2);
-  let text = "";
-  stream.setEncoding("utf8");
-  for await (const part of stream) text += (part as string).replaceAll("x".repeat(100), "");
-  expect(idsOf(text)).toEqual(upTo(EVENTS + 1));
-});
+])(
+  "no pages are read for a reader of %s stream that takes nothing; once it reads, it gets every event",
+  async (_, path) => {
+    const { feeds, port } = await startApi();
+    const job = await start();
+    const event = { type: "note", data: "x".repeat(16_000) };
+    for (let seq = 0; seq < EVENTS; seq += 200)
+      await append(
+        job,
+        seq,
+        Array.from({ length: 200 }, () => event),
+      );
+    await finish(job);
+    const stream = await open(port, path(job.jobId), { accept: "text/event-stream" });
+    stream.pause();
+    expect(await settled(() => feeds.handed)).toBeLessThan(EVENTS / 2);
+    let text = "";
+    stream.setEncoding("utf8");
+    for await (const part of stream) text += (part as string).replaceAll("x".repeat(100), "");
+    expect(idsOf(text)).toEqual(upTo(EVENTS + 1));
+  },
+);
 
-test("a reader whose API restarts goes on at another, and lacks nothing", async () => {
+test("a reader whose API restarts continues at another one and misses no event", async () => {
   const first = await startApi();
   const job = await start();
   await append(job, 0, [{ type: "note", data: 1 }]);
@@ -130,7 +133,7 @@ test("a reader whose API restarts goes on at another, and lacks nothing", async 
   expect(text.match(/^event: completed$/gm)).toHaveLength(1);
 });
 
-test("a quiet stream says that it is still there", async () => {
+test("a quiet stream sends keep-alive comments", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const { port } = await startApi();
   const job = await start();
@@ -145,7 +148,7 @@ test("a quiet stream says that it is still there", async () => {
   await expect.poll(() => text, { timeout: 10_000 }).toMatch(/^: still here\n\nid: 2\nevent: completed\n/);
 });
 
-test("a job that is pruned under its reader ends the stream, and is not found after that", async () => {
+test("pruning a job ends its streams, and a new reader gets 404", async () => {
   const { port } = await startApi();
   const job = await start();
   await append(job, 0, [{ type: "note", data: 1 }]);

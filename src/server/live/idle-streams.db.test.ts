@@ -7,7 +7,7 @@ import { JobFeeds } from "./job-feeds.ts";
 
 const JOBS = 50;
 const READERS_PER_JOB = 4;
-/** Longer than any test: only what is heard makes it look. */
+/** Longer than any test: only a notice causes a poll. */
 const NEVER_MS = 3_600_000;
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 beforeEach(async () => queue.clear());
 afterAll(async () => queue.close());
 
-/** The database, with a count of the statements that are sent over it; a fault fails them instead. */
+/** Counts the calls of the database; a fault fails them instead. */
 function countCalls() {
   const counted = { calls: 0, underWay: 0, fault: undefined as Error | undefined };
   const call: Database["call"] = async (work) => {
@@ -33,7 +33,7 @@ function countCalls() {
   return { counted, db: { call } as Database };
 }
 
-/** Readers of idle jobs, who have read all that there is; what they have got, and how they ended. */
+/** Opens readers of idle jobs; returns the events that they got and their ends. */
 async function follow(feeds: JobFeeds) {
   const stop = new AbortController();
   const jobs = await queue.addMany(Array.from({ length: JOBS }, () => ({})));
@@ -47,18 +47,18 @@ async function follow(feeds: JobFeeds) {
   return { got, ends, leave: async () => (stop.abort(), Promise.all(ends)) };
 }
 
-/** Waits until a number of calls were made since, and none is under way. */
+/** Waits until at least so many calls were made and none is under way. */
 const settle = async (counted: { calls: number; underWay: number }, atLeast: number) => {
   await expect
     .poll(() => (counted.underWay === 0 ? counted.calls : -1), { interval: 5, timeout: 20_000 })
     .toBeGreaterThanOrEqual(atLeast);
 };
 
-test("readers of idle jobs, however many, cost one statement a look", async () => {
+test("all readers of idle jobs cost one statement a poll", async () => {
   const { counted, db } = countCalls();
   const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { got, leave } = await follow(feeds);
-  // Each reader reads its first page, and each log is looked at once more when its first reader has.
+  // Each reader reads its first page. Each feed reads once more when its first reader joins.
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
   let before = -1;
@@ -77,7 +77,7 @@ test("readers of idle jobs, however many, cost one statement a look", async () =
   await leave();
 });
 
-test("without notices, a look finds what has grown, what has ended and what is gone", async () => {
+test("without notices, a poll finds logs that have grown, have ended or are gone", async () => {
   const feeds = new JobFeeds(queue.db, { pollMs: 20 });
   await feeds.start();
   const { got, ends, leave } = await follow(feeds);
@@ -100,7 +100,7 @@ test("without notices, a look finds what has grown, what has ended and what is g
   expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "NotFoundError: Job not found"));
 });
 
-test("a look that fails ends the streams, whose readers follow again", async () => {
+test("a failed poll ends the streams, and their readers follow again", async () => {
   const { counted, db } = countCalls();
   const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { ends } = await follow(feeds);
