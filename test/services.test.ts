@@ -59,14 +59,24 @@ const SERVICES: [name: string, make: () => Service][] = [
   ],
 ];
 
+const START = ["onStart begins", "onStart ends"];
+const STOP = ["onStop begins", "onStop ends"];
+
 describe.each(SERVICES)("%s", (_name, make) => {
   let service: Service;
-  let steps: { onStart: () => unknown; onStop: () => unknown };
+  let calls: string[];
   beforeEach(() => {
     service = make();
-    steps = service as unknown as typeof steps;
-    vi.spyOn(steps, "onStart");
-    vi.spyOn(steps, "onStop");
+    calls = [];
+    const steps = service as unknown as Record<"onStart" | "onStop", () => unknown>;
+    for (const step of ["onStart", "onStop"] as const) {
+      const original = steps[step].bind(service);
+      vi.spyOn(steps, step).mockImplementation(async () => {
+        calls.push(`${step} begins`);
+        await original();
+        calls.push(`${step} ends`);
+      });
+    }
   });
 
   test("starts once and stops once, however often it is told to", async () => {
@@ -75,21 +85,19 @@ describe.each(SERVICES)("%s", (_name, make) => {
     await Promise.all([service.stop(), service.stop()]);
     await service.stop();
     await expect(service.start()).rejects.toThrow(ServiceStoppedError);
-    expect(steps.onStart).toHaveBeenCalledTimes(1);
-    expect(steps.onStop).toHaveBeenCalledTimes(1);
+    expect(calls).toEqual([...START, ...STOP]);
   });
 
   test("a stop before the start is final", async () => {
     await service.stop();
     await expect(service.start()).rejects.toThrow(ServiceStoppedError);
     await service.stop();
-    expect(steps.onStart).not.toHaveBeenCalled();
-    expect(steps.onStop).toHaveBeenCalledTimes(1);
+    expect(calls).toEqual(STOP);
   });
 
   test("a stop during the start ends both", async () => {
     await expect(Promise.all([service.start(), service.stop()])).rejects.toThrow(ServiceStoppedError);
     await service.stop();
-    expect(steps.onStop).toHaveBeenCalledTimes(1);
+    expect(calls).toEqual([...START, ...STOP]);
   });
 });
