@@ -2,7 +2,7 @@ import { submitTurn, getTurnStatus } from "#conversation";
 import { EVENTS_CHANNEL, readNotice } from "#queue/events";
 import { MemorySaver } from "@langchain/langgraph";
 import { v7 as uuidv7 } from "uuid";
-import { Database, listen } from "#db";
+import { Database, Listener } from "#db";
 import { buildMlWorkflow } from "#graph";
 import { readSettings, serve } from "./serve.ts";
 
@@ -23,7 +23,7 @@ const db = new Database({ url, maxConnections: 10 });
 const heard = new Set<string>();
 const waiting = new Map<string, () => void>();
 const hear = (jobId: string) => (waiting.has(jobId) ? waiting.get(jobId)?.() : heard.add(jobId));
-const listener = listen({
+const listener = new Listener({
   url,
   channels: {
     [EVENTS_CHANNEL]: (payload) => {
@@ -32,6 +32,7 @@ const listener = listen({
     },
   },
 });
+await listener.start();
 
 async function submitAndWait(): Promise<void> {
   const { jobId } = await db.transaction(async (tx) => submitTurn(tx, { ownerId: OWNER_ID, content: CONTENT }));

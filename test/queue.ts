@@ -4,7 +4,7 @@ import { enqueue, enqueueMany } from "#queue/enqueue";
 import type { reportWorker } from "#queue/fleet";
 import { getJob } from "#queue/read";
 import { complete, fail, reap } from "#queue/settle";
-import { Database, listen } from "#db";
+import { Database, Listener } from "#db";
 import type { Tx } from "#db";
 import { afterAll, beforeAll, beforeEach, onTestFinished, vi } from "vitest";
 import { createTestDatabase } from "./database.ts";
@@ -96,12 +96,13 @@ export async function openQueue(maxConnections = 25) {
     async hear(channel: string): Promise<string[]> {
       const heard: string[] = [];
       const listening = deferred();
-      const listener = listen({
+      const listener = new Listener({
         url,
         channels: {
           [channel]: (payload) => (payload === undefined ? listening.resolve() : void heard.push(payload)),
         },
       });
+      await listener.start();
       onTestFinished(async () => listener.stop());
       await listening.promise;
       return heard;

@@ -1,11 +1,12 @@
 import { READY_CHANNEL } from "#queue/events";
 import { randomBytes } from "node:crypto";
-import { listen } from "#db";
+import { Listener } from "#db";
 import type { Database } from "#db";
 import type { Tracer } from "#tracing";
 import type { JobHandler } from "../src/worker/define-job.ts";
 import { openLog } from "../src/worker/open-log.ts";
 import type { QuarantineOptions } from "../src/worker/quarantine/quarantine.ts";
+import type { WorkerSignals } from "../src/worker/worker-options.ts";
 import { Worker } from "../src/worker/worker.ts";
 
 export interface TestWorkerOptions {
@@ -15,21 +16,22 @@ export interface TestWorkerOptions {
   concurrency?: number;
   leaseMs?: number;
   heartbeatMs?: number;
-  /** So long by default that only a notice can wake the worker in time. */
+  /** So long by default that only a notice wakes the worker within a test. */
   poll?: { minMs: number; maxMs: number };
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;
   tracer?: Tracer;
   quarantine?: QuarantineOptions;
-  /** False runs it as behind a pooler, where LISTEN hears nothing. */
+  /** False for a worker behind a pooler, where LISTEN hears nothing. */
   listens?: boolean;
-  /** False where the URL is a pooler's. */
+  /** False when the URL is a pooler's. */
   prepare?: boolean;
+  signals?: WorkerSignals;
 }
 
 export interface TestWorker {
   workerId: string;
-  /** Its log so far, one JSON object a line. */
+  /** The log so far, one JSON object a line. */
   lines: string[];
   stop: (graceMs?: number) => Promise<void>;
 }
@@ -53,16 +55,14 @@ export async function startWorker(options: TestWorkerOptions): Promise<TestWorke
   };
   const worker = new Worker(settings);
   await worker.start();
-  const listener =
-    options.listens === false
-      ? undefined
-      : listen({ url: options.url, channels: { [READY_CHANNEL]: () => worker.wake() } });
+  const listener = new Listener({ url: options.url, channels: { [READY_CHANNEL]: () => worker.wake() } });
+  if (options.listens !== false) await listener.start();
   return {
     workerId,
     lines,
     async stop(graceMs = 10_000) {
       await worker.stop(graceMs);
-      await listener?.stop();
+      await listener.stop();
     },
   };
 }

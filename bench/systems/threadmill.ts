@@ -4,7 +4,7 @@ import { createQueue, pauseQueue } from "#queue/operate";
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { z } from "zod";
-import { Database, listen } from "#db";
+import { Database, Listener } from "#db";
 import { defineJob, Worker } from "#worker";
 import type { System, WorkOptions } from "./system.ts";
 
@@ -89,7 +89,8 @@ async function work(own: Database, url: string, { mode, inFlight, onRun }: WorkO
   if (count > 1) await pauseQueue(own.sql, "default", true);
   const wake = () => workers.forEach((worker) => worker.wake());
   await Promise.all(workers.map(async (worker) => worker.start()));
-  const listener = listen({ url, channels: { [READY_CHANNEL]: wake } });
+  const listener = new Listener({ url, channels: { [READY_CHANNEL]: wake } });
+  await listener.start();
   if (count > 1) await pauseQueue(own.sql, "default", false);
   wake();
   return async () => {

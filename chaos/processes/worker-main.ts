@@ -2,7 +2,7 @@ import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue/events";
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { pruneCheckpoints } from "#checkpoint";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { Worker } from "#worker";
 import type { FromWorker, ToWorker } from "./fleet.ts";
 import { QUARANTINE_CRASHES } from "../load-facts.ts";
@@ -46,13 +46,14 @@ const worker = new Worker({
 });
 await worker.start();
 send({ type: "ready", workerId });
-const listener = listen({
+const listener = new Listener({
   url,
   channels: {
     [READY_CHANNEL]: () => worker.wake(),
     [CANCEL_CHANNEL]: (jobId) => jobId !== undefined && worker.cancel(jobId),
   },
 });
+await listener.start();
 const leave = async () => {
   await worker.stop(1_000);
   await listener.stop();

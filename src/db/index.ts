@@ -10,7 +10,7 @@ export { Semaphore } from "./connection/semaphore.ts";
 export { fromDrizzle } from "./drizzle-executor.ts";
 export { startEmbeddedPostgres } from "./embedded/embedded.ts";
 export type { EmbeddedPostgres } from "./embedded/embedded.ts";
-export { listen } from "./notices/listener.ts";
+export { Listener } from "./notices/listener.ts";
 export { mayNotifyWithin, notifyAfterCommit } from "./notices/notify.ts";
 export { INDEXED_PLANS } from "./connection/session-parameters.ts";
 export { migrate } from "./migrate/migrate.ts";

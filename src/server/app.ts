@@ -85,6 +85,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     tracer,
   };
   answerErrors(app, services.errors);
+  app.addHook("onReady", async () => feeds.start());
+  app.addHook("onClose", async () => feeds.stop());
   app.addHook("preClose", async () => services.callers.abortAll());
   addSecurityHeaders(app);
   guardOrigin(app);

@@ -1,7 +1,7 @@
 import { EVENTS_CHANNEL } from "#queue/events";
 import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
-import { Database, listen } from "#db";
+import { Database, Listener } from "#db";
 import { BAD_SETTINGS_EXIT_CODE, loadEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { openTracer } from "#tracing";
@@ -27,15 +27,16 @@ async function main(settings: Settings): Promise<void> {
     applicationName: "threadmill-api-reads",
   });
   const feeds = new JobFeeds(db);
-  const listener = listen({
+  const listener = new Listener({
     url: settings.DATABASE_LISTEN_URL ?? settings.DATABASE_URL,
     channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) },
   });
+  await listener.start();
   const tracer = await openTracer({
     settings,
     serviceName: "threadmill-server",
     instanceId: `${hostname()}-${process.pid}`,
-    // As callers are told: the text of unknown errors is for the log alone.
+    // As in answers to callers: the text of an unknown error goes to the log only.
     describe: (error) => ({ name: error instanceof Error ? error.name : "Error", message: mapError(error).message }),
     log: {
       warn: (fields, text) => app.log.warn(fields, text),
@@ -64,11 +65,11 @@ async function main(settings: Settings): Promise<void> {
   };
   process.on("SIGTERM", () => leave("SIGTERM"));
   process.on("SIGINT", () => leave("SIGINT"));
-  // The launcher is gone: nobody is left to stop this process.
+  // The launcher has ended, so no other process would stop this one.
   process.on("disconnect", () => leave("disconnect"));
 }
 
-/** @throws SettingsError when the port is taken or not this user's to open. */
+/** @throws SettingsError when the port is in use, or this user may not open it. */
 async function listenOn(app: FastifyInstance, settings: Settings): Promise<void> {
   try {
     await app.listen({ host: settings.HOST, port: settings.PORT });

@@ -20,14 +20,14 @@ import { openLog } from "./open-log.ts";
 import { saverOpener } from "./jobs/open-saver.ts";
 import type { TurnJobOptions } from "./jobs/turn-job.ts";
 
-/** What a worker's process and that of a job which runs alone have in common. */
+/** The parts that a worker's process and a quarantine process have in common. */
 export interface Assembly {
   connection: { url: string; prepare: boolean };
   db: Database;
   log: Logger;
   tracer: Tracer | undefined;
   handlers: readonly JobHandler[];
-  /** The job types that cannot be run, and why. */
+  /** Job types that failed to load, with the reason of each. */
   broken: readonly Offer[];
   leaseMs: number;
   retry: RetryPolicy;
@@ -36,13 +36,13 @@ export interface Assembly {
 
 export interface AssembleOptions {
   workerId: string;
-  /** The name in log lines and in `pg_stat_activity`. */
+  /** Shown in log lines and in `pg_stat_activity`. */
   process: "worker" | "quarantine";
   maxConnections: number;
 }
 
 /**
- * Opens what runs are made of: the database, the log, the tracer and a handler for each job type.
+ * Opens the database, the log, the tracer and a handler for each job type.
  * @throws SettingsError when a setting cannot work.
  */
 export async function assemble(settings: Settings, options: AssembleOptions): Promise<Assembly> {
@@ -96,7 +96,7 @@ interface OpenedGraphs {
   broken: readonly BrokenGraph[];
 }
 
-/** Loads the graphs that can be chatted with; what is wrong with one is one line of the log. */
+/** Loads the chat graphs; each graph that fails to load is one line of the log. */
 async function openGraphs(log: Logger, file: string | undefined): Promise<OpenedGraphs> {
   const path = resolve(file ?? "langgraph.json");
   if (file === undefined && !existsSync(path)) return { graphs: [], broken: [] };
@@ -112,7 +112,7 @@ async function openGraphs(log: Logger, file: string | undefined): Promise<Opened
   return opened;
 }
 
-/** The model that MODEL names; null runs the built-in offline engine. */
+/** Opens the model that MODEL names; null means the built-in offline engine. */
 async function chooseModel(settings: Settings): Promise<ChatModel | null> {
   if (settings.MODEL === undefined) return null;
   return openModel(settings.MODEL, {

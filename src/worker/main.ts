@@ -2,7 +2,7 @@ import { CANCEL_CHANNEL, READY_CHANNEL } from "#queue/events";
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { loadEnv } from "#env";
 import type { Settings } from "#env";
 import { pruneCheckpoints } from "#checkpoint";
@@ -29,6 +29,7 @@ async function main(settings: Settings): Promise<void> {
   });
   await worker.start();
   const listener = listenFor(worker, settings.DATABASE_LISTEN_URL ?? connection.url);
+  await listener.start();
   log.info({ concurrency: settings.WORKER_CONCURRENCY, model: settings.MODEL ?? "offline" }, "worker ready");
   process.send?.({ type: "ready" });
   leaveOnSignals(log, {
@@ -41,37 +42,36 @@ async function main(settings: Settings): Promise<void> {
   });
 }
 
-function listenFor(worker: Worker, url: string) {
-  return listen({
+function listenFor(worker: Worker, url: string): Listener {
+  return new Listener({
     url,
     channels: {
       [READY_CHANNEL]: () => worker.wake(),
-      // A notice that was missed is made up for by the next heartbeat, which tells of it again.
+      // The next heartbeat repeats a cancellation whose notice was lost.
       [CANCEL_CHANNEL]: (jobId) => jobId !== undefined && worker.cancel(jobId),
     },
   });
 }
 
-/** Lets the worker drain at the first signal, leaves at once at the second. */
+/** Drains at the first signal, and exits at once at the second. */
 function leaveOnSignals(log: Logger, { drain, abandon }: { drain: () => Promise<void>; abandon: () => void }): void {
   let leaving = false;
   const leave = (signal: string) => {
     if (leaving) {
-      log.warn({ signal }, "second signal: leaving at once; leases cover what runs");
+      log.warn({ signal }, "second signal: exiting at once; the leases cover the running jobs");
       abandon();
       process.exit(1);
     }
     leaving = true;
     log.info({ signal }, "draining");
-    void (async () => {
-      await drain();
+    void drain().then(() => {
       log.info("worker stopped");
       process.exit(0);
-    })();
+    });
   };
   process.on("SIGTERM", () => leave("SIGTERM"));
   process.on("SIGINT", () => leave("SIGINT"));
-  // The launcher is gone: nobody is left to stop this process.
+  // The launcher has ended, so no other process would stop this one.
   process.on("disconnect", () => leave("disconnect"));
 }
 

@@ -18,7 +18,7 @@ test("a run's log lines name the worker, the job and the attempt, each once", ()
   for (const key of ["workerId", "jobId", "attempt"]) expect(lines[0]?.split(`"${key}":`)).toHaveLength(2);
 });
 
-test("an error in the log has its class as type and no secret, whether it is described already or not", () => {
+test("an error in the log has its class as type and no secret, also when it was described before", () => {
   const { log, lines } = open();
   const error = new RangeError("password=hunter2");
   log.error({ err: describeError(error) }, "failed");

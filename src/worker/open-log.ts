@@ -2,7 +2,7 @@ import { pino } from "pino";
 import type { DestinationStream, Logger } from "pino";
 import { serializeError } from "./run/describe-error.ts";
 
-/** The log of a worker's process: each line names the process and the worker once, and shows no secret of an `err`. */
+/** Opens a worker process's log. Each line names the process and the worker; errors are redacted. */
 export function openLog(
   level: string,
   names: { process: string; workerId: string },

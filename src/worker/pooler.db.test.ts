@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const read = async (jobId: string) => db.call(async (sql) => getTurn(sql, { ownerId, jobId }));
 
-test("through a pooler in transaction mode everything works but LISTEN, which looking makes up for", async () => {
+test("through a transaction-mode pooler everything works except LISTEN, which polling replaces", async () => {
   await db.call(async (sql) => createQueue(sql, "limited"));
   await db.transaction(async (tx) => setQueueLimits(tx, "limited", { concurrency: 2, perKey: { concurrency: 1 } }));
   const handler = defineJob({
@@ -109,7 +109,7 @@ test("through a pooler in transaction mode everything works but LISTEN, which lo
   expect(pooler.switches()).toBeGreaterThan(50);
 });
 
-test("each statement of one connection may be on another of the server's", async () => {
+test("each statement of one client connection may run on another server connection", async () => {
   const one = new Database({ url: pooler.url, prepare: false, maxConnections: 1 });
   const pids = new Set<number | undefined>();
   for (let round = 0; round < 5; round += 1)
@@ -118,7 +118,7 @@ test("each statement of one connection may be on another of the server's", async
   await one.close();
 });
 
-test("through a pooler slow reads have the server's time limit, and answer", async () => {
+test("slow reads through a pooler answer, and have a statement timeout", async () => {
   const slow = new Database({ url: pooler.url, prepare: false, maxConnections: 2, hasSlowReads: true });
   const { jobs } = await slow.read(async (sql) => listJobs(sql, { ownerId, search: "t" }));
   expect(jobs.length).toBeGreaterThan(0);

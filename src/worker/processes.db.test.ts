@@ -6,7 +6,7 @@ import { startModelServer } from "../../test/model-server.ts";
 import { openTurns } from "../../test/turns.ts";
 import { startWorkerProcess } from "../../test/worker-process.ts";
 
-// Whole processes start, one after the other.
+// Several processes start, one after the other.
 vi.setConfig({ testTimeout: 120_000 });
 
 const CREW = fileURLToPath(new URL("../../test/graphs/crew.json", import.meta.url));
@@ -50,7 +50,7 @@ const held = async () => {
 };
 
 test.each(["plan", "work 3", "review", "say"])(
-  "killed in %s, a turn goes on there in another process: no other node runs again, and it reads as if nothing had happened",
+  "a turn that was killed in %s resumes there in another process: no other node runs again, and the reply is the same",
   async (node) => {
     const { jobId, threadId } = await submit("crew");
     expect(await startProcess({ KILL_IN: node }).ended).toEqual([null, "SIGKILL"]);
@@ -62,7 +62,7 @@ test.each(["plan", "work 3", "review", "say"])(
   },
 );
 
-test("SIGTERM stops a turn after the step under way, also within a subgraph; another process runs the rest", async () => {
+test("SIGTERM stops a turn after its current step, also within a subgraph; another process runs the rest", async () => {
   const { jobId } = await submit("crew");
   const { child, ended } = startProcess({ HOLD_IN: "draft" });
   await held();
@@ -79,7 +79,7 @@ test("SIGTERM stops a turn after the step under way, also within a subgraph; ano
   expect(await nodeRuns()).toEqual(ONCE);
 });
 
-test("a node that outlasts the grace period is left: the turn is released at once, and only that node runs again", async () => {
+test("a node that outlasts the grace period is abandoned: the turn is released at once, and only that node runs again", async () => {
   const { jobId } = await submit("crew");
   const { child, ended } = startProcess({ HOLD_IN: "review", SHUTDOWN_GRACE_MS: "200" });
   await held();
@@ -90,7 +90,7 @@ test("a node that outlasts the grace period is left: the turn is released at onc
   expect(await nodeRuns()).toEqual({ ...ONCE, review: 2 });
 });
 
-test("a model's call that outlasts the grace period is given up, and made again by another process", async () => {
+test("a model call that outlasts the grace period is aborted, and another process makes it again", async () => {
   const server = await startModelServer("openai");
   try {
     server.behave({ kind: "hang", afterFirst: true });

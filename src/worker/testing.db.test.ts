@@ -10,7 +10,7 @@ import { createTestDatabase } from "../../test/database.ts";
 import { pino } from "pino";
 import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInline, snooze } from "./index.ts";
 import type { JobHandler } from "./index.ts";
-import { Keeper } from "./maintain/keeper.ts";
+import { QueueMaintainer } from "./maintain/queue-maintainer.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
 import { saverOpener } from "./jobs/open-saver.ts";
 
@@ -171,10 +171,11 @@ test("the past of idle threads is pruned once, and the conversation goes on with
     >`select count(*)::int as count from langgraph.checkpoints where thread_id = ${threadId}`;
     return row?.count ?? 0;
   };
-  const keeper = () =>
-    new Keeper({
+  const maintainer = () =>
+    new QueueMaintainer({
       db,
       log: pino({ level: "silent" }),
+      poll: { minMs: 1_000, maxMs: 1_000 },
       policyOf: () => ({ baseMs: 0, capMs: 0 }),
       reaper: { workerId: "w", heartbeatMs: 10_000 },
       retention: { completedMs: 60_000, failedMs: 60_000 },
@@ -182,19 +183,19 @@ test("the past of idle threads is pruned once, and the conversation goes on with
     });
   const before = await checkpoints();
   expect(before).toBeGreaterThan(3);
-  await keeper().tend();
+  await maintainer().runDue();
   expect(await checkpoints()).toBe(before);
 
   await db.sql`update decision_sets set updated_at = clock_timestamp() - interval '2 minutes'`;
   const waiting = await say("What are the risks?", threadId);
   await db.sql`update decision_sets set updated_at = clock_timestamp() - interval '2 minutes'`;
-  await keeper().tend();
+  await maintainer().runDue();
   expect(await checkpoints()).toBe(before);
 
   await drain({ db, handlers: [chat()] });
   expect(await read(waiting.jobId)).toMatchObject({ status: "completed" });
   await db.sql`update decision_sets set updated_at = clock_timestamp() - interval '2 minutes'`;
-  await keeper().tend();
+  await maintainer().runDue();
   expect(await checkpoints()).toBe(1);
   const { jobId } = await say("What will it cost?", threadId);
   await drain({ db, handlers: [chat()] });

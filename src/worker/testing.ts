@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
-import { Finisher } from "./claim/finisher.ts";
+import { Completer } from "./claim/completer.ts";
 import { RunStop } from "./run/run-stop.ts";
 import { runJob } from "./run/run-job.ts";
 
@@ -31,7 +31,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     db,
     logs: false,
     handlers: wrapHandlers(handlers, middleware),
-    finisher: new Finisher(db),
+    completer: new Completer(db),
     retry: { baseMs: 0, capMs: 0 },
     defaultTimeoutMs: LEASE_MS,
     leaseMs: LEASE_MS,

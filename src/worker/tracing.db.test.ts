@@ -92,7 +92,7 @@ test("an attempt is part of the submit's trace: the claim, the graph and each of
   expect(named(spans, "node plan")[0]?.attributes).toMatchObject({ "threadmill.node": "plan", "threadmill.step": 2 });
 });
 
-test("how long a job was due before it was claimed is on its attempt", async () => {
+test("the span of an attempt carries the time between due and claimed", async () => {
   const { jobId } = await submit();
   await turns.db.sql`update jobs set run_at = run_at - interval '1 hour' where id = ${jobId}`;
   await start(workflow());
@@ -102,7 +102,7 @@ test("how long a job was due before it was claimed is on its attempt", async () 
   expect(waited).toBeLessThan(3_700_000);
 });
 
-test("a retry is part of the same trace and runs only what is left; what failed is told of without its secrets", async () => {
+test("a retry joins the same trace and runs only the remaining nodes; the failed span shows no secrets", async () => {
   let runs = 0;
   const flaky = new StateGraph(MessagesAnnotation)
     .addNode("first", () => ({}))
@@ -141,7 +141,7 @@ test("a retry is part of the same trace and runs only what is left; what failed 
   for (const text of [SECRET, "abcdefghijklmnop", "my own words"]) expect(sent).not.toContain(text);
 });
 
-test("a run that waits for a person failed nowhere, and goes on in the same trace", async () => {
+test("a run that waits for a person has no failed span, and resumes in the same trace", async () => {
   const ask = tool(() => String(interrupt("Well?")), { name: "ask_person", schema: z.object({}) });
   const asks = new StateGraph(MessagesAnnotation)
     .addNode("ask", async () => ({ messages: [new AIMessage(await ask.invoke({}))] }))
@@ -160,7 +160,7 @@ test("a run that waits for a person failed nowhere, and goes on in the same trac
   expect(each(named(spans, "graph"), "threadmill.graph.outcome")).toEqual(new Set(["finished", "waiting"]));
 });
 
-test("subgraphs, tools and what nodes themselves tell OpenTelemetry stand below the node they ran in", async () => {
+test("the spans of subgraphs, tools and a node's own code are children of the node that ran them", async () => {
   const look = tool(() => "found", { name: "look_up", schema: z.object({}) });
   const tell = (name: string) => trace.getTracer("theirs").startSpan(name).end();
   const inner = new StateGraph(MessagesAnnotation)
@@ -195,7 +195,7 @@ test("subgraphs, tools and what nodes themselves tell OpenTelemetry stand below 
   );
 });
 
-test("a model's call tells the model and what it used, not what was said", async () => {
+test("the span of a model call carries the model and its usage, and no message text", async () => {
   const server = await startModelServer("openai");
   server.behave({ kind: "answer", texts: ["spoken words"] });
   const model = await openModel("openai:some-model", { openaiBaseUrl: server.url, openaiApiKey: SECRET });
@@ -217,7 +217,7 @@ test("a model's call tells the model and what it used, not what was said", async
   for (const text of ["spoken words", "my own words", SECRET]) expect(sent).not.toContain(text);
 });
 
-test("a job of no trace begins one of its own; failures for good, unknown types and cut-off runs are told of as what they are", async () => {
+test("a job without a trace begins one; permanent failures, unknown types and aborted runs have their own outcomes", async () => {
   const refuses = defineJob({
     type: "refuses",
     payload: z.object({}),
@@ -253,7 +253,7 @@ test("a job of no trace begins one of its own; failures for good, unknown types 
   expect(logged).toContain(`"traceId":"${runs[0]?.traceId}"`);
 });
 
-test("what is cut off with its run has failed as the run has", async () => {
+test("open spans of an aborted run fail with the run's error", async () => {
   const never = deferred();
   const wait = tool(async () => never.promise, { name: "wait", schema: z.object({}) });
   const hangs = new StateGraph(MessagesAnnotation)
@@ -273,7 +273,7 @@ test("what is cut off with its run has failed as the run has", async () => {
   expect(named(spans, "execute_tool wait")[0]?.attributes).toMatchObject({ "error.type": "JobTimeoutError" });
 });
 
-test("what never tells of its end, such as an answer that a node stops to read, ends with its graph", async () => {
+test("a span that is never ended, such as an answer that a node stops reading, ends with its graph", async () => {
   const model = new FakeListChatModel({ responses: ["a long answer"] });
   const impatient = new StateGraph(MessagesAnnotation)
     .addNode("read", async () => {
@@ -319,7 +319,7 @@ test("a run that drains has not failed, and the next attempt goes on in the same
   expect(released).toHaveLength(1);
 });
 
-test("an attempt that has lost its lease says so", async () => {
+test("the span of an attempt that lost its lease has the outcome lease_lost", async () => {
   const begun = deferred();
   const lost = deferred();
   const slow = defineJob({
@@ -345,7 +345,7 @@ test("an attempt that has lost its lease says so", async () => {
   expect(new Set(spans.map((span) => span.parentSpanId))).toEqual(new Set([SUBMIT_ID]));
 });
 
-test("a worker without a tracer tells nothing, whatever the job's trace", async () => {
+test("a worker without a tracer sends no spans, also for a job with a trace", async () => {
   await turns.startWorker([mlWorkflow({ ...turns.options, model: null })]);
   await turns.reaches((await submit()).jobId, "completed");
   expect(await told()).toEqual([]);

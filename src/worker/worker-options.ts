@@ -1,4 +1,4 @@
-import type { Database, Tx } from "#queue";
+import type { ClaimedJob, Database, Tx } from "#queue";
 import type { Offer } from "#queue/fleet";
 import type { RetryPolicy } from "#queue/settle";
 import type { Logger } from "pino";
@@ -6,18 +6,27 @@ import type { Tracer } from "#tracing";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import type { PollBounds } from "./claim/poll-delay.ts";
 import type { QuarantineOptions } from "./quarantine/quarantine.ts";
+import type { AttemptEnd } from "./run/run-job.ts";
 
-/** What a worker is made of; times are in milliseconds. */
+/** Calls that tests wait for instead of polling; absent in production. */
+export interface WorkerSignals {
+  /** A claim has committed, and the handler is about to run. */
+  claimed?: (job: ClaimedJob) => void;
+  /** The end of an attempt has committed, and the worker has let go of its lease. */
+  ended?: (job: ClaimedJob, end: AttemptEnd) => void;
+}
+
+/** Settings and parts of a worker; times are in milliseconds. */
 export interface WorkerOptions {
   db: Database;
-  /** What the heartbeat's own connection is made with. */
+  /** The heartbeat thread opens its own connection with these. */
   connection: { url: string; prepare: boolean };
   log: Logger;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
-  /** The job types that it was to run and cannot, for the registry. */
+  /** Job types that failed to load, for the registry. */
   broken?: readonly Offer[];
-  /** What attempts are traced with; absent where nothing is traced. */
+  /** Traces attempts; absent without tracing. */
   tracer?: Tracer | undefined;
   identity: { workerId: string; host: string; pid: number; version: string };
   concurrency: number;
@@ -28,8 +37,9 @@ export interface WorkerOptions {
   defaultTimeoutMs: number;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
-  /** How to start a process for a job that crashed before; without it such a job runs in this process as any other. */
+  /** How to start a process for a job that has crashed before; without it, such a job runs in this process. */
   quarantine?: QuarantineOptions;
-  /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
+  /** Deletes checkpoints of threads that have been idle for as long as completed jobs are kept. */
   forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
+  signals?: WorkerSignals;
 }

@@ -8,6 +8,7 @@ import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
+import { AttemptSignals } from "../../test/attempt-signals.ts";
 import { startCuttableProxy } from "../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../test/database.ts";
 import { deferred } from "../../test/deferred.ts";
@@ -21,6 +22,7 @@ let db: Database;
 let url: string;
 let drop: () => Promise<void>;
 let running: TestWorker[] = [];
+let signals: AttemptSignals;
 const ownerId = "local";
 
 beforeAll(async () => {
@@ -28,6 +30,7 @@ beforeAll(async () => {
   db = new Database({ url });
 });
 beforeEach(async () => {
+  signals = new AttemptSignals();
   await db.sql`truncate jobs, decision_sets, queues, workers, schedules, limit_keys cascade`;
 });
 afterEach(async () => {
@@ -41,11 +44,11 @@ afterAll(async () => {
 
 const run = async (body: JobDefinition<object>["run"], options: Partial<TestWorkerOptions> = {}) => {
   const handlers = [defineJob({ type: "t", payload: z.looseObject({}), run: body })];
-  const worker = await startWorker({ db, url, handlers, ...options });
+  const worker = await startWorker({ db, url, handlers, signals, ...options });
   running.push(worker);
   return worker;
 };
-/** Stops a worker that the test itself stops, so that it is not stopped twice. */
+/** Stops a worker before the end of its test. */
 const stop = async (worker: TestWorker, graceMs?: number) => {
   running = running.filter((one) => one !== worker);
   await worker.stop(graceMs);
@@ -53,29 +56,33 @@ const stop = async (worker: TestWorker, graceMs?: number) => {
 const add = async (job: Partial<NewJob> = {}) =>
   (await db.transaction(async (tx) => enqueue(tx, { ownerId, jobType: "t", payload: {}, ...job }))).jobId;
 const read = async (jobId: string) => getJob(db.sql, { ownerId, jobId });
-const reaches = async (jobId: string, status: string) => {
-  await expect.poll(async () => (await read(jobId)).status, { timeout: 15_000, interval: 20 }).toBe(status);
-  return read(jobId);
+/** Waits until a worker runs the job or has ended it, and returns the job. */
+const reaches = async (jobId: string, status: "running" | "completed" | "cancelled") => {
+  await signals.reached(jobId, status);
+  const job = await read(jobId);
+  expect(job.status).toBe(status);
+  return job;
 };
-test("a notice wakes an idle worker at once, long before it would look again", async () => {
+
+test("a notice wakes an idle worker long before its next poll", async () => {
   await run(async () => ({}), { poll: { minMs: 600_000, maxMs: 600_000 } });
   await reaches(await add(), "completed");
   for (let job = 0; job < 5; job += 1) expect(await reaches(await add(), "completed")).toMatchObject({ attempt: 1 });
 });
 
-test("without notices a worker finds new jobs by looking", async () => {
+test("without notices a worker finds new jobs by polling", async () => {
   await run(async () => ({}), { listens: false, poll: { minMs: 20, maxMs: 50 } });
   for (let job = 0; job < 3; job += 1) await reaches(await add(), "completed");
 });
 
-test("a job for later runs when it is due, though nothing tells of it", async () => {
+test("a delayed job runs when it is due, without a notice", async () => {
   const jobId = await add({ delayMs: 300 });
   await run(async () => ({}), { listens: false, poll: { minMs: 600_000, maxMs: 600_000 } });
   const job = await reaches(jobId, "completed");
   expect(Date.parse(job.startedAt ?? "")).toBeGreaterThanOrEqual(Date.parse(job.runAt));
 });
 
-test("never more jobs at once than its concurrency, and all of them in the end", async () => {
+test("a worker never runs more jobs at once than its concurrency, and runs all of them in the end", async () => {
   let now = 0;
   let most = 0;
   const full = deferred();
@@ -98,7 +105,7 @@ test("never more jobs at once than its concurrency, and all of them in the end",
   expect(most).toBe(3);
 });
 
-test("a stop lets what runs end, claims nothing more, and leaves the rest queued", async () => {
+test("a stop lets running jobs end, claims nothing more, and leaves the rest queued", async () => {
   const started = deferred();
   const goOn = deferred();
   const first = await add();
@@ -121,7 +128,7 @@ test("a stop lets what runs end, claims nothing more, and leaves the rest queued
   expect(await listWorkers(db.sql)).toMatchObject([{ workerId: worker.workerId, state: "stopped", alive: false }]);
 });
 
-test("what the grace does not suffice for is released without using up a retry, and another worker takes it", async () => {
+test("a job that outlasts the grace period is released without using a retry, and another worker takes it", async () => {
   const started = deferred();
   const reason = deferred<unknown>();
   const never = deferred();
@@ -144,7 +151,7 @@ test("what the grace does not suffice for is released without using up a retry, 
   never.resolve();
 });
 
-test("heartbeats keep the lease of a run that takes longer than it", async () => {
+test("heartbeats keep the lease of a run that takes longer than one lease", async () => {
   const goOn = deferred();
   const jobId = await add();
   await run(
@@ -162,7 +169,7 @@ test("heartbeats keep the lease of a run that takes longer than it", async () =>
   expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0 });
 });
 
-test("a handler that keeps the event loop busy for longer than its lease keeps it", async () => {
+test("a handler that blocks the event loop for longer than its lease does not lose it", async () => {
   const jobId = await add();
   await run(
     async () => {
@@ -174,7 +181,7 @@ test("a handler that keeps the event loop busy for longer than its lease keeps i
   expect(await reaches(jobId, "completed")).toMatchObject({ attempt: 1, retryCount: 0 });
 });
 
-test("a running job is cancelled through its worker, and the run is told why", async () => {
+test("a running job is cancelled through its worker, and its signal carries the reason", async () => {
   const jobId = await add();
   const told = deferred<unknown>();
   await run(
@@ -193,7 +200,7 @@ test("a running job is cancelled through its worker, and the run is told why", a
   expect(await reaches(jobId, "cancelled")).toMatchObject({ workerId: null, attempts: [{ outcome: "cancelled" }] });
 });
 
-test("a job whose worker vanished is taken back by another once its lease has expired, and uses no retry", async () => {
+test("a job of a vanished worker is reaped by another once its lease has expired, and uses no retry", async () => {
   const jobId = await add();
   await claim(db.sql, { workerId: "gone", limit: 1, leaseMs: 200 });
   await run(async () => ({}), { heartbeatMs: 100, leaseMs: 1_000, poll: { minMs: 50, maxMs: 100 } });
@@ -231,7 +238,7 @@ test.each(["a", "z"])(
   },
 );
 
-test("a queue with a limit goes on as soon as a place is free, though nothing tells of it", async () => {
+test("a queue with a limit goes on as soon as a slot is free, without a notice", async () => {
   await createQueue(db.sql, "one at a time");
   await db.transaction(async (tx) => setQueueLimits(tx, "one at a time", { concurrency: 1 }));
   const jobs = await Promise.all(Array.from({ length: 3 }, async () => add({ queue: "one at a time" })));
@@ -240,7 +247,7 @@ test("a queue with a limit goes on as soon as a place is free, though nothing te
   await run(async () => {
     now += 1;
     most = Math.max(most, now);
-    // Long enough for the worker to have looked for more, and found no place.
+    // Long enough for the worker to try another claim, and to find the limit reached.
     await db.sql`select pg_sleep(0.5)`;
     now -= 1;
   });
@@ -277,7 +284,7 @@ test("a queue with a limit and one without take turns, whichever is flooded", as
   expect(early).toBeLessThan(30);
 });
 
-test("a duty of the keeper's that fails keeps none of the others from being done", async () => {
+test("a maintenance duty that fails delays no other duty", async () => {
   await db.sql`insert into queues (name, limits) values ('broken', '{"perKey": {"concurrency": "x"}}')`;
   await db.sql`insert into limit_keys (queue, key, admit_at) values ('broken', 'k', now())`;
   await db.sql`
@@ -290,10 +297,10 @@ test("a duty of the keeper's that fails keeps none of the others from being done
   expect(await reaches(lost, "completed")).toMatchObject({ crashCount: 1 });
   await reaches(due, "completed");
   const said = () => worker.lines.join("");
-  await expect.poll(said).toContain("could not let limited keys in");
+  await expect.poll(said).toContain("could not admit limited keys");
   await expect.poll(said).toContain("schedule paused");
-  // It is left alone for a time, so that the log does not fill with it.
-  expect(worker.lines.filter((line) => line.includes("could not let limited keys in"))).toHaveLength(1);
+  // The duty waits before its next try, so that it does not fill the log.
+  expect(worker.lines.filter((line) => line.includes("could not admit limited keys"))).toHaveLength(1);
 });
 
 test("two workers never run one job twice", async () => {
@@ -308,7 +315,7 @@ test("two workers never run one job twice", async () => {
   expect([...runs.values()]).toEqual(jobs.map(() => 1));
 });
 
-test("the database may go while a job runs: its log and its end are written when it is back, and new jobs run again", async () => {
+test("a job outlives an outage of the database: its events and its end are written afterwards, and new jobs run", async () => {
   const proxy = await startCuttableProxy(url);
   const away = new Database({ url: proxy.url, deadlineMs: 1_000 });
   const started = deferred();
@@ -341,7 +348,7 @@ test("the database may go while a job runs: its log and its end are written when
   await proxy.close();
 });
 
-test("a worker that starts while the database is away runs jobs when it is there", async () => {
+test("a worker that starts without its database runs jobs once the database is there", async () => {
   const proxy = await startCuttableProxy(url);
   await proxy.cut();
   const away = new Database({ url: proxy.url, deadlineMs: 1_000 });
@@ -358,7 +365,7 @@ test("a worker that starts while the database is away runs jobs when it is there
   await proxy.close();
 });
 
-test("every line of a job's log carries the job, its thread, its attempt and the worker, each once", async () => {
+test("every log line of a job carries the job, its thread, its attempt and the worker, each once", async () => {
   const jobId = await add({ threadId: "018f0000-0000-7000-8000-000000000001" });
   const worker = await run(async ({ log }) => {
     log.info("from the handler");

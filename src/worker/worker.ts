@@ -1,292 +1,181 @@
-import { claimKey, DatabaseUnavailableError, LeaseLostError } from "#queue";
-import type { ClaimedJob } from "#queue";
-import { release } from "#queue/settle";
-import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
+import { Service } from "#shared/service";
 import { Claimer } from "./claim/claimer.ts";
+import { Completer } from "./claim/completer.ts";
+import { Producer } from "./claim/producer.ts";
 import { wrapHandlers } from "./define-job.ts";
-import { describeError } from "./run/describe-error.ts";
-import { CancelledError, ShutdownError } from "./errors.ts";
-import { enterRegistry } from "./maintain/enter-registry.ts";
-import { Finisher } from "./claim/finisher.ts";
-import { Heart } from "./lease/heart.ts";
-import { Keeper } from "./maintain/keeper.ts";
-import { LiveRun } from "./run/live-run.ts";
-import type { LiveRunMeans } from "./run/live-run.ts";
-import { pollDelayMs } from "./claim/poll-delay.ts";
-import { Quarantine, QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
-import { runJob, timeoutOf } from "./run/run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "./run/run-job.ts";
+import { ShutdownError } from "./errors.ts";
+import { Executor, maxClaims } from "./executor.ts";
+import { Heartbeat } from "./lease/heartbeat.ts";
+import { describeWorker, enterRegistry } from "./maintain/enter-registry.ts";
+import { QueueMaintainer } from "./maintain/queue-maintainer.ts";
+import { Quarantine } from "./quarantine/quarantine.ts";
+import type { RunEnvironment } from "./run/run-job.ts";
 import type { WorkerOptions } from "./worker-options.ts";
-import { followAttempt, openAttempt } from "./run/trace-attempt.ts";
-import { Waker } from "./claim/waker.ts";
 
-/** Claims and runs jobs until it is stopped. */
-export class Worker {
+const DEFAULT_GRACE_MS = 30_000;
+
+/**
+ * Claims and runs jobs until it is stopped. The producer fills free slots by the claimer, the executor runs the jobs, the
+ * completer and `runJob` write how they end, the heartbeat keeps the leases, and the maintainer does the work due by the
+ * clock.
+ */
+export class Worker extends Service {
   readonly #options: WorkerOptions;
-  readonly #claimer: Claimer;
   readonly #environment: RunEnvironment;
-  readonly #means: LiveRunMeans;
-  readonly #keeper: Keeper;
-  /** Every attempt that this worker holds a lease for. */
-  readonly #runs = new Map<string, LiveRun>();
-  /** How many of them have a handler that runs; the others are being settled. */
-  #busy = 0;
-  readonly #claiming = new Waker();
-  readonly #keeping = new Waker();
-  #heart: Heart | undefined;
-  #idleLooks = 0;
-  /** Whether something was told of that the keeper has to look at as well. */
-  #noticed = false;
-  #stopping = false;
-  readonly #draining = new AbortController();
+  readonly #heartbeat: Heartbeat;
+  readonly #claimer: Claimer;
+  readonly #executor: Executor;
+  readonly #producer: Producer;
+  readonly #maintainer: QueueMaintainer;
   /** Aborted when the grace period is over. */
   readonly #leaving = new AbortController();
-  readonly #quarantine: Quarantine | undefined;
-  #loops: Promise<unknown> = Promise.resolve();
-  /** A handler may end the process: the log names the jobs that ran. */
-  readonly #onExit = (code: number): void => {
-    this.#quarantine?.abandon();
-    if (this.#runs.size === 0) return;
-    const jobs = [...this.#runs.values()].map(({ job: { jobId, jobType } }) => ({ jobId, jobType }));
-    this.#options.log.fatal({ code, jobs }, "the process exits while it runs jobs: one of them may have ended it");
-  };
+  #graceMs = DEFAULT_GRACE_MS;
 
   constructor(options: WorkerOptions) {
-    const { db, log, retention, retry, defaultTimeoutMs, leaseMs } = options;
+    super();
+    const { db, log, poll, concurrency } = options;
     this.#options = options;
-    this.#claimer = new Claimer({
-      db,
+    this.#claimer = this.#makeClaimer();
+    const completer = new Completer(db, this.#claimer);
+    this.#environment = this.#makeEnvironment(completer);
+    this.#heartbeat = this.#makeHeartbeat();
+    this.#executor = new Executor({
+      environment: this.#environment,
       log,
-      workerId: options.identity.workerId,
-      leaseMs,
-      places: () => this.#freePlaces(),
-      known: () => [...this.#runs.values()].map((run) => run.job),
-      launch: (jobs, sentMs) => this.#launch(jobs, sentMs),
-      onFree: () => this.#claiming.wake(),
-    });
-    const handlers = wrapHandlers(options.handlers, options.middleware);
-    this.#environment = {
-      db,
-      logs: log.isLevelEnabled("info"),
-      handlers,
-      finisher: new Finisher(db, this.#claimer),
-      retry,
-      defaultTimeoutMs,
-      leaseMs,
-      drain: this.#draining.signal,
-      leaving: this.#leaving.signal,
-    };
-    this.#means = {
-      log,
-      onRan: () => {
-        this.#busy -= 1;
-        if (this.#claimer.expectsMore) this.#claiming.wake();
+      tracer: options.tracer,
+      concurrency,
+      heartbeat: this.#heartbeat,
+      quarantine: options.quarantine && new Quarantine(options.quarantine, log),
+      signals: options.signals,
+      onFreeSlot: () => {
+        if (this.#claimer.mayFindMore) this.#producer.wake();
       },
-    };
-    const policyOf = (jobType: string) => ({ ...retry, ...handlers.get(jobType)?.retry });
-    const reaper = { workerId: options.identity.workerId, heartbeatMs: options.heartbeatMs };
-    this.#keeper = new Keeper({ db, log, retention, policyOf, reaper, forgetThreads: options.forgetThreads });
-    this.#quarantine = options.quarantine && new Quarantine(options.quarantine, log);
+      // The end may have readied other jobs, such as the next of the thread. Behind a pooler no notice says so.
+      onEnded: () => this.#producer.wake(),
+    });
+    // A round of maintenance follows the claim: before it, it would delay the start of jobs by a statement.
+    const afterNotice = () => this.#maintainer.wake();
+    this.#producer = new Producer({ claimer: this.#claimer, completer, log, poll, afterNotice });
+    this.#maintainer = this.#makeMaintainer();
   }
 
-  /** Enters the registry and starts to claim; resolves when it does. */
-  async start(): Promise<void> {
-    const { connection, leaseMs, concurrency, log } = this.#options;
-    this.#heart = new Heart({
-      settings: { ...connection, leaseMs, report: await enterRegistry(this.#options) },
-      mostClaims: 2 * concurrency,
-      log,
-      onLost: (keys) => this.#loseRuns(keys),
-      onCancelled: (keys) => this.#stopRuns(keys, () => new CancelledError("The job was cancelled")),
-    });
-    await this.#heart.ready;
+  /** Enters the registry, keeps its leases, then claims. */
+  protected async onStart(): Promise<void> {
+    const { db, log } = this.#options;
+    await enterRegistry(db, log, describeWorker(this.#options));
+    await this.#heartbeat.start();
+    if (this.stopping.aborted) return;
     process.on("exit", this.#onExit);
-    this.#loops = Promise.all([this.#claimLoop(), this.#keepLoop()]);
+    await Promise.all([this.#producer.start(), this.#maintainer.start()]);
   }
 
   /** Makes an idle worker look for jobs now. */
   wake(): void {
-    this.#noticed = true;
-    this.#claiming.wake();
+    this.#producer.hearNotice();
   }
 
-  /** Stops the run of a job that was cancelled, if it is here. */
+  /** Stops the run of a cancelled job, if this worker runs it. */
   cancel(jobId: string): void {
-    const keys = [...this.#runs].filter(([, run]) => run.job.jobId === jobId).map(([key]) => key);
-    this.#stopRuns(keys, () => new CancelledError("The job was cancelled"));
+    this.#executor.cancel(jobId);
   }
 
   /**
-   * Stops claiming, asks running jobs to stop where they can go on elsewhere, lets them end within the grace period,
-   * then aborts and releases the rest.
-   * Resolves once nothing runs and every lease was given back.
+   * Stops claiming and asks graph runs to stop after their current step. Runs may end within the grace period of the
+   * first call; then they are aborted and released. Resolves once every lease was given back.
+   * @param graceMs in milliseconds; 30 s unless given.
    */
-  async stop(graceMs: number): Promise<void> {
-    this.#stopping = true;
-    this.wake();
-    this.#keeping.wake();
-    this.#claimer.close();
-    this.#draining.abort();
-    this.#heart?.report("draining");
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await this.#loops;
-    await Promise.race([this.#allEnded(), grace]);
-    clearTimeout(timer);
+  override async stop(graceMs = DEFAULT_GRACE_MS): Promise<void> {
+    if (!this.stopping.aborted) this.#graceMs = graceMs;
+    await super.stop();
+  }
+
+  protected async onStop(): Promise<void> {
+    const graceEnd = performance.now() + this.#graceMs;
+    this.#heartbeat.report("draining");
+    await Promise.all([this.#producer.stop(), this.#maintainer.stop()]);
+    await this.#executor.idle(Math.max(graceEnd - performance.now(), 0));
     this.#leaving.abort();
-    this.#stopRuns([...this.#runs.keys()], () => new ShutdownError("The worker is shutting down"));
-    await this.#allEnded();
-    await this.#claimer.giveBackUnknown().catch(() => undefined);
-    await this.#heart?.stop();
-    await this.#claimer.db.close();
+    this.#executor.stopRuns(() => new ShutdownError("The worker is shutting down"));
+    await this.#executor.idle();
+    await this.#claimer.releaseUnknown().catch(() => undefined);
+    await this.#heartbeat.stop();
+    await this.#claimer.close();
     process.off("exit", this.#onExit);
   }
 
-  /** Leaves everything as it is, before the process exits: leases cover what runs. */
+  /** Prepares the process for an exit without `stop`: the leases cover the jobs. */
   abandon(): void {
     process.off("exit", this.#onExit);
-    this.#quarantine?.abandon();
+    this.#executor.abandon();
   }
 
-  async #allEnded(): Promise<void> {
-    while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((run) => run.ended));
-  }
+  /** A handler may end the process: the log names the jobs that ran. */
+  readonly #onExit = (code: number): void => {
+    this.#executor.abandon();
+    const jobs = this.#executor.jobs.map(({ jobId, jobType }) => ({ jobId, jobType }));
+    if (jobs.length === 0) return;
+    this.#options.log.fatal({ code, jobs }, "the process exits while it runs jobs: one of them may have ended it");
+  };
 
-  #stopRuns(keys: readonly string[], reason: (run: LiveRun) => Error): void {
-    for (const key of keys) {
-      const run = this.#runs.get(key);
-      run?.stop.abort(reason(run));
-    }
-  }
-
-  #loseRuns(keys: readonly string[]): void {
-    this.#stopRuns(keys, ({ job }) => new LeaseLostError(job.jobId, job.attempt));
-  }
-
-  async #claimLoop(): Promise<void> {
-    while (!this.#stopping) {
-      // The handlers that end in one turn of the event loop free their places together.
-      await turn();
-      // Completions that are about to go out come first: the claim may go with them.
-      if (this.#environment.finisher.isDue) await turn();
-      if (this.#stopping) return;
-      const seen = this.#claiming.count;
-      try {
-        if (await this.#claimer.fill()) continue;
-      } catch (error) {
-        await this.#recover(error);
-        continue;
-      }
-      // The keeper's look would only be in the way of the claim: it comes after it.
-      if (this.#noticed) this.#keeping.wake();
-      this.#noticed = false;
-      // A free slot or a notice ends the wait; for what neither tells of, the keeper looks.
-      if (!this.#stopping) await this.#claiming.wait(LONGEST_WAIT_MS, seen);
-    }
-  }
-
-  /**
-   * How many jobs may be claimed. A job whose handler has ended leaves its place while its end is being written, so that
-   * claims and completions run side by side; bounded, for each of them holds a lease.
-   */
-  #freePlaces(): number {
-    const { concurrency } = this.#options;
-    return Math.min(concurrency - this.#busy, 2 * concurrency - this.#runs.size);
-  }
-
-  async #recover(error: unknown): Promise<void> {
-    const { log, poll } = this.#options;
-    logLook(log, error, "claiming failed; will try again");
-    this.#idleLooks += 1;
-    await this.#claiming.wait(pollDelayMs(this.#idleLooks, poll), this.#claiming.count);
-  }
-
-  /** Starts the jobs of a claim that was sent at a time, in milliseconds since 1970. */
-  #launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
-    if (jobs.length > 0) this.#idleLooks = 0;
-    const { tracer } = this.#options;
-    const { leaseMs } = this.#environment;
-    const fresh = new Map<string, LiveRun>();
-    // All of them before any handler runs, for the first may keep the event loop busy.
-    for (const job of jobs) {
-      const key = claimKey(job);
-      if (this.#runs.has(key)) {
-        this.#giveBackHeld(job, key);
-        continue;
-      }
-      const { jobId, attempt } = job;
-      const isAlone = this.#quarantine?.takes(job) ?? false;
-      const maxAgeMs = timeoutOf(job, this.#environment) + leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
-      this.#heart?.hold(key, { jobId, attempt, maxAgeMs });
-      // The process of a job that runs alone opens the span itself.
-      const span = tracer && !isAlone ? openAttempt(tracer, job, claimSentMs) : undefined;
-      const run = new LiveRun(job, { span, means: this.#means });
-      this.#runs.set(key, run);
-      this.#busy += 1;
-      fresh.set(key, run);
-    }
-    for (const [key, run] of fresh) this.#start(key, run);
-  }
-
-  /**
-   * A database that crashed may have forgotten a claim, and give this worker the same attempt once more. Then the run
-   * that is under way has lost its lease, and the attempt is given back: two runs would bear the same token.
-   */
-  #giveBackHeld(job: ClaimedJob, key: string): void {
-    this.#loseRuns([key]);
-    const { db, log } = this.#options;
-    const reason = "The database had forgotten the claim";
-    db.transaction(async (tx) => release(tx, job, { reason })).catch((error: unknown) =>
-      log.warn({ jobId: job.jobId, err: describeError(error) }, "could not give a job back; its lease will expire"),
-    );
-  }
-
-  #start(key: string, run: LiveRun): void {
-    run.ended = this.#run(run).then(() => {
-      this.#runs.delete(key);
-      this.#heart?.drop(key);
-      // Its end may have readied others, such as the next of its thread; behind a pooler no notice of that is heard.
-      this.#claiming.wake();
+  #makeClaimer(): Claimer {
+    const { db, log, leaseMs, identity } = this.#options;
+    return new Claimer({
+      db,
+      log,
+      workerId: identity.workerId,
+      leaseMs,
+      drain: this.stopping,
+      freeSlots: () => this.#executor.freeSlots,
+      heldClaims: () => this.#executor.jobs,
+      launch: (jobs, sentMs) => {
+        if (jobs.length > 0) this.#maintainer.resetDelay();
+        this.#executor.launch(jobs, sentMs);
+      },
+      onFreeSlots: () => this.#producer.wake(),
     });
   }
 
-  #run(run: LiveRun): Promise<AttemptEnd> {
-    const environment = this.#environment;
-    if (environment.logs) run.log().info("job started");
-    if (this.#quarantine?.takes(run.job)) return this.#quarantine.run(run, environment);
-    return run.span ? followAttempt(run.span, () => runJob(run, environment)) : runJob(run, environment);
+  #makeEnvironment(completer: Completer): RunEnvironment {
+    const { db, log, handlers, middleware, retry, defaultTimeoutMs, leaseMs } = this.#options;
+    return {
+      db,
+      logs: log.isLevelEnabled("info"),
+      handlers: wrapHandlers(handlers, middleware),
+      completer,
+      retry,
+      defaultTimeoutMs,
+      leaseMs,
+      drain: this.stopping,
+      leaving: this.#leaving.signal,
+    };
   }
 
-  async #keepLoop(): Promise<void> {
-    const { log, poll } = this.#options;
-    while (!this.#stopping) {
-      const seen = this.#keeping.count;
-      let delayMs = pollDelayMs(this.#idleLooks, poll);
-      try {
-        const { ready, limited, nextMs } = await this.#keeper.tend();
+  #makeHeartbeat(): Heartbeat {
+    const { connection, leaseMs, concurrency, log } = this.#options;
+    return new Heartbeat({
+      settings: { ...connection, leaseMs, report: describeWorker(this.#options) },
+      maxClaims: maxClaims(concurrency),
+      log,
+      onLost: (keys) => this.#executor.loseRuns(keys),
+      onCancelled: (keys) => this.#executor.cancelRuns(keys),
+    });
+  }
+
+  #makeMaintainer(): QueueMaintainer {
+    const { db, log, poll, retention, retry, identity, heartbeatMs, forgetThreads } = this.#options;
+    const { handlers } = this.#environment;
+    return new QueueMaintainer({
+      db,
+      log,
+      poll,
+      retention,
+      policyOf: (jobType) => ({ ...retry, ...handlers.get(jobType)?.retry }),
+      reaper: { workerId: identity.workerId, heartbeatMs },
+      forgetThreads,
+      onRound: ({ ready, limited }) => {
         if (limited) this.#claimer.expectLimited();
-        if (ready || limited) this.#claiming.wake();
-        delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
-      } catch (error) {
-        logLook(log, error, "looking for what is due failed; will try again");
-      }
-      this.#idleLooks += 1;
-      if (!this.#stopping) await this.#keeping.wait(delayMs, seen);
-      // Notices may come by the hundred: a look every few milliseconds is enough for what only the keeper does.
-      if (!this.#stopping) await wait(SPACING_MS);
-    }
+        if (ready || limited) this.#producer.wake();
+      },
+    });
   }
-}
-
-const LONGEST_WAIT_MS = 3_600_000;
-const SHORTEST_WAIT_MS = 10;
-const SPACING_MS = 20;
-
-/** The heartbeat logs an outage once: looks that fail because of it stay silent. */
-function logLook(log: Logger, error: unknown, message: string): void {
-  const isAway = error instanceof DatabaseUnavailableError && error.isAbsence;
-  log[isAway ? "debug" : "error"]({ err: describeError(error) }, message);
 }

@@ -84,7 +84,7 @@ const ROUTER = "#server/router";
 const NOT_IN_UI = ["@trpc", "@tanstack/react-query", "@tanstack/react-router"];
 
 /** Imports that open a connection; `default` is postgres.js itself. */
-const OPENERS = new Set(["Database", "listen", "migrate", "startEmbeddedPostgres", "default"]);
+const OPENERS = new Set(["Database", "Listener", "migrate", "startEmbeddedPostgres", "default"]);
 
 const isOf = (names, specifier) => names.some((name) => specifier === name || specifier.startsWith(`${name}/`));
 

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startCuttableProxy } from "../../../test/cuttable-proxy.ts";
 import { createTestDatabase } from "../../../test/database.ts";
+import { deferred } from "../../../test/deferred.ts";
 import { startRefusingServer } from "../../../test/refusing-server.ts";
 import { chooseServer } from "../migrate/choose-server.ts";
 import { Database } from "./client.ts";
 import { startEmbeddedPostgres } from "../embedded/embedded.ts";
 import { DatabaseUnavailableError } from "../errors.ts";
-import { listen } from "../notices/listener.ts";
+import { Listener } from "../notices/listener.ts";
 
 let url: URL;
 let drop: () => Promise<void>;
@@ -71,7 +72,8 @@ test("a listener spaces its attempts to connect to a server that accepts and clo
   const server = await refuse("closes");
   const heard: unknown[] = [];
   const startedAt = performance.now();
-  const listener = listen({ url: withHosts(`127.0.0.1:${server.port}`), channels: { c: () => heard.push(1) } });
+  const listener = new Listener({ url: withHosts(`127.0.0.1:${server.port}`), channels: { c: () => heard.push(1) } });
+  await listener.start();
   open.push(async () => listener.stop());
   await expect.poll(() => server.connections()).toBeGreaterThanOrEqual(5);
   // One at once, one after the first failure, then after at least 25, 50, 100 ms.
@@ -89,11 +91,11 @@ test.each(["closes", "is silent"] as const)(
     // Later calls go to the second host at once.
     for (let call = 0; call < 5; call += 1) await readPort(db);
     expect(dead.connections()).toBe(1);
-    const heard = new Promise<void>((resolve) => {
-      const listener = listen({ url: list, channels: { c: () => resolve() } });
-      open.push(async () => listener.stop());
-    });
-    await heard;
+    const heard = deferred();
+    const listener = new Listener({ url: list, channels: { c: () => heard.resolve() } });
+    open.push(async () => listener.stop());
+    await listener.start();
+    await heard.promise;
   },
 );
 

@@ -1,3 +1,4 @@
+import { Service } from "#shared/service";
 import postgres from "postgres";
 import { readHosts } from "#shared/database-url";
 import type { HostList, NamedHost } from "#shared/database-url";
@@ -5,56 +6,55 @@ import { backoffMs } from "../connection/backoff.ts";
 import { withDeadline } from "../connection/deadline.ts";
 import { Dialer } from "../connection/dialer.ts";
 
-export interface ListenOptions {
+export interface ListenerOptions {
   /** A direct connection: LISTEN hears nothing through a transaction-mode pooler. Several hosts are tried in turn. */
   url: string;
   /**
-   * By channel, what is called with every notification's payload, and without one after each (re)subscription, when any may
-   * have been missed. One connection for all: a notice wakes every process of the server that listens to anything.
+   * By channel, the function that gets the payload of each notification. It is called without a payload after each
+   * (re)subscription, because notifications may have been missed. All channels share one connection.
    */
   channels: Readonly<Record<string, (payload?: string) => void>>;
-  /** How often the subscription is proved alive, in milliseconds; LISTEN can die without a word. */
+  /** How often the subscription is proved alive: LISTEN can die without an error. 10 s unless given. */
   heartbeatMs?: number;
 }
 
+const DEFAULT_HEARTBEAT_MS = 10_000;
 const PROOF_LIMIT_MS = 5_000;
 const CONNECT_LIMIT_MS = 5_000;
 
 /**
- * Listens until stopped; a lost subscription is made again by itself, at once when the connection closes and at the
- * next heartbeat when it only went silent. `sql.listen` of postgres.js is not used: it forgets a channel for good when
- * its first attempt to reconnect fails.
+ * Listens to channels of NOTIFY. It subscribes again at once when the connection closes, and at the next heartbeat when
+ * the connection went silent. `sql.listen` of postgres.js is not used: it forgets a channel for good when its first
+ * attempt to reconnect fails. `start` does not wait for the first subscription, because the database may be away.
  */
-export function listen(options: ListenOptions): { stop: () => Promise<void> } {
-  const listener = new Listener(options);
-  return { stop: async () => listener.stop() };
-}
-
-class Listener {
-  readonly #options: ListenOptions;
+export class Listener extends Service {
+  readonly #options: ListenerOptions;
   readonly #heartbeatMs: number;
   readonly #hosts: HostList;
   #hostIndex = 0;
   #dialer: Dialer;
   #pool: postgres.Sql;
-  #subscription: number | undefined;
-  /** Subscriptions in a row that were not made, or did not last until a heartbeat. */
+  /** The process id of the subscribed backend; undefined while there is none. */
+  #subscribedPid: number | undefined;
+  /** Subscriptions in a row that failed, or did not last until a heartbeat. */
   #failureCount = 0;
-  #beating = false;
-  #stopped = false;
+  #isBeating = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: ListenOptions) {
+  constructor(options: ListenerOptions) {
+    super();
     this.#options = options;
-    this.#heartbeatMs = options.heartbeatMs ?? 10_000;
+    this.#heartbeatMs = options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS;
     this.#hosts = readHosts(options.url);
     this.#dialer = this.#newDialer();
     this.#pool = this.#open();
+  }
+
+  protected onStart(): void {
     void this.#beat();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  protected async onStop(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#pool.end({ timeout: 1 });
     this.#dialer.close();
@@ -76,17 +76,17 @@ class Listener {
       prepare: false,
       connect_timeout: CONNECT_LIMIT_MS / this.#hosts.hosts.length / 1000,
       backoff: false,
-      // A connection that is closed for being idle or old would take the subscription with it.
+      // A connection that the driver closes as idle or old would end the subscription.
       idle_timeout: 0,
       max_lifetime: null,
       onnotice: () => undefined,
       onnotify: (channel: string, payload: string) => {
-        if (!this.#stopped) this.#options.channels[channel]?.(payload);
+        if (!this.stopping.aborted) this.#options.channels[channel]?.(payload);
       },
       onclose: () => {
         if (pool !== this.#pool) return;
-        this.#subscription = undefined;
-        if (!this.#beating) this.#retry();
+        this.#subscribedPid = undefined;
+        if (!this.#isBeating) this.#retry();
       },
       connection: { application_name: "threadmill-listen" },
     };
@@ -94,39 +94,39 @@ class Listener {
     return pool;
   }
 
-  /** Subscribes again: at once the first time, later after a doubling delay. */
+  /** Subscribes again: the first time at once, then after a doubling delay. */
   #retry(): void {
     this.#schedule(backoffMs(this.#failureCount));
     this.#failureCount += 1;
   }
 
   #schedule(delayMs: number): void {
-    if (this.#stopped) return;
+    if (this.stopping.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#beat(), delayMs);
     this.#timer.unref();
   }
 
-  /** Subscribes again, which changes nothing on a connection that is subscribed and repairs one that is new. */
+  /** Sends LISTEN again, which a subscribed connection ignores and a new one needs. */
   async #beat(): Promise<void> {
-    this.#beating = true;
+    this.#isBeating = true;
     try {
-      const connection = await this.#subscribe(this.#pool);
+      const pid = await this.#subscribe(this.#pool);
       this.#dialer.answered();
       this.#schedule(this.#heartbeatMs);
-      if (connection === this.#subscription) this.#failureCount = 0;
-      if (connection === this.#subscription || this.#stopped) return;
-      this.#subscription = connection;
+      if (pid === this.#subscribedPid) this.#failureCount = 0;
+      if (pid === this.#subscribedPid || this.stopping.aborted) return;
+      this.#subscribedPid = pid;
       for (const signal of Object.values(this.#options.channels)) signal();
     } catch {
       this.#replace();
       this.#retry();
     } finally {
-      this.#beating = false;
+      this.#isBeating = false;
     }
   }
 
-  /** Answers which connection is subscribed; rejects when the server does not answer in time. */
+  /** Returns the process id of the subscribed backend; rejects when the server does not answer in time. */
   async #subscribe(pool: postgres.Sql): Promise<number> {
     const limitMs = Math.min(this.#heartbeatMs, PROOF_LIMIT_MS);
     // LISTEN takes no parameters.
@@ -136,10 +136,10 @@ class Listener {
     return answers.at(-1)?.[0]?.pid ?? 0;
   }
 
-  /** A connection that missed a heartbeat is not trusted any more. */
+  /** Drops a connection that missed a heartbeat, and opens one to the next host. */
   #replace(): void {
-    this.#subscription = undefined;
-    if (this.#stopped) return;
+    this.#subscribedPid = undefined;
+    if (this.stopping.aborted) return;
     const [silent, dialer] = [this.#pool, this.#dialer];
     this.#hostIndex = (this.#hostIndex + 1) % this.#hosts.hosts.length;
     this.#dialer = this.#newDialer();

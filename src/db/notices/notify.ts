@@ -12,28 +12,28 @@ const SPACING_MS = 5;
 
 interface Collector {
   collect: (notice: Notice) => void;
-  /** Whether none was sent for so long that another may go out by itself; counts as one that was. */
+  /** True when no NOTIFY was sent for `SPACING_MS`. Records that one is sent now. */
   takeQuiet: () => boolean;
 }
 const collecting = new WeakMap<Executor, Collector>();
 
-/** Hands a pool's or a transaction's notices to whoever sends them later. */
+/** Registers the collector that sends the notices of a pool or a transaction. */
 export function collectNotices(sql: Executor, collector: Collector): void {
   collecting.set(sql, collector);
 }
 
 /**
- * Whether a statement may notify by itself, which saves a way to the server: in a caller's own transaction, and where
- * notices are so few that no commit waits for another's. Ask once for each statement.
+ * Returns true when a statement may contain its NOTIFY, which saves a round trip. That is so in a caller's own transaction,
+ * and while notices are so rare that no commit waits for another's. Call it once for each statement.
  */
 export function mayNotifyWithin(sql: Executor): boolean {
   return collecting.get(sql)?.takeQuiet() ?? true;
 }
 
 /**
- * Sends a NOTIFY that is heard once the transaction has committed. In a transaction of `Database` it is sent after the
- * commit, together with others: PostgreSQL commits transactions that notify one at a time, so NOTIFY within them would
- * make every submitter wait for the one before. In a caller's own transaction it is part of that transaction.
+ * Sends a NOTIFY that is delivered after the transaction has committed. A transaction of `Database` sends it after the
+ * commit, in one batch with others: PostgreSQL commits notifying transactions one at a time, so a NOTIFY inside would make
+ * each submitter wait for the one before. A caller's own transaction contains its NOTIFY.
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
@@ -43,8 +43,8 @@ export async function notifyAfterCommit(sql: Executor, channel: string, payload:
 }
 
 /**
- * Sends notices of what has committed, in one transaction. What they tell of is on the disk, and a server that crashes
- * forgets notices anyway: the commit waits for no flush.
+ * Sends notices of committed changes in one transaction. Its commit waits for no flush: the changes are on the disk, and a
+ * server that crashes loses its notices anyway.
  */
 export async function sendNotices(sql: Sql, notices: readonly Notice[]): Promise<void> {
   const values = [notices.map((notice) => notice.channel), notices.map((notice) => notice.payload)];
@@ -54,7 +54,7 @@ export async function sendNotices(sql: Sql, notices: readonly Notice[]): Promise
 const NOTIFY = `
   select pg_notify(channel, payload), ${UNFLUSHED} from unnest($1::text[], $2::text[]) as notice (channel, payload)`;
 
-/** Sends the first notice at once, and those that come within milliseconds of it as one. */
+/** Sends the first notice at once, and the notices of the next `SPACING_MS` in one batch. */
 export class Notifier {
   readonly #send: (notices: readonly Notice[]) => Promise<void>;
   readonly #waiting = new Map<string, Notice>();
@@ -65,13 +65,13 @@ export class Notifier {
     this.#send = sendAll;
   }
 
-  /** Never throws: a notice that cannot be sent is made up for by polling. */
+  /** Never throws: polling finds the changes of a lost notice. */
   send(notice: Notice): void {
     this.#waiting.set(`${notice.channel}\n${notice.payload}`, notice);
     this.#sending ??= this.#run();
   }
 
-  /** Whether nothing was sent for some milliseconds; what asks is taken to send one now. */
+  /** True when nothing was sent for `SPACING_MS`. Records that the caller sends a notice now. */
   takeQuiet(): boolean {
     const now = performance.now();
     if (this.#sending || now - this.#sentAt < SPACING_MS) return false;
@@ -79,7 +79,7 @@ export class Notifier {
     return true;
   }
 
-  /** Resolves when everything has been sent. */
+  /** Resolves when every notice has been sent. */
   async close(): Promise<void> {
     await this.#sending;
   }

@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { listenOnFreePort, trpcUrl } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { buildApp } from "../app.ts";
@@ -40,7 +40,8 @@ afterAll(async () => queue.close());
 /** Starts an API with its listener, as the server process does. */
 async function startApi(): Promise<{ app: FastifyInstance; feeds: CountingFeeds; port: number }> {
   const feeds = new CountingFeeds(queue.db);
-  const listener = listen({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
+  const listener = new Listener({ url: queue.url, channels: { [EVENTS_CHANNEL]: (payload) => feeds.hear(payload) } });
+  await listener.start();
   const app = await buildApp({ db: queue.db, feeds, logLevel: "silent" });
   const port = await listenOnFreePort(app);
   closes.push(async () => {

@@ -56,7 +56,7 @@ const settle = async (counted: { calls: number; runningCount: number }, atLeast:
 
 test("one poll costs one statement for any number of readers of idle jobs", async () => {
   const { counted, db } = countCalls();
-  const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
+  const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { got, leave } = await follow(feeds);
   // One call per reader for its first page, and one per job when its first reader joins the feed.
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);
@@ -78,7 +78,7 @@ test("one poll costs one statement for any number of readers of idle jobs", asyn
 });
 
 test("without notices, polling finds new events, ended jobs and deleted jobs", async () => {
-  const feeds = new JobFeeds(queue.db, { lookMs: 20 });
+  const feeds = new JobFeeds(queue.db, { pollMs: 20 });
   const { got, ends, leave } = await follow(feeds);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
   const grown = await queue.takeOne();
@@ -100,7 +100,7 @@ test("without notices, polling finds new events, ended jobs and deleted jobs", a
 
 test("a failed poll ends the streams", async () => {
   const { counted, db } = countCalls();
-  const feeds = new JobFeeds(db, { lookMs: NEVER_MS });
+  const feeds = new JobFeeds(db, { pollMs: NEVER_MS });
   const { ends } = await follow(feeds);
   const settled = Promise.allSettled(ends);
   await settle(counted, JOBS * READERS_PER_JOB + JOBS);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { JobFeed } from "./job-feed.ts";
 
-/** Opens a feed over `count` events of `chars` characters each, and records the reads of the log. */
+/** Opens a feed.isOver `count` events of `chars` characters each, and records the reads of the log. */
 async function open(count: number, chars: number) {
   const log = Array.from({ length: count }, (_, index) => ({
     seq: index + 1,
@@ -16,7 +16,7 @@ async function open(count: number, chars: number) {
     return Promise.resolve({ events: log.slice(after, after + 500), closed: after + 500 > count });
   });
   feed.refresh();
-  await expect.poll(() => feed.over).toBe(true);
+  await expect.poll(() => feed.isOver).toBe(true);
   reads.length = 0;
   const next = async (after: number) => (await feed.next(after, new AbortController().signal)).events.length;
   return { next, reads };

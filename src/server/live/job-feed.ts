@@ -2,34 +2,34 @@ import type { EventPage } from "#queue/events";
 import type { JobEvent } from "#shared/contracts";
 import { JobWatch } from "./job-watch.ts";
 
-/** What is kept in memory for readers that follow closely, so many and of that size; others read their pages from the database. */
-const KEPT_EVENTS = 500;
-const KEPT_CHARS = 200_000;
+/** The newest events are cached for readers that keep up; slower readers read their pages from the database. */
+const CACHED_EVENTS = 500;
+const CACHED_CHARS = 200_000;
 
 /** The newest events of one job, shared by its readers. */
 export class JobFeed {
-  /** How many follow it. */
+  /** How many readers follow this feed; its owner counts them. */
   readers = 0;
   readonly #read: (after: number) => Promise<EventPage>;
-  #kept: JobEvent[] = [];
+  #cached: JobEvent[] = [];
   #sizes: number[] = [];
   /** The number of the newest event known. */
   #head: number;
-  #closed = false;
+  #isClosed = false;
   #failure: Error | undefined;
-  #dirty = false;
-  #reading = false;
+  #isStale = false;
+  #isReading = false;
   readonly #waiting = new Set<JobWatch>();
 
-  /** @param head the number from which on the feed reads; @param read gives the page after a number. */
+  /** @param head the number after which the feed reads; @param read reads the page after a number. */
   constructor(head: number, read: (after: number) => Promise<EventPage>) {
     this.#head = head;
     this.#read = read;
   }
 
-  /** Whether it has come to its end: the log is closed, or could not be read. */
-  get over(): boolean {
-    return this.#closed || this.#failure !== undefined;
+  /** True when the log is closed or could not be read. */
+  get isOver(): boolean {
+    return this.#isClosed || this.#failure !== undefined;
   }
 
   /** The number of the newest event known. */
@@ -37,68 +37,68 @@ export class JobFeed {
     return this.#head;
   }
 
-  /** Ends it for its readers, who may follow again. */
+  /** Ends the feed with an error for its readers, which may follow again. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error("the log could not be read", { cause: error });
     for (const watch of this.#waiting) watch.hear();
   }
 
-  /** Reads what is new; called while it reads, it reads once more. */
+  /** Reads new events; a call during a read makes the feed read once more. */
   refresh(): void {
-    this.#dirty = true;
-    if (!this.#reading) void this.#catchUp();
+    this.#isStale = true;
+    if (!this.#isReading) void this.#catchUp();
   }
 
   /**
-   * The events after a number; waits until there are some, the log is closed or the reader leaves.
+   * Returns the events after a number; waits until there are some, the log is closed or `signal` aborts.
    * @throws DatabaseUnavailableError when the database is away.
    */
   async next(after: number, signal: AbortSignal): Promise<EventPage> {
     while (!signal.aborted) {
       if (this.#failure !== undefined) throw this.#failure;
-      const oldest = this.#kept[0]?.seq ?? Infinity;
+      const oldest = this.#cached[0]?.seq ?? Infinity;
       if (after < this.#head) {
-        // A reader that fell behind what is kept takes its page from the database.
+        // A reader that fell behind the cache takes its page from the database.
         if (oldest > after + 1) return this.#read(after);
-        return { events: this.#kept.slice(after + 1 - oldest), closed: this.#closed };
+        return { events: this.#cached.slice(after + 1 - oldest), closed: this.#isClosed };
       }
-      if (this.#closed) return { events: [], closed: true };
+      if (this.#isClosed) return { events: [], closed: true };
       await this.#change(signal);
     }
     return { events: [], closed: false };
   }
 
   async #catchUp(): Promise<void> {
-    this.#reading = true;
-    while (this.#dirty && !this.#closed) {
-      this.#dirty = false;
+    this.#isReading = true;
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
       try {
         const { events, closed } = await this.#read(this.#head);
-        this.#keep(events);
+        this.#cache(events);
         this.#head = events.at(-1)?.seq ?? this.#head;
-        this.#closed = closed;
-        // A page that brought something may have been full.
-        if (events.length > 0) this.#dirty = true;
+        this.#isClosed = closed;
+        // A page with events may have been full.
+        if (events.length > 0) this.#isStale = true;
       } catch (error) {
         this.fail(error);
       }
       for (const watch of this.#waiting) watch.hear();
     }
-    this.#reading = false;
+    this.#isReading = false;
   }
 
-  #keep(events: readonly JobEvent[]): void {
-    const kept = [...this.#kept, ...events].slice(-KEPT_EVENTS);
+  #cache(events: readonly JobEvent[]): void {
+    const cached = [...this.#cached, ...events].slice(-CACHED_EVENTS);
     this.#sizes.push(...events.map(({ data }) => JSON.stringify(data).length));
-    this.#sizes = this.#sizes.slice(-KEPT_EVENTS);
+    this.#sizes = this.#sizes.slice(-CACHED_EVENTS);
     let chars = this.#sizes.reduce((sum, size) => sum + size, 0);
     let drop = 0;
-    for (; chars > KEPT_CHARS; drop += 1) chars -= this.#sizes[drop] ?? chars;
-    this.#kept = kept.slice(drop);
+    for (; chars > CACHED_CHARS; drop += 1) chars -= this.#sizes[drop] ?? chars;
+    this.#cached = cached.slice(drop);
     this.#sizes = this.#sizes.slice(drop);
   }
 
-  /** Waits for the next change; whoever holds the feed looks whether a notice was lost. */
+  /** Waits for the next change without a time limit: the owner of the feed polls for lost notices. */
   async #change(signal: AbortSignal): Promise<void> {
     const watch = new JobWatch();
     this.#waiting.add(watch);

@@ -2,55 +2,65 @@ import type { Database } from "#queue";
 import { readEvents, readLogHeads, readNotice } from "#queue/events";
 import type { EventPage } from "#queue/events";
 import type { JobEvent } from "#shared/contracts";
+import { Service } from "#shared/service";
 import { JobFeed } from "./job-feed.ts";
 import { JobWatch } from "./job-watch.ts";
 
-/** What a reader that is slow may hold in memory. */
+/** The most events that a slow reader holds in memory. */
 const PAGE_EVENTS = 100;
 
 export interface FollowOptions {
   ownerId: string;
   jobId: string;
-  /** The number of the last event that the reader has; 0 for all. */
+  /** The number of the last event that the reader has; 0 for all events. */
   after: number;
   /** Ends the reading. */
   signal: AbortSignal;
-  /** The page after `after`, where `open` has read it already. */
+  /** The page after `after`, if `open` has read it already. */
   first?: EventPage;
 }
 
-/** How often all followed logs are looked at: a notice can be lost, and behind some poolers there are none. */
-const LOOK_MS = 3_000;
+/** How often all followed logs are polled: a notice can be lost, and some poolers deliver none. */
+const POLL_MS = 3_000;
 
 /**
- * The event logs that are being followed. However many readers a job has, a notice costs one query; readers of logs that
- * do not grow share one statement every 3 s. A slow reader holds nothing back and fills no buffer, for it asks for its
- * next page when it is ready.
+ * The event logs that readers follow. A notice costs one query, however many readers a job has. All readers share one
+ * poll every 3 s. A slow reader delays no other and fills no buffer, because it asks for each page when it is ready.
+ * Without `start` there are no polls. `stop` ends no reader: each ends by its own signal.
  */
-export class JobFeeds {
+export class JobFeeds extends Service {
   readonly #db: Database;
   readonly #feeds = new Map<string, JobFeed>();
   readonly #watches = new Map<string, Set<JobWatch>>();
-  readonly #lookMs: number;
+  readonly #pollMs: number;
   #readers = 0;
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
-  #lookAgain = false;
+  #isPolling = false;
+  #mustPollAgain = false;
 
-  constructor(db: Database, { lookMs = LOOK_MS } = {}) {
+  constructor(db: Database, { pollMs = POLL_MS } = {}) {
+    super();
     this.#db = db;
-    this.#lookMs = lookMs;
+    this.#pollMs = pollMs;
   }
 
-  /** How many follow a log at the moment. */
+  protected onStart(): void {
+    this.#timer = setInterval(() => void this.#poll(), this.#pollMs);
+  }
+
+  protected onStop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** How many readers follow a log at the moment. */
   get readers(): number {
     return this.#readers;
   }
 
-  /** Passes on a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status changed. */
+  /** Takes a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status may have changed. */
   hear(payload?: string): void {
     if (payload === undefined) {
-      void this.#look();
+      void this.#poll();
       for (const watches of this.#watches.values()) for (const watch of watches) watch.hear();
       return;
     }
@@ -59,7 +69,7 @@ export class JobFeeds {
     if (changed) for (const watch of this.#watches.get(jobId) ?? []) watch.hear();
   }
 
-  /** Hears of a job's changes of status from now on, until `leave` is called. */
+  /** Watches the status of a job until `leave` is called. */
   watch(jobId: string): { watch: JobWatch; leave: () => void } {
     const watch = new JobWatch();
     const watches = this.#watches.get(jobId) ?? new Set();
@@ -72,7 +82,7 @@ export class JobFeeds {
   }
 
   /**
-   * The first page for `follow`: an unknown job is reported before a stream begins.
+   * Reads the first page for `follow`, so that an unknown job is reported before a stream begins.
    * @throws NotFoundError when the owner has no such job; DatabaseUnavailableError when the database is away.
    */
   async open({ ownerId, jobId, after }: Omit<FollowOptions, "signal">): Promise<EventPage> {
@@ -80,7 +90,7 @@ export class JobFeeds {
   }
 
   /**
-   * A job's events after a number, each once and in order, to the closing one; waits for those to come.
+   * Yields a job's events after a number, each once and in order; waits for new ones until the closing one.
    * @throws NotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
    */
   async *follow({ ownerId, jobId, after, signal, first }: FollowOptions): AsyncGenerator<JobEvent, void> {
@@ -89,7 +99,7 @@ export class JobFeeds {
     let feed: JobFeed | undefined;
     this.#readers += 1;
     try {
-      // The first page comes from the database, which also says whether the job is the owner's.
+      // The first page comes from the database, which also checks that the owner has the job.
       for (let page = first ?? (await read(last)); ; page = await feed.next(last, signal)) {
         for (const event of page.events) {
           if (signal.aborted) return;
@@ -107,12 +117,11 @@ export class JobFeeds {
 
   #join(jobId: string, last: number, read: (after: number) => Promise<EventPage>): JobFeed {
     const known = this.#feeds.get(jobId);
-    // One that is over is the log as it was: a job that was queued again gets a new one.
-    const feed = known && !known.over ? known : new JobFeed(last, read);
+    // A feed that is over is not used again: the job may have been redriven since.
+    const feed = known && !known.isOver ? known : new JobFeed(last, read);
     feed.readers += 1;
     this.#feeds.set(jobId, feed);
-    this.#timer ??= setInterval(() => void this.#look(), this.#lookMs);
-    // What was written between the page and now was notified to nobody.
+    // Nobody heard the notices of events that were written since the page was read.
     feed.refresh();
     return feed;
   }
@@ -120,33 +129,26 @@ export class JobFeeds {
   #leave(jobId: string, feed: JobFeed): void {
     feed.readers -= 1;
     if (feed.readers === 0 && this.#feeds.get(jobId) === feed) this.#feeds.delete(jobId);
-    if (this.#feeds.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
-  /** Looks in one statement which of the followed logs have grown, and reads those. */
-  async #look(): Promise<void> {
-    this.#lookAgain = this.#looking;
-    if (this.#looking) return;
-    this.#looking = true;
+  /** Finds in one statement the followed logs that have grown, and reads them. */
+  async #poll(): Promise<void> {
+    this.#mustPollAgain = this.#isPolling;
+    if (this.#isPolling) return;
+    this.#isPolling = true;
     do {
-      this.#lookAgain = false;
-      const followed = [...this.#feeds].filter(([, feed]) => !feed.over);
+      this.#mustPollAgain = false;
+      const followed = [...this.#feeds].filter(([, feed]) => !feed.isOver);
       if (followed.length > 0) await this.#refreshGrown(followed);
-    } while (this.#lookAgain);
-    this.#looking = false;
+    } while (this.#mustPollAgain);
+    this.#isPolling = false;
   }
 
   async #refreshGrown(followed: readonly [jobId: string, feed: JobFeed][]): Promise<void> {
     try {
-      const heads = await this.#db.call(async (sql) =>
-        readLogHeads(
-          sql,
-          followed.map(([jobId]) => jobId),
-        ),
-      );
-      // A job that is gone is read as well: its readers get to know.
+      const jobIds = followed.map(([jobId]) => jobId);
+      const heads = await this.#db.call(async (sql) => readLogHeads(sql, jobIds));
+      // A job that is gone is read as well: that read tells its readers.
       for (const [jobId, feed] of followed) if (heads.get(jobId) !== feed.head) feed.refresh();
     } catch (error) {
       for (const [, feed] of followed) feed.fail(error);

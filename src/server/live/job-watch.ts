@@ -1,21 +1,21 @@
-/** Hears of a job's changes for one that waits; a change that comes between two waits ends the next one. */
+/** Lets one caller wait for a job's next change; a change between two waits ends the next wait at once. */
 export class JobWatch {
-  #heard = false;
+  #hasChanged = false;
   #resume: (() => void) | undefined;
 
   hear(): void {
-    this.#heard = true;
+    this.#hasChanged = true;
     this.#resume?.();
   }
 
   /**
-   * Waits for a change, for a time in milliseconds (`Infinity` for no limit) or until the signal aborts; says whether it
-   * was a change.
+   * Waits until there is a change, `limitMs` have passed (`Infinity` for no limit) or the signal aborts. Returns true for
+   * a change.
    */
-  async next(longestMs: number, signal: AbortSignal): Promise<boolean> {
-    if (!this.#heard && !signal.aborted) {
+  async next(limitMs: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.#hasChanged && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = longestMs === Infinity ? undefined : setTimeout(() => this.#resume?.(), longestMs);
+        const timer = limitMs === Infinity ? undefined : setTimeout(() => this.#resume?.(), limitMs);
         const leave = () => this.#resume?.();
         signal.addEventListener("abort", leave, { once: true });
         this.#resume = () => {
@@ -26,8 +26,8 @@ export class JobWatch {
         };
       });
     }
-    const heard = this.#heard;
-    this.#heard = false;
-    return heard;
+    const hasChanged = this.#hasChanged;
+    this.#hasChanged = false;
+    return hasChanged;
   }
 }

@@ -5,7 +5,7 @@ import { appendEvents, EVENTS_CHANNEL } from "#queue/events";
 import { complete } from "#queue/settle";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { deferred } from "../../../test/deferred.ts";
 import { trpcUrl } from "../../../test/open-app.ts";
 import { openQueue } from "../../../test/queue.ts";
@@ -15,12 +15,12 @@ import { JobFeeds } from "../live/job-feeds.ts";
 let queue: Awaited<ReturnType<typeof openQueue>>;
 let app: FastifyInstance;
 let feeds: JobFeeds;
-let listener: ReturnType<typeof listen>;
+let listener: Listener;
 beforeAll(async () => {
   queue = await openQueue();
   feeds = new JobFeeds(queue.db);
   const listening = deferred();
-  listener = listen({
+  listener = new Listener({
     url: queue.url,
     channels: {
       [EVENTS_CHANNEL]: (payload) => {
@@ -29,6 +29,7 @@ beforeAll(async () => {
       },
     },
   });
+  await listener.start();
   await listening.promise;
   app = await buildApp({ db: queue.db, feeds, logLevel: "silent" });
 });

@@ -1,178 +1,199 @@
 import type { Claim, ClaimedJob, Database } from "#queue";
-import { claim, claimLimited, flushClaims } from "#queue/claim";
+import { claim, claimLimited, completeAndClaim, flushClaims } from "#queue/claim";
 import type { Claimed, Line } from "#queue/claim";
 import { releaseOrphans } from "#queue/settle";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import type { ClaimAlong, Successor } from "./finisher.ts";
 
 export interface ClaimerOptions {
   db: Database;
   log: Logger;
   workerId: string;
   leaseMs: number;
-  /** How many jobs the worker could take besides those that are being claimed. */
-  places: () => number;
-  /** The claims that the worker knows that it has. */
-  known: () => readonly Claim[];
-  /** Starts jobs of a claim that was sent at a time, in milliseconds since 1970. */
+  /** Aborted when the worker stops claiming. */
+  drain: AbortSignal;
+  /** How many more jobs the worker could run now. */
+  freeSlots: () => number;
+  /** The claims that the worker knows it holds. */
+  heldClaims: () => readonly Claim[];
+  /** Starts the jobs of a claim that was sent at `sentMs`, in milliseconds since 1970. */
   launch: (jobs: readonly ClaimedJob[], sentMs: number) => void;
-  /** Called when places have become free without a run's end. */
-  onFree: () => void;
+  /** Called when a claim that went with completions has left slots free. */
+  onFreeSlots: () => void;
 }
 
-/** The most jobs that are claimed, and completed, in one statement that does both. */
-const MOST_TOGETHER = 32;
+/**
+ * - `drained`: the last claim took every ready job; a notice or the next poll tells of new ones.
+ * - `backlogged`: the last claim took all that it asked for, or no slot was free; more jobs may be ready.
+ * - `claiming`: one statement is in flight, and no second one is sent.
+ * - `unsure`: a claim's answer was lost, so this worker may hold leases that it does not know.
+ */
+type State = "drained" | "backlogged" | "claiming" | "unsure";
 
-/** Claims jobs for one worker over a connection of its own, and remembers what each claim says for the next. */
-export class Claimer implements Successor {
-  readonly #options: ClaimerOptions;
-  readonly db: Database;
-  /** How many jobs the statements under way may bring. */
-  #asked = 0;
-  #lastOwner: string | undefined;
-  #line: Line | undefined;
+/** What one claim tells the next. */
+interface Cursor {
+  /** The owner that was served last, so that the next one takes its turn. */
+  afterOwner: string | undefined;
+  /** The only line with ready jobs; undefined when there may be several. */
+  line: Line | undefined;
   /** Whether queues with a limit may have ready jobs. */
-  #limited = false;
-  #yielding = false;
-  /** Whether the last claim got all that it asked for, or could not ask. */
-  #filled = false;
-  /** Whether a claim may have been made whose answer was lost. */
-  #doubtful = false;
-  #closed = false;
+  hasLimited: boolean;
+  /** Both kinds of queues take turns within a priority: true when those with a limit went last in this claim. */
+  isLimitedLast: boolean;
+}
+
+type Completion = Parameters<typeof completeAndClaim>[1][number];
+type JointClaimOptions = Parameters<typeof completeAndClaim>[2];
+
+/** The most jobs that one statement both completes and claims. */
+const MAX_JOINT_BATCH = 32;
+
+/**
+ * Claims jobs for one worker over a connection of its own, with at most one statement in flight:
+ *
+ *     drained | backlogged ──send──▶ claiming ──all slots filled──▶ backlogged
+ *                                       ├──fewer jobs──▶ drained
+ *                                       └──error──▶ unsure ──orphans released──▶ backlogged
+ */
+export class Claimer {
+  readonly #options: ClaimerOptions;
+  readonly #db: Database;
+  #state: State = "drained";
+  readonly #cursor: Cursor = { afterOwner: undefined, line: undefined, hasLimited: false, isLimitedLast: false };
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    this.db = options.db.apart();
+    this.#db = options.db.apart();
   }
 
-  /**
-   * Whether a place that has become free may be filled, as far as one can know: a claim that left places free has taken
-   * all there was, and what comes after it is told of.
-   */
-  get expectsMore(): boolean {
-    return this.#filled || this.#limited || this.#doubtful;
+  /** False when a free slot need not wake the worker: nothing is ready, or the claim in flight will look again. */
+  get mayFindMore(): boolean {
+    return this.#state === "backlogged" || this.#state === "unsure" || this.#cursor.hasLimited;
   }
 
-  /** Makes known that queues with a limit may have ready jobs. */
+  /** Records that queues with a limit may have ready jobs. */
   expectLimited(): void {
-    this.#limited = true;
+    this.#cursor.hasLimited = true;
   }
 
-  /** Claims and starts jobs for the places that are free; true when more may be had at once. */
+  /** Claims and starts jobs for the free slots; returns true when the caller should claim again at once. */
   async fill(): Promise<boolean> {
-    if (this.#doubtful) await this.giveBackUnknown();
-    const limit = this.#free();
+    await this.releaseUnknown();
+    // The end of the claim in flight calls `onFreeSlots`.
+    if (this.#state === "claiming") return false;
+    const limit = this.#options.freeSlots();
     if (limit < 1) {
-      this.#filled = true;
+      this.#state = "backlogged";
       return false;
     }
-    this.#asked += limit;
+    this.#state = "claiming";
+    const isContended = await this.#claim(limit).catch((error: unknown) => this.#lose(error));
+    return isContended || this.#isBehind;
+  }
+
+  /**
+   * Completes jobs and claims as many as have a slot, in one statement; resolves with the jobs that were not completed.
+   * Returns undefined when the caller should complete alone. A worker with few slots waits for commits most of the time.
+   * A worker with many slots claims and completes side by side on two connections.
+   */
+  completeAndClaim<T extends Completion>(completions: readonly T[]): Promise<T[]> | undefined {
+    const { drain, freeSlots } = this.#options;
+    const { line, hasLimited } = this.#cursor;
+    const limit = freeSlots();
+    const isSmall = limit > 0 && Math.max(limit, completions.length) <= MAX_JOINT_BATCH;
+    if (!isSmall || !line || this.#state !== "backlogged" || hasLimited) return undefined;
+    if (drain.aborted || !this.#db.hasIndexedPlans) return undefined;
+    return this.#sendJoint(completions, { ...this.#claimOptions(limit), line });
+  }
+
+  /** After a lost answer, gives back the claims that the database has recorded and this worker does not know. */
+  async releaseUnknown(): Promise<void> {
+    if (this.#state !== "unsure") return;
+    const { log, workerId, heldClaims } = this.#options;
+    const count = await this.#db.call((sql) => releaseOrphans(sql, workerId, heldClaims()));
+    this.#state = "backlogged";
+    if (count > 0) log.warn({ count }, "released jobs of a claim whose answer was lost");
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+
+  async #sendJoint<T extends Completion>(completions: readonly T[], options: JointClaimOptions): Promise<T[]> {
+    const { freeSlots, onFreeSlots } = this.#options;
+    const sentMs = Date.now();
+    this.#state = "claiming";
     try {
-      return await this.#claim(limit);
+      const { left, ...claimed } = await this.#db.call((sql) => completeAndClaim(sql, completions, options));
+      faultPoint("completed and claimed");
+      this.#accept(claimed, { limit: options.limit, sentMs });
+      return left;
     } catch (error) {
-      this.#doubtful = true;
-      throw error;
+      return this.#lose(error);
     } finally {
-      this.#asked -= limit;
+      if (freeSlots() > 0) onFreeSlots();
     }
   }
 
-  /** Claims no more with completions; what was asked for still comes. */
-  close(): void {
-    this.#closed = true;
-  }
-
-  /**
-   * A worker with few places waits for commits most of the time, so that it claims in the statement that completes. Not
-   * with many: there claims and completions run side by side, on two connections.
-   */
-  reserve(completions: number): ClaimAlong | undefined {
-    const limit = this.#free();
-    const isFew = limit > 0 && Math.max(limit, completions) <= MOST_TOGETHER && this.db.hasIndexedPlans;
-    if (!isFew || !this.#line || !this.#filled || this.#limited || this.#doubtful || this.#closed) return undefined;
-    this.#asked += limit;
-    return { ...this.#claimOptions(limit), line: this.#line };
-  }
-
-  take(claimed: Claimed, { along, sentMs }: { along: ClaimAlong; sentMs: number }): void {
-    this.#asked -= along.limit;
-    this.#adopt(claimed, { limit: along.limit, sentMs });
-    if (claimed.jobs.length < along.limit) this.#options.onFree();
-  }
-
-  fail(along: ClaimAlong): void {
-    this.#asked -= along.limit;
-    this.#doubtful = true;
-    this.#options.onFree();
-  }
-
-  /**
-   * A claim, or the first of its statements, may have been made though its answer was lost: what this worker holds
-   * without knowing goes back.
-   */
-  async giveBackUnknown(): Promise<void> {
-    const { log, workerId, known } = this.#options;
-    // What is being claimed now would look as if it were not known.
-    if (!this.#doubtful || this.#asked > 0) return;
-    const freed = await this.db.call((sql) => releaseOrphans(sql, workerId, known()));
-    this.#doubtful = false;
-    if (freed > 0) log.warn({ freed }, "jobs of a lost claim given back");
-  }
-
-  #free(): number {
-    return this.#options.places() - this.#asked;
-  }
-
+  /** Returns true when slots are left although more jobs were ready: other workers had locked them. */
   async #claim(limit: number): Promise<boolean> {
+    const cursor = this.#cursor;
     let left = limit;
-    if (this.#limited) {
-      // Where both have jobs of the same priority, they take turns: neither keeps the other waiting.
-      this.#yielding = !this.#yielding;
-      left -= await this.#claimLimited(left, this.#yielding ? "equal" : "lower");
+    let hasMore = false;
+    if (cursor.hasLimited) {
+      cursor.isLimitedLast = !cursor.isLimitedLast;
+      left -= await this.#claimLimited(left, cursor.isLimitedLast ? "equal" : "lower");
     }
-    let more = false;
     if (left > 0) {
       const sentMs = Date.now();
-      const claimed = await this.db.call((sql) => claim(sql, { ...this.#claimOptions(left), line: this.#line }));
+      const claimed = await this.#db.call((sql) => claim(sql, { ...this.#claimOptions(left), line: cursor.line }));
       faultPoint("claimed");
-      this.#adopt(claimed, { limit: left, sentMs });
+      this.#accept(claimed, { limit: left, sentMs });
       left -= claimed.jobs.length;
-      ({ more } = claimed);
-    }
-    if (this.#limited && left > 0) left -= await this.#claimLimited(left);
-    return left < limit && left > 0 && (more || this.#limited);
+      hasMore = claimed.more;
+    } else this.#state = "backlogged";
+    if (cursor.hasLimited && left > 0) left -= await this.#claimLimited(left);
+    return left < limit && left > 0 && (hasMore || cursor.hasLimited);
   }
 
-  /** Claims jobs of queues with a limit; remembers whether there may be more, now or once a place is free. */
+  /** True when slots became free while a claim that got all it asked for was in flight. */
+  get #isBehind(): boolean {
+    return this.#state === "backlogged" && this.#options.freeSlots() > 0;
+  }
+
+  #lose(error: unknown): never {
+    this.#state = "unsure";
+    throw error;
+  }
+
+  /** Claims jobs of queues with a limit, and records whether more may follow, now or once a slot is free. */
   async #claimLimited(limit: number, yields?: "lower" | "equal"): Promise<number> {
     const options = { ...this.#claimOptions(limit), yields };
     const sentMs = Date.now();
-    const claimed = await this.db.transaction((tx) => claimLimited(tx, options));
+    const claimed = await this.#db.transaction((tx) => claimLimited(tx, options));
     faultPoint("claimed of a limit");
-    this.#limited = claimed.more;
-    this.#lastOwner = claimed.lastOwner;
+    this.#cursor.hasLimited = claimed.more;
     this.#start(claimed, sentMs);
     return claimed.jobs.length;
   }
 
-  /** Starts what was claimed from the lines, and remembers what it says of those. */
-  #adopt(claimed: Claimed, { limit, sentMs }: { limit: number; sentMs: number }): void {
-    this.#line = claimed.line ?? (claimed.jobs.length === 0 ? this.#line : undefined);
-    this.#lastOwner = claimed.lastOwner;
-    this.#filled = claimed.jobs.length === limit;
+  /** Starts jobs that were claimed from the lines, and moves the cursor. */
+  #accept(claimed: Claimed, { limit, sentMs }: { limit: number; sentMs: number }): void {
+    this.#state = claimed.jobs.length === limit ? "backlogged" : "drained";
+    if (claimed.jobs.length > 0 || claimed.line) this.#cursor.line = claimed.line;
     this.#start(claimed, sentMs);
   }
 
-  /** Starts jobs, and sends their claim to the disk before any of them can have had an answer to anything. */
-  #start({ jobs, unflushed }: Claimed, sentMs: number): void {
+  /** Starts jobs, and flushes their claim before the database can have answered any of them. */
+  #start({ jobs, lastOwner, unflushed }: Claimed, sentMs: number): void {
+    this.#cursor.afterOwner = lastOwner;
     this.#options.launch(jobs, sentMs);
-    // A database that cannot be reached has flushed it, or forgotten it: then the next heartbeat finds the lease gone.
-    if (unflushed) void this.db.call(flushClaims).catch(() => undefined);
+    // A database that is away flushed the claim or forgot it. If it forgot, the next heartbeat finds the lease gone.
+    if (unflushed) void this.#db.call(flushClaims).catch(() => undefined);
   }
 
   #claimOptions(limit: number) {
     const { workerId, leaseMs } = this.#options;
-    return { workerId, limit, leaseMs, afterOwner: this.#lastOwner };
+    return { workerId, limit, leaseMs, afterOwner: this.#cursor.afterOwner };
   }
 }

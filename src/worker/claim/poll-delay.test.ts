@@ -8,7 +8,7 @@ const bounds = fc
 const emptyPolls = fc.nat({ max: 1_000_000 });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test("the delay is finite and never below half the least nor above the most", () => {
+test("the delay is finite, at least half of `minMs` and at most `maxMs`", () => {
   fc.assert(
     fc.property(emptyPolls, bounds, random, (polls, { minMs, maxMs }, chance) => {
       const delayMs = pollDelayMs(polls, { minMs, maxMs }, chance);
@@ -18,7 +18,7 @@ test("the delay is finite and never below half the least nor above the most", ()
   );
 });
 
-test("it never shrinks as polls stay empty, and doubles until it meets the most", () => {
+test("it doubles with each empty poll until it reaches `maxMs`", () => {
   fc.assert(
     fc.property(emptyPolls, bounds, random, (polls, limits, chance) => {
       const now = pollDelayMs(polls, limits, chance);
@@ -29,7 +29,7 @@ test("it never shrinks as polls stay empty, and doubles until it meets the most"
   );
 });
 
-test("half of it is left to chance", () => {
+test("up to half of it is random", () => {
   const limits = { minMs: 250, maxMs: 30_000 };
   expect(pollDelayMs(0, limits, 0)).toBe(250);
   expect(pollDelayMs(2, limits, 0)).toBe(1_000);

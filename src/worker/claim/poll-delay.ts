@@ -4,9 +4,9 @@ export interface PollBounds {
 }
 
 /**
- * How long an idle worker waits before it looks again, in milliseconds: doubling from the least to the most, with up
- * to half of it taken off at random so that a fleet does not look in step. NOTIFY ends the wait early.
- * @param emptyPolls how many looks in a row found nothing, from 0.
+ * Returns the delay before the next poll, in milliseconds. It doubles from `minMs` to `maxMs`, less a random part of up to
+ * half, so that the polls of a fleet spread out.
+ * @param emptyPolls how many polls in a row found nothing, from 0.
  * @param random a number from 0 up to 1.
  */
 export function pollDelayMs(emptyPolls: number, { minMs, maxMs }: PollBounds, random = Math.random()): number {

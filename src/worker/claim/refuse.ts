@@ -7,15 +7,15 @@ const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 5_000;
 
 /**
- * Why a worker does not run a job of a type that it does not know. Where another runs it, as when a new version of the
- * product comes worker by worker, the job goes back without using up a retry; else it fails for good.
+ * Returns the error that ends an attempt at a job of an unknown type. If another worker runs the type, as during a rolling
+ * deploy, the job is released without using a retry. Otherwise it fails for good.
  */
 export async function refuse(
   job: ClaimedJob,
   { db, handlers }: { db: Database; handlers: ReadonlyMap<string, JobHandler> },
 ): Promise<SnoozeError | PermanentError> {
   const { jobType } = job;
-  // In doubt it goes back: that costs a while, and failing would cost the job.
+  // In doubt the job is released: that costs time, but a failure would cost the job.
   const elsewhere = await db.call(async (sql) => isRunSomewhere(sql, jobType)).catch(() => true);
   if (!elsewhere) {
     const known = [...handlers.keys()].join(", ");
@@ -24,13 +24,13 @@ export async function refuse(
   return new SnoozeError(putBackDelayMs(job), `This worker does not run ${JSON.stringify(jobType)}, but another does`);
 }
 
-/** How long a job that is put back unrun is left alone: longer after each such attempt, for each is a claim for nothing. */
+/** Returns the delay of a job that is released unrun, in milliseconds. It doubles with each such attempt. */
 export function putBackDelayMs(job: ClaimedJob, firstMs = FIRST_DELAY_MS): number {
   const delayMs = Math.min(firstMs * 2 ** countUnrun(job), LONGEST_DELAY_MS);
   return delayMs * (0.5 + Math.random() / 2);
 }
 
-/** How many attempts before this one used neither a retry nor a crash. */
+/** Counts the earlier attempts that used neither a retry nor a crash. */
 export function countUnrun({ attempt, retryCount, crashCount }: ClaimedJob): number {
   return Math.max(attempt - retryCount - crashCount - 1, 0);
 }

@@ -25,7 +25,7 @@ const submit = async (content: string) =>
     return turn;
   });
 
-test("a run that blocks its event loop beyond its timeout ends its process, which names it; the next one goes on", async () => {
+test("a process whose event loop is blocked beyond a run's timeout names the run and ends; the next process goes on", async () => {
   const settings = { DATABASE_URL: turns.url, LANGGRAPH_CONFIG: GRAPHS, JOB_TIMEOUT_MS: "1000" };
   const { jobId } = await submit("block");
   const stuck = startWorkerProcess(settings);
@@ -33,7 +33,7 @@ test("a run that blocks its event loop beyond its timeout ends its process, whic
   expect(JSON.parse(stuck.log())).toMatchObject({
     level: 60,
     jobs: [{ jobId, jobType: "graph:blocked" }],
-    msg: "a run keeps the event loop busy beyond its timeout: ending the process",
+    msg: "a run blocks the event loop beyond its timeout: ending the process",
   });
   const next = startWorkerProcess(settings);
   expect(await turns.reaches(jobId, "failed")).toMatchObject({
@@ -45,7 +45,7 @@ test("a run that blocks its event loop beyond its timeout ends its process, whic
   expect(await next.ended).toEqual([0, null]);
 });
 
-test("a job that runs alone ends with its worker, also where its own event loop is blocked", async () => {
+test("the process of a job that runs alone ends with its worker, even when its event loop is blocked", async () => {
   const folder = mkdtempSync(join(tmpdir(), "threadmill-blocked-"));
   const file = join(folder, "pid");
   const { jobId } = await submit("block");

@@ -4,18 +4,18 @@ import { ClaimLedger } from "./claim-ledger.ts";
 
 const claim = (attempt = 1) => ({ jobId: uuidv7(), attempt, maxAgeMs: 1_830_000 });
 
-test("what one ledger holds, another on its memory reads, until it is removed", () => {
+test("a second ledger on the same memory reads each claim until it is removed", () => {
   const own = new ClaimLedger("w", 3);
   const other = new ClaimLedger("w", own.memory);
   expect(other.read()).toEqual([]);
   const [first, second] = [claim(), claim(7)];
-  const place = own.add(first);
+  const slot = own.add(first);
   own.add(second);
   expect(other.read()).toEqual([
     { ...first, workerId: "w" },
     { ...second, workerId: "w" },
   ]);
-  own.remove(place);
+  own.remove(slot);
   expect(other.read()).toEqual([{ ...second, workerId: "w" }]);
   const third = claim(2);
   own.add(third);
@@ -25,17 +25,17 @@ test("what one ledger holds, another on its memory reads, until it is removed", 
   ]);
 });
 
-test("a full ledger says so, and has a place again once one is removed", () => {
+test("a full ledger throws, and takes a claim again once one is removed", () => {
   const ledger = new ClaimLedger("w", 1);
-  const place = ledger.add(claim());
+  const slot = ledger.add(claim());
   expect(() => ledger.add(claim())).toThrow(RangeError);
-  ledger.remove(place);
+  ledger.remove(slot);
   const last = claim();
   ledger.add(last);
   expect(ledger.read()).toEqual([{ ...last, workerId: "w" }]);
 });
 
-test("a place that is being written is not read, for it may be half one claim and half another", () => {
+test("a slot that is being written is not read: it may hold parts of two claims", () => {
   const ledger = new ClaimLedger("w", 2);
   ledger.add(claim());
   const whole = claim();

@@ -1,21 +1,21 @@
 import type { HeldClaim } from "#queue/fleet";
 
 /*
- * A claim's place in the shared memory, in bytes: a version, odd while the place is being written; the attempt, 0 where
- * the place is free; the age limit; the job's id as text.
+ * A slot in the shared memory, in this order: a version, odd during a write (int32); the attempt, 0 in a free slot
+ * (int32); the age limit (float64); the job's id as text.
  */
-const PLACE_BYTES = 64;
-const INTS = PLACE_BYTES / Int32Array.BYTES_PER_ELEMENT;
-const DOUBLES = PLACE_BYTES / Float64Array.BYTES_PER_ELEMENT;
+const SLOT_BYTES = 64;
+const INTS = SLOT_BYTES / Int32Array.BYTES_PER_ELEMENT;
+const DOUBLES = SLOT_BYTES / Float64Array.BYTES_PER_ELEMENT;
 const ID_AT = 16;
 const ID_CHARS = 36;
 
 /**
- * The claims that a worker holds, in memory that it shares with its heartbeat's thread: claims come and go by the
- * thousand a second, and a message for each would cost both threads more than a small job does. One thread writes.
+ * The claims that a worker holds, in memory that it shares with its heartbeat thread. A message for each claim would cost
+ * more than a small job does: claims come and go by the thousand a second. Only one thread writes.
  */
 export class ClaimLedger {
-  /** What the other thread opens its own ledger on. */
+  /** The other thread opens its ledger on this memory. */
   readonly memory: SharedArrayBuffer;
   readonly #ints: Int32Array;
   readonly #doubles: Float64Array;
@@ -23,50 +23,50 @@ export class ClaimLedger {
   readonly #workerId: string;
   readonly #free: number[] = [];
 
-  /** A ledger of so many places, or one on another's memory. */
-  constructor(workerId: string, places: number | SharedArrayBuffer) {
-    this.memory = typeof places === "number" ? new SharedArrayBuffer(places * PLACE_BYTES) : places;
+  /** @param slots the number of slots of a new ledger, or the memory of another one. */
+  constructor(workerId: string, slots: number | SharedArrayBuffer) {
+    this.memory = typeof slots === "number" ? new SharedArrayBuffer(slots * SLOT_BYTES) : slots;
     this.#workerId = workerId;
     this.#ints = new Int32Array(this.memory);
     this.#doubles = new Float64Array(this.memory);
     this.#bytes = Buffer.from(this.memory);
-    for (let place = this.memory.byteLength / PLACE_BYTES - 1; place >= 0; place -= 1) this.#free.push(place);
+    for (let slot = this.memory.byteLength / SLOT_BYTES - 1; slot >= 0; slot -= 1) this.#free.push(slot);
   }
 
   /**
-   * Enters a claim and returns its place.
-   * @throws RangeError when every place is taken: the worker holds more claims than it said it would.
+   * Enters a claim and returns its slot.
+   * @throws RangeError when every slot is taken: the worker holds more claims than it announced.
    */
   add({ jobId, attempt, maxAgeMs }: { jobId: string; attempt: number; maxAgeMs: number }): number {
-    const place = this.#free.pop();
-    if (place === undefined) throw new RangeError("the ledger of claims is full");
-    const at = place * INTS;
+    const slot = this.#free.pop();
+    if (slot === undefined) throw new RangeError("the claim ledger is full");
+    const at = slot * INTS;
     Atomics.add(this.#ints, at, 1);
     this.#ints[at + 1] = attempt;
-    this.#doubles[place * DOUBLES + 1] = maxAgeMs;
-    this.#bytes.write(jobId, place * PLACE_BYTES + ID_AT, ID_CHARS, "latin1");
+    this.#doubles[slot * DOUBLES + 1] = maxAgeMs;
+    this.#bytes.write(jobId, slot * SLOT_BYTES + ID_AT, ID_CHARS, "latin1");
     Atomics.add(this.#ints, at, 1);
-    return place;
+    return slot;
   }
 
-  /** Frees a place. */
-  remove(place: number): void {
-    const at = place * INTS;
+  /** Frees a slot. */
+  remove(slot: number): void {
+    const at = slot * INTS;
     Atomics.add(this.#ints, at, 1);
     this.#ints[at + 1] = 0;
     Atomics.add(this.#ints, at, 1);
-    this.#free.push(place);
+    this.#free.push(slot);
   }
 
-  /** The claims that are held. One that comes or goes at this very moment may be missing: its lease is new, or done with. */
+  /** Returns the held claims. A claim that is being entered or removed may be missing: its lease is new or over. */
   read(): Required<HeldClaim>[] {
     const claims: Required<HeldClaim>[] = [];
-    for (let place = 0; place * PLACE_BYTES < this.memory.byteLength; place += 1) {
-      const at = place * INTS;
+    for (let slot = 0; slot * SLOT_BYTES < this.memory.byteLength; slot += 1) {
+      const at = slot * INTS;
       const version = Atomics.load(this.#ints, at);
       const attempt = this.#ints[at + 1] ?? 0;
-      const maxAgeMs = this.#doubles[place * DOUBLES + 1] ?? 0;
-      const from = place * PLACE_BYTES + ID_AT;
+      const maxAgeMs = this.#doubles[slot * DOUBLES + 1] ?? 0;
+      const from = slot * SLOT_BYTES + ID_AT;
       const jobId = this.#bytes.toString("latin1", from, from + ID_CHARS);
       const whole = version % 2 === 0 && Atomics.load(this.#ints, at) === version;
       if (whole && attempt !== 0) claims.push({ jobId, attempt, workerId: this.#workerId, maxAgeMs });

@@ -5,7 +5,7 @@ const LEASE_MS = 30_000;
 const TIMEOUT_MS = 60_000;
 const claim = (jobId: string) => ({ jobId, attempt: 1, workerId: "w", maxAgeMs: TIMEOUT_MS + LEASE_MS });
 
-test("a run that is overdue in a process that does not answer is found", () => {
+test("an overdue run is found in a process that does not answer", () => {
   const loop = new StuckLoop(LEASE_MS);
   expect(loop.overdue([claim("a")], 0)).toEqual([]);
   loop.asked(60_000);
@@ -37,11 +37,11 @@ test("the next attempt of a job has its own time", () => {
   expect(loop.overdue([{ ...claim("a"), attempt: 2 }], 70_000)).toEqual([]);
 });
 
-test("a process that is deaf for long is told of once", () => {
+test("a process that is blocked for long is reported once", () => {
   const loop = new StuckLoop(LEASE_MS);
   loop.asked(0);
-  expect([9_000, 11_000, 20_000].map((nowMs) => loop.becameDeaf(nowMs))).toEqual([false, true, false]);
+  expect([9_000, 11_000, 20_000].map((nowMs) => loop.becameBlocked(nowMs))).toEqual([false, true, false]);
   loop.answered();
   loop.asked(30_000);
-  expect([35_000, 41_000].map((nowMs) => loop.becameDeaf(nowMs))).toEqual([false, true]);
+  expect([35_000, 41_000].map((nowMs) => loop.becameBlocked(nowMs))).toEqual([false, true]);
 });

@@ -1,23 +1,27 @@
 import { DatabaseUnavailableError } from "#queue";
+import type { Database } from "#queue";
 import { reportWorker } from "#queue/fleet";
+import type { Logger } from "pino";
+import type { HeartbeatSettings } from "../lease/heartbeat.ts";
 import { describeError } from "../run/describe-error.ts";
-import type { HeartSettings } from "../lease/heart.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 
-/**
- * Enters a worker in the registry, with what it runs, and gives what its heartbeats are to report. Before the first of
- * them: whoever waits until the worker is ready may use what it offers. Where the database is away, it is in the
- * registry with the first heartbeat that gets through.
- */
-export async function enterRegistry(options: WorkerOptions): Promise<HeartSettings["report"]> {
-  const { db, log, identity, concurrency, heartbeatMs, handlers, broken = [] } = options;
+/** The worker's registry entry, with the job types that it runs and those that it cannot run. */
+export function describeWorker(options: WorkerOptions): HeartbeatSettings["report"] {
+  const { identity, concurrency, heartbeatMs, handlers, broken = [] } = options;
   const runs = handlers.map(({ type, description = null }) => ({ jobType: type, description, error: null }));
-  const report = { ...identity, concurrency, heartbeatMs, offers: [...runs, ...broken] };
+  return { ...identity, concurrency, heartbeatMs, offers: [...runs, ...broken] };
+}
+
+/**
+ * Enters a worker in the registry before it is ready: a caller that waits for it may then use its graphs. While the
+ * database is away, the first heartbeat that succeeds enters it.
+ */
+export async function enterRegistry(db: Database, log: Logger, report: HeartbeatSettings["report"]): Promise<void> {
   try {
     await db.call(async (sql) => reportWorker(sql, { ...report, running: 0, state: "active" }));
   } catch (error) {
     if (!(error instanceof DatabaseUnavailableError)) throw error;
     log.warn({ err: describeError(error) }, "the worker starts without its database");
   }
-  return report;
 }

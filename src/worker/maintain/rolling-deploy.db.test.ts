@@ -31,7 +31,7 @@ const submit = async (graph: string) =>
 const read = async (jobId: string) => getJob(turns.db.sql, { ownerId, jobId });
 const offered = async () =>
   (await listGraphs(turns.db.sql)).map(({ name, error, description }) => [name, error ?? description]);
-/** Makes it look as if the workers that offer these had been seen for the last time a while ago. */
+/** Sets the last heartbeat and the state of the workers that offer these graphs. */
 const lastSeen = async (ago: string, state: string, ...names: string[]) => {
   const changed = await turns.db.sql`
     update workers set heartbeat_at = clock_timestamp() - ${ago}::interval, state = ${state}
@@ -39,7 +39,7 @@ const lastSeen = async (ago: string, state: string, ...names: string[]) => {
   expect(changed.count).toBe(names.length);
 };
 
-test("a job that an old worker does not know waits for the new one without using up a retry", async () => {
+test("a job of a type that the old worker does not know waits for the new worker without using a retry", async () => {
   const old = await turns.startWorker([handler("old")]);
   await offerGraphs(turns.db.sql, ["new"]);
   const jobId = await add("graph:new");
@@ -62,12 +62,12 @@ test("a job that an old worker does not know waits for the new one without using
 test.each<[string, string, string, object]>([
   ["may come back", "9 minutes", "stopped", { status: "queued", retryCount: 0 }],
   ["was lost for long", "11 minutes", "active", { status: "failed", retryCount: 0, attempt: 1 }],
-])("where the worker that ran a job's type %s, the job is kept or fails for good", async (_name, ago, state, ended) => {
+])("when the worker that ran a job's type %s, the job is kept or fails for good", async (_name, ago, state, ended) => {
   await offerGraphs(turns.db.sql, ["gone"]);
   await lastSeen(ago, state, "gone");
   const jobId = await add("graph:gone");
   await turns.startWorker([handler("old")]);
-  // A job that was given back may be claimed again at any time: what it must reach is being queued after an attempt.
+  // A released job may be claimed again at any time: wait until it is queued after an attempt.
   const attempted = {
     attempts: expect.arrayContaining([expect.objectContaining({ outcome: expect.any(String) as string })]) as unknown,
   };
@@ -76,14 +76,14 @@ test.each<[string, string, string, object]>([
     .toMatchObject({ ...ended, ...attempted });
 });
 
-test("a type that others could not load is run nowhere", async () => {
+test("a job fails when other workers could not load its type", async () => {
   await offerGraphs(turns.db.sql, ["torn"], { error: "it has no export" });
   const jobId = await add("graph:torn");
   await turns.startWorker([handler("old")]);
   expect((await turns.reaches(jobId, "failed")).error).toBe('Unknown job type "graph:torn": this worker runs old');
 });
 
-test("a job that comes back again and again waits longer each time, and in doubt it is kept", async () => {
+test("a job that is released unrun waits longer each time, and in doubt it is kept", async () => {
   const away = { call: async () => Promise.reject(new Error("away")) } as unknown as Database;
   const refusal = async (attempt: number, retryCount = 0) =>
     refuse({ jobType: "t", attempt, retryCount, crashCount: 0 } as ClaimedJob, { db: away, handlers: new Map() });
@@ -99,14 +99,14 @@ test("a job that comes back again and again waits longer each time, and in doubt
   }
 });
 
-test("a worker says what it runs before anybody is told that it is ready", async () => {
+test("a worker is in the registry with its job types before it reports ready", async () => {
   const graph = { ...handler(graphJobType("mine")), description: "Does mine" };
   const { workerId } = await turns.startWorker([handler("old"), graph]);
   expect(await listWorkers(turns.db.sql)).toMatchObject([{ workerId, jobTypes: ["old", "graph:mine"] }]);
   expect(await offered()).toEqual([["mine", "Does mine"]]);
 });
 
-test("the graphs of all workers that live are offered, and no others", async () => {
+test("the graphs of all live workers are offered, and no others", async () => {
   await offerGraphs(turns.db.sql, ["a"], { description: "of one" });
   await offerGraphs(turns.db.sql, ["b"], { description: "of another" });
   await offerGraphs(turns.db.sql, ["lost"]);
@@ -124,7 +124,7 @@ test("the graphs of all workers that live are offered, and no others", async () 
   }
 });
 
-test("between two runs of all workers, what the last of them offered is still offered", async () => {
+test("while no worker runs, the graphs of the last one are still offered", async () => {
   await offerGraphs(turns.db.sql, ["long-gone"]);
   await offerGraphs(turns.db.sql, ["last"]);
   await lastSeen("2 hours", "stopped", "long-gone");

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Tracer } from "#tracing";
 import { wrapHandlers } from "../define-job.ts";
 import type { JobHandler, Middleware } from "../define-job.ts";
-import { Finisher } from "../claim/finisher.ts";
+import { Completer } from "../claim/completer.ts";
 import { LiveRun } from "../run/live-run.ts";
 import { runJob } from "../run/run-job.ts";
 import { RunStop } from "../run/run-stop.ts";
@@ -53,7 +53,7 @@ export async function serveQuarantine(open: (job: ClaimedJob) => Promise<Quarant
     db,
     logs: log.isLevelEnabled("info"),
     handlers: wrapHandlers(handlers, middleware),
-    finisher: new Finisher(db),
+    completer: new Completer(db),
     drain: drain.signal,
     // The worker ends this process when it has waited long enough.
     leaving: new AbortController().signal,

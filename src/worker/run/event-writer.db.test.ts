@@ -5,7 +5,7 @@ import { complete } from "#queue/settle";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { FencedSaver } from "#checkpoint";
-import { listen } from "#db";
+import { Listener } from "#db";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import { checkpoint, config, metadata } from "../../../test/savers.ts";
 import { deferred } from "../../../test/deferred.ts";
@@ -56,10 +56,11 @@ const send = async (along: NonNullable<ReturnType<EventWriter["takeAlong"]>>) =>
 test("what a run tells goes into the statement of its checkpoint, in its order and without gaps, and is told of", async () => {
   const heard = deferred();
   const listening = deferred();
-  const listener = listen({
+  const listener = new Listener({
     url: queue.url,
     channels: { [EVENTS_CHANNEL]: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()) },
   });
+  await listener.start();
   await listening.promise;
   note("one");
   writer.report({ step: "plan" });

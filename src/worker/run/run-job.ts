@@ -17,7 +17,7 @@ import {
   SnoozeError,
   WaitError,
 } from "../errors.ts";
-import type { Finisher } from "../claim/finisher.ts";
+import type { Completer } from "../claim/completer.ts";
 import { JobContext } from "./job-context.ts";
 import { persistFor } from "./persist.ts";
 import { putBackDelayMs, refuse } from "../claim/refuse.ts";
@@ -33,7 +33,7 @@ export interface RunEnvironment {
   logs: boolean;
   /** By job type, with their middleware around them. */
   handlers: ReadonlyMap<string, JobHandler>;
-  finisher: Finisher;
+  completer: Completer;
   retry: RetryPolicy;
   defaultTimeoutMs: number;
   leaseMs: number;
@@ -183,11 +183,11 @@ async function settle(
   { environment, teller }: Settling,
 ): Promise<AttemptEnd> {
   const { job, log } = run;
-  const { db, finisher, logs } = environment;
+  const { db, completer, logs } = environment;
   const persist = persistFor(run, environment);
   if (effects === undefined) {
     if (teller.hasTold) await teller.close();
-    await persist(() => finisher.finish({ claim: job, result: result ?? null }));
+    await persist(() => completer.complete({ claim: job, result: result ?? null }));
   } else {
     const last = await teller.rest();
     const ending = { result, last };

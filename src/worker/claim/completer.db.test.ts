@@ -4,6 +4,7 @@ import { getJob } from "#queue/read";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { Database } from "#db";
+import { AttemptSignals } from "../../../test/attempt-signals.ts";
 import { createTestDatabase } from "../../../test/database.ts";
 import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
@@ -14,6 +15,7 @@ let db: Database;
 let url: string;
 let drop: () => Promise<void>;
 let worker: TestWorker | undefined;
+let signals: AttemptSignals;
 const ownerId = "local";
 
 beforeAll(async () => {
@@ -21,6 +23,7 @@ beforeAll(async () => {
   db = new Database({ url });
 });
 beforeEach(async () => {
+  signals = new AttemptSignals();
   await db.sql`truncate jobs, queues, workers cascade`;
 });
 const stop = async () => {
@@ -35,7 +38,7 @@ afterAll(async () => {
 
 const run = async (body: JobDefinition<object>["run"], options: Partial<TestWorkerOptions>) => {
   const handlers = [defineJob({ type: "t", payload: z.looseObject({}), run: body })];
-  worker = await startWorker({ db, url, handlers, concurrency: 1, ...options });
+  worker = await startWorker({ db, url, handlers, concurrency: 1, signals, ...options });
   return worker;
 };
 const addMany = async (count: number) => {
@@ -45,15 +48,11 @@ const addMany = async (count: number) => {
   return ids;
 };
 const completed = async (ids: readonly string[]) => {
-  await expect
-    .poll(async () => (await db.sql`select from jobs where status = 'completed'`).length, {
-      timeout: 15_000,
-      interval: 20,
-    })
-    .toBe(ids.length);
+  for (const jobId of ids) await signals.reached(jobId, "completed");
+  expect(await db.sql`select from jobs where status = 'completed'`).toHaveLength(ids.length);
 };
 
-/** A database whose calls are counted, and lose the answers that `loses` says. */
+/** Counts calls, and loses the answers for which `loses` returns true. */
 class LossyDatabase extends Database {
   calls = 0;
   loses: (answer: unknown) => boolean = () => false;
@@ -67,23 +66,23 @@ class LossyDatabase extends Database {
     return answer;
   }
 }
-/** Whether it is the answer of a statement that completes and claims. */
+/** True for the answer of a statement that completes and claims. */
 const isOfBoth = (answer: unknown) => typeof answer === "object" && answer !== null && "left" in answer;
 
-test("a worker of one place completes a job and claims the next in one statement", async () => {
+test("a worker with one slot completes a job and claims the next in one statement", async () => {
   const counted = new LossyDatabase({ url, avoidTableScans: true });
   const ids = await addMany(20);
   const done: string[] = [];
   await run(async ({ job }) => ({ result: done.push(job.jobId) }), { db: counted });
   await completed(ids);
   expect(done).toHaveLength(20);
-  // One for each job, and what starting takes and looking for what is due.
+  // One for each job, and a few to start and for maintenance.
   expect(counted.calls).toBeLessThan(32);
   await stop();
   await counted.close();
 });
 
-test("behind a pooler, whose plans may be any, a worker claims in a statement of its own", async () => {
+test("behind a pooler, whose plans are unknown, a worker claims in a separate statement", async () => {
   const planless = new LossyDatabase({ url, avoidTableScans: true, prepare: false });
   let both = 0;
   planless.loses = (answer) => isOfBoth(answer) && (both += 1) < 0;
@@ -95,7 +94,7 @@ test("behind a pooler, whose plans may be any, a worker claims in a statement of
   await planless.close();
 });
 
-test("where the answer to a completion and claim is lost, the job stays completed and the next is run once", async () => {
+test("when the answer to a completion and claim is lost, the job stays completed and the next one runs once", async () => {
   const lossy = new LossyDatabase({ url, avoidTableScans: true });
   let lost = 0;
   lossy.loses = (answer) => isOfBoth(answer) && (lost += 1) === 1;
@@ -112,7 +111,7 @@ test("where the answer to a completion and claim is lost, the job stays complete
   for (const jobId of ids) expect(await getJob(db.sql, { ownerId, jobId })).toMatchObject({ retryCount: 0 });
   expect(lost).toBeGreaterThan(0);
   expect(runs.toSorted()).toEqual(ids.toSorted());
-  expect(lines.filter((line) => line.includes("given back"))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes("whose answer was lost"))).toHaveLength(1);
   await stop();
   await lossy.close();
 });

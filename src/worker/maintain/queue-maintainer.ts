@@ -9,63 +9,78 @@ import { admitDueKey, findDueKeys, promote, sweepPaused } from "#queue/ready";
 import { fireSchedules } from "#queue/schedules";
 import { expireInterrupts, reap } from "#queue/settle";
 import type { RetryPolicy } from "#queue/settle";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
+import { Service } from "#shared/service";
+import { pollDelayMs } from "../claim/poll-delay.ts";
+import type { PollBounds } from "../claim/poll-delay.ts";
+import { ConditionVariable } from "../condition-variable.ts";
+import { logFailure } from "../log-failure.ts";
 import { describeError } from "../run/describe-error.ts";
 
-export interface KeeperOptions {
+export interface QueueMaintainerOptions {
   db: Database;
   log: Logger;
+  /** How long to wait between two rounds in which nothing was due. */
+  poll: PollBounds;
   policyOf: (jobType: string) => RetryPolicy;
   reaper: Reaper;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
-  /** Deletes what is kept of the past of threads that are idle for as long as completed jobs are kept. */
+  /** Deletes checkpoints of threads that have been idle for as long as completed jobs are kept. */
   forgetThreads?: ((tx: Tx, threadIds: readonly string[]) => Promise<void>) | undefined;
+  /** Called after each round: `ready` when jobs may be claimed, `limited` when some of their queues have a limit. */
+  onRound?: (found: Pick<Survey, "ready" | "limited">) => void;
 }
 
-/** One of the keeper's duties. */
 interface Duty {
   name: string;
-  /** How long it can wait, in milliseconds; 0 or less when it is due, null when there is nothing to do. */
+  /** How long the duty can wait, in milliseconds; 0 or less when it is due, null when there is nothing to do. */
   waitMs: (seen: Survey) => number | null;
-  /** Does a bounded part of it and returns how much. */
+  /** Does a bounded part of the duty, and returns how many rows it changed. */
   act: () => Promise<number>;
 }
 
-/** What the keeper saw once nothing was due any more. */
-export interface Tended extends Pick<Survey, "ready" | "limited"> {
-  /** Until the next thing is due, in milliseconds; Infinity when nothing is known to be. */
-  nextMs: number;
-}
+const MAX_ROUNDS = 20;
+const IDLE_THREADS_BATCH = 20;
+const PRUNE_BATCH = 500;
+const PRUNE_EVERY_MS = 600_000;
+const PRUNE_LIMIT_MS = 3_000;
+/** How long a duty waits after it failed. */
+const RETRY_MS = 5_000;
+const SHORTEST_WAIT_MS = 10;
+/** The least time between two rounds: notices may come by the hundred. */
+const SPACING_MS = 20;
 
 /**
- * What keeps the queue going besides running jobs: due jobs are readied, expired leases reaped, limited keys let in,
- * schedules fired, old jobs pruned. Every worker does all of it; each verb lets one of them have each row, so that no
- * leader can get stuck. A duty that fails is left alone for a time and keeps none of the others from being done.
+ * Does all work of the queue that is due by the clock: readies due jobs, reaps expired leases, admits limited keys, fires
+ * schedules, prunes old jobs. Every worker does it; each verb locks its rows, so no leader is needed. A duty that fails
+ * waits and delays no other.
  */
-export class Keeper {
-  readonly #options: KeeperOptions;
+export class QueueMaintainer extends Service {
+  readonly #options: QueueMaintainerOptions;
   readonly #duties: readonly Duty[];
-  /** Until when the duties that failed are left alone. */
-  readonly #shunnedUntil = new Map<string, number>();
+  /** When duties that failed may run again, by name. */
+  readonly #retryAt = new Map<string, number>();
   #pruneAt = -Infinity;
+  readonly #wakeup = new ConditionVariable();
+  /** Rounds since the worker last claimed a job. */
+  #idleCount = 0;
+  #loop = Promise.resolve();
 
-  constructor(options: KeeperOptions) {
+  constructor(options: QueueMaintainerOptions) {
+    super();
     const { db } = options;
     this.#options = options;
     this.#duties = [
-      { name: "take back expired leases", waitMs: (seen) => seen.leaseMs, act: async () => this.#reap() },
+      { name: "reap expired leases", waitMs: (seen) => seen.leaseMs, act: async () => this.#reap() },
       { name: "ready due jobs", waitMs: (seen) => seen.dueMs, act: async () => this.#promote() },
-      { name: "let limited keys in", waitMs: (seen) => seen.admitMs, act: async () => this.#admit() },
+      { name: "admit limited keys", waitMs: (seen) => seen.admitMs, act: async () => this.#admit() },
       { name: "fire schedules", waitMs: (seen) => seen.tickMs, act: async () => this.#fire() },
+      { name: "expire interrupts", waitMs: (seen) => seen.answerMs, act: async () => db.transaction(expireInterrupts) },
       {
-        name: "close unanswered questions",
-        waitMs: (seen) => seen.answerMs,
-        act: async () => db.transaction(expireInterrupts),
-      },
-      {
-        name: "sort out paused types",
+        name: "hold the jobs of paused types",
         waitMs: (seen) => (seen.paused ? 0 : null),
         act: async () => db.call(sweepPaused),
       },
@@ -73,16 +88,54 @@ export class Keeper {
     ];
   }
 
+  /** Starts a round now. */
+  wake(): void {
+    this.#wakeup.notify();
+  }
+
+  /** Shortens the delay between rounds again, because the worker has claimed jobs. */
+  resetDelay(): void {
+    this.#idleCount = 0;
+  }
+
+  protected onStart(): void {
+    this.#loop = this.#run();
+  }
+
+  protected async onStop(): Promise<void> {
+    this.wake();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { log, poll, onRound } = this.#options;
+    while (!this.stopping.aborted) {
+      const seenCount = this.#wakeup.count;
+      let delayMs = pollDelayMs(this.#idleCount, poll);
+      try {
+        const { nextMs, ...found } = await this.runDue();
+        onRound?.(found);
+        delayMs = Math.max(Math.min(delayMs, nextMs), SHORTEST_WAIT_MS);
+      } catch (error) {
+        logFailure(log, error, "queue maintenance failed; will try again");
+      }
+      this.#idleCount += 1;
+      if (!this.stopping.aborted) await this.#wakeup.wait(delayMs, seenCount);
+      if (!this.stopping.aborted) await wait(SPACING_MS);
+    }
+  }
+
   /**
-   * Does what is due and says what it saw.
-   * @throws DatabaseUnavailableError when the database is away: tend again later.
+   * Does every duty that is due. Returns what the last survey found, and the milliseconds until the next duty is due:
+   * Infinity when none is planned.
+   * @throws DatabaseUnavailableError when the database is away: call again later.
    */
-  async tend(): Promise<Tended> {
+  async runDue(): Promise<Pick<Survey, "ready" | "limited"> & { nextMs: number }> {
     const { db, reaper } = this.#options;
     const look = () => db.call((sql) => survey(sql, reaper));
     let seen = await look();
-    // What was due may have made more due, such as a schedule's job; bounded, so that a flood cannot hold the loop.
-    for (let round = 0; round < MOST_ROUNDS && (await this.#act(seen)); round += 1) seen = await look();
+    // A duty can make another one due, as a schedule does with its job. The bound ends a flood of due work.
+    for (let round = 0; round < MAX_ROUNDS && (await this.#act(seen)); round += 1) seen = await look();
     const waits = this.#duties.map((duty) => this.#waitOf(duty, seen) ?? Infinity);
     return { ready: seen.ready, limited: seen.limited, nextMs: Math.min(...waits) };
   }
@@ -98,8 +151,8 @@ export class Keeper {
 
   #waitOf(duty: Duty, seen: Survey): number | null {
     const waitMs = duty.waitMs(seen);
-    const shunnedMs = (this.#shunnedUntil.get(duty.name) ?? -Infinity) - performance.now();
-    return waitMs === null ? null : Math.max(waitMs, shunnedMs);
+    const retryMs = (this.#retryAt.get(duty.name) ?? -Infinity) - performance.now();
+    return waitMs === null ? null : Math.max(waitMs, retryMs);
   }
 
   async #do({ name, act }: Duty): Promise<number> {
@@ -107,7 +160,7 @@ export class Keeper {
       return await act();
     } catch (error) {
       if (error instanceof DatabaseUnavailableError && error.isAbsence) throw error;
-      this.#shunnedUntil.set(name, performance.now() + SHUN_MS);
+      this.#retryAt.set(name, performance.now() + RETRY_MS);
       this.#options.log.error({ err: describeError(error), duty: name }, `could not ${name}; will try again`);
       return 0;
     }
@@ -120,7 +173,7 @@ export class Keeper {
       faultPoint("reaped");
       log.warn(
         { jobId: job.jobId, attempt: job.attempt, lostWorkerId: job.workerId, status: job.status },
-        "lease expired: job taken back",
+        "lease expired: job reaped",
       );
     }
     return reaped.length;
@@ -149,22 +202,22 @@ export class Keeper {
     return looked;
   }
 
-  /** Prunes a batch; where that was full, the next look goes on. */
+  /** Prunes a batch; after a full one, the next round goes on. */
   async #prune(): Promise<number> {
     const { db, log, retention } = this.#options;
     const deleted = await db.transaction(async (tx) => {
-      // In a table that has grown too large for it, it must not hold up the other duties for long.
+      // On a very large table the statement must not delay the other duties for long.
       await tx`select set_config('statement_timeout', ${String(PRUNE_LIMIT_MS)}, true)`;
       return prune(tx, retention, PRUNE_BATCH);
     });
     if (deleted > 0) log.info({ deleted }, "old jobs pruned");
     const forgotten = await this.#forget();
-    if (deleted < PRUNE_BATCH && forgotten < IDLE_BATCH) {
+    if (deleted < PRUNE_BATCH && forgotten < IDLE_THREADS_BATCH) {
       await db.call(pruneWorkers);
       await db.call(pruneLimitKeys);
       this.#pruneAt = performance.now() + PRUNE_EVERY_MS;
     }
-    // Nothing that it does makes anything else due.
+    // Pruning makes no other duty due.
     return 0;
   }
 
@@ -172,19 +225,11 @@ export class Keeper {
     const { db, log, retention, forgetThreads } = this.#options;
     if (!forgetThreads) return 0;
     const threads = await db.transaction(async (tx) => {
-      const idle = await takeIdleThreads(tx, retention.completedMs, IDLE_BATCH);
+      const idle = await takeIdleThreads(tx, retention.completedMs, IDLE_THREADS_BATCH);
       if (idle.length > 0) await forgetThreads(tx, idle);
       return idle.length;
     });
-    if (threads > 0) log.info({ threads }, "the past of idle threads pruned");
+    if (threads > 0) log.info({ threads }, "checkpoints of idle threads pruned");
     return threads;
   }
 }
-
-const IDLE_BATCH = 20;
-const MOST_ROUNDS = 20;
-const PRUNE_BATCH = 500;
-const PRUNE_EVERY_MS = 600_000;
-const PRUNE_LIMIT_MS = 3_000;
-/** How long a duty that failed is left alone. */
-const SHUN_MS = 5_000;
