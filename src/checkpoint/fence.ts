@@ -6,16 +6,16 @@ export interface Fence {
   holds: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
   /** The error that a write throws when the condition no longer holds; nothing was written then. */
   lost: () => Error;
-  /** What else the run has to write now, which goes into the saver's statement; nothing where it is absent or gives undefined. */
-  takeAlong?: (() => Along | undefined) | undefined;
+  /** Another write of the run that the saver's next statement can carry; undefined when there is none. */
+  piggyback?: (() => Piggyback | undefined) | undefined;
 }
 
-/** What is written in the statement of a checkpoint, so that both cost one commit and one look at the claim. */
-export interface Along {
-  /** Parts of a `with` that write it; the one named `owner` has a row if it was written, which the claim must hold for. */
+/** A write that shares the statement of a checkpoint: both cost one commit and one check of the claim. */
+export interface Piggyback {
+  /** The parts of a `with` that write it. The part named `owner` checks the claim and has a row if they have written. */
   parts: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
-  /** Called once the statement has ended: whether it is written, or has to be by another. */
-  settle: (written: boolean) => void;
+  /** Called after the statement; with false, another statement has to write it. */
+  settle: (isWritten: boolean) => void;
 }
 
 /**

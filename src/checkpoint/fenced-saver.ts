@@ -30,9 +30,9 @@ export interface SaverOptions {
    * True lets a run go on to its next step while the last one is being stored, for a graph whose steps have no effects
    * outside it: wait for `settle` at its end. A crash can then take the last step and the one that was under way.
    */
-  behind?: boolean | undefined;
-  /** Whether nothing of the run's thread can be stored yet: then the start is not looked for. */
-  fresh?: boolean | undefined;
+  isWriteBehind?: boolean | undefined;
+  /** True where the thread has no checkpoint yet: the saver then does not look for one. */
+  isFresh?: boolean | undefined;
 }
 
 const VERSION_DIGITS = 1e12;
@@ -56,10 +56,10 @@ export class FencedSaver extends BaseCheckpointSaver {
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
-    this.#isFresh = options.fresh === true;
+    this.#isFresh = options.isFresh === true;
     this.#behind = new WriteBehind({
       send: async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)),
-      waits: options.behind !== true,
+      waits: options.isWriteBehind !== true,
     });
   }
 

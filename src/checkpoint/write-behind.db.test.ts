@@ -20,7 +20,7 @@ const open = (gate: () => Promise<unknown> = async () => Promise.resolve()) =>
       return work(savers.sql);
     },
     fence: null,
-    behind: true,
+    isWriteBehind: true,
   });
 const write = async (rest: (tx: postgres.ISql) => Promise<void>) => savers.sql.begin(async (tx) => rest(tx));
 
@@ -126,7 +126,7 @@ test("a saver of a thread that is new looks for nothing until it has stored some
       return work(savers.sql);
     },
     fence: null,
-    fresh: true,
+    isFresh: true,
   });
   expect(await saver.getTuple(config())).toBeUndefined();
   expect(calls).toBe(0);

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import { ownerPart } from "./fence.ts";
-import type { Along, Fence } from "./fence.ts";
+import type { Fence, Piggyback } from "./fence.ts";
 
 export interface RowKey {
   threadId: string;
@@ -41,21 +41,21 @@ export interface Rows {
  * @throws what `fence.lost` makes in that case. Safe to send again.
  */
 export async function writeRows(sql: postgres.ISql, fence: Fence | null, rows: Rows): Promise<void> {
-  const along = fence?.takeAlong?.();
-  if (along && (await writeAlong(sql, along, rows))) return;
-  // What was to come along may have been written before, by a statement whose answer was lost: the claim itself counts.
+  const piggyback = fence?.piggyback?.();
+  if (piggyback && (await writeWith(sql, piggyback, rows))) return;
+  // A statement whose answer was lost may have written the piggyback before, which then refuses: check only the claim.
   const written = await insertRows(sql, ownerPart(sql, fence), rows);
   if (!written && fence) throw fence.lost();
 }
 
-async function writeAlong(sql: postgres.ISql, along: Along, rows: Rows): Promise<boolean> {
-  let written = false;
+async function writeWith(sql: postgres.ISql, piggyback: Piggyback, rows: Rows): Promise<boolean> {
+  let isWritten = false;
   try {
-    written = await insertRows(sql, along.parts(sql), rows);
+    isWritten = await insertRows(sql, piggyback.parts(sql), rows);
   } finally {
-    along.settle(written);
+    piggyback.settle(isWritten);
   }
-  return written;
+  return isWritten;
 }
 
 /** Inserts the rows if the part named `owner` has one; says whether it has. */

@@ -3,7 +3,6 @@ import type { Claim, ClaimedJob, NewJob, Tx } from "#queue";
 import type { RetryPolicy } from "#queue/settle";
 import type { z } from "zod";
 import type { Logger } from "pino";
-import type { Along } from "#checkpoint";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
 import type { Persist } from "./run/persist.ts";
@@ -31,8 +30,6 @@ export interface RunContext<Payload> {
    * its job. Work that writes must be safe to send twice.
    */
   persist: Persist;
-  /** What the run has told and is not written yet, for a statement of its own to write: a checkpoint saver takes it along. */
-  takeAlong: () => Along | undefined;
 }
 
 export interface RunResult {

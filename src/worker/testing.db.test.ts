@@ -12,7 +12,6 @@ import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInl
 import type { JobHandler } from "./index.ts";
 import { Keeper } from "./maintain/keeper.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
-import { saverOpener } from "./jobs/open-saver.ts";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -38,7 +37,6 @@ const chat = (): JobHandler =>
     db,
     price: null,
     model: null,
-    openSaver: saverOpener(db),
   });
 
 const greet = defineJob({

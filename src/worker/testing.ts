@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { Finisher } from "./claim/finisher.ts";
-import { RunStop } from "./run/run-stop.ts";
+import { AttemptRun } from "./run/attempt-run.ts";
 import { runJob } from "./run/run-job.ts";
 
 export interface DrainOptions {
@@ -29,7 +29,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
   const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
   const environment = {
     db,
-    logs: false,
+    log: silent,
     handlers: wrapHandlers(handlers, middleware),
     finisher: new Finisher(db),
     retry: { baseMs: 0, capMs: 0 },
@@ -37,6 +37,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     leaseMs: LEASE_MS,
     drain: new AbortController().signal,
     leaving: new AbortController().signal,
+    onRan: () => undefined,
   };
   const ran: ClaimedJob[] = [];
   for (;;) {
@@ -47,10 +48,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     if (!job) return ran;
     if (ran.length === most) throw new Error(`More than ${most} jobs were ready: does one make another for ever?`);
     ran.push(job);
-    await runJob(
-      { job, stop: new RunStop(), resendingCount: 0, log: () => silent, onRan: () => undefined },
-      environment,
-    );
+    await runJob(new AttemptRun(job, environment));
   }
 }
 
@@ -100,11 +98,10 @@ export async function runInline(
     payload,
     signal: options.signal ?? new AbortController().signal,
     drain: new AbortController().signal,
-    log: pino({ level: "silent" }),
+    log: silent,
     progress: () => undefined,
     emit: options.emit ?? (() => undefined),
     spend: () => undefined,
     persist: (work) => work(),
-    takeAlong: () => undefined,
   });
 }

@@ -11,14 +11,14 @@ import { enterRegistry } from "./maintain/enter-registry.ts";
 import { Finisher } from "./claim/finisher.ts";
 import { Heart } from "./lease/heart.ts";
 import { Keeper } from "./maintain/keeper.ts";
-import { LiveRun } from "./run/live-run.ts";
-import type { LiveRunMeans } from "./run/live-run.ts";
+import { AttemptRun } from "./run/attempt-run.ts";
+import type { RunEnvironment } from "./run/attempt-run.ts";
 import { pollDelayMs } from "./claim/poll-delay.ts";
 import { Quarantine, QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
-import { runJob, timeoutOf } from "./run/run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "./run/run-job.ts";
+import { runJob } from "./run/run-job.ts";
+import type { AttemptEnd } from "./run/outcome-of.ts";
 import type { WorkerOptions } from "./worker-options.ts";
-import { followAttempt, openAttempt } from "./run/trace-attempt.ts";
+import { openAttempt } from "./run/trace-attempt.ts";
 import { Waker } from "./claim/waker.ts";
 
 /** Claims and runs jobs until it is stopped. */
@@ -26,10 +26,9 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #claimer: Claimer;
   readonly #environment: RunEnvironment;
-  readonly #means: LiveRunMeans;
   readonly #keeper: Keeper;
   /** Every attempt that this worker holds a lease for. */
-  readonly #runs = new Map<string, LiveRun>();
+  readonly #runs = new Map<string, AttemptRun>();
   /** How many of them have a handler that runs; the others are being settled. */
   #busy = 0;
   readonly #claiming = new Waker();
@@ -68,7 +67,7 @@ export class Worker {
     const handlers = wrapHandlers(options.handlers, options.middleware);
     this.#environment = {
       db,
-      logs: log.isLevelEnabled("info"),
+      log,
       handlers,
       finisher: new Finisher(db, this.#claimer),
       retry,
@@ -76,9 +75,6 @@ export class Worker {
       leaseMs,
       drain: this.#draining.signal,
       leaving: this.#leaving.signal,
-    };
-    this.#means = {
-      log,
       onRan: () => {
         this.#busy -= 1;
         if (this.#claimer.expectsMore) this.#claiming.wake();
@@ -155,10 +151,10 @@ export class Worker {
     while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((run) => run.ended));
   }
 
-  #stopRuns(keys: readonly string[], reason: (run: LiveRun) => Error): void {
+  #stopRuns(keys: readonly string[], reason: (run: AttemptRun) => Error): void {
     for (const key of keys) {
       const run = this.#runs.get(key);
-      run?.stop.abort(reason(run));
+      run?.abort(reason(run));
     }
   }
 
@@ -209,7 +205,7 @@ export class Worker {
     if (jobs.length > 0) this.#idleLooks = 0;
     const { tracer } = this.#options;
     const { leaseMs } = this.#environment;
-    const fresh = new Map<string, LiveRun>();
+    const fresh = new Map<string, AttemptRun>();
     // All of them before any handler runs, for the first may keep the event loop busy.
     for (const job of jobs) {
       const key = claimKey(job);
@@ -219,11 +215,11 @@ export class Worker {
       }
       const { jobId, attempt } = job;
       const isAlone = this.#quarantine?.takes(job) ?? false;
-      const maxAgeMs = timeoutOf(job, this.#environment) + leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
-      this.#heart?.hold(key, { jobId, attempt, maxAgeMs });
       // The process of a job that runs alone opens the span itself.
       const span = tracer && !isAlone ? openAttempt(tracer, job, claimSentMs) : undefined;
-      const run = new LiveRun(job, { span, means: this.#means });
+      const run = new AttemptRun(job, this.#environment, span);
+      const maxAgeMs = run.timeoutMs + leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
+      this.#heart?.hold(key, { jobId, attempt, maxAgeMs });
       this.#runs.set(key, run);
       this.#busy += 1;
       fresh.set(key, run);
@@ -244,7 +240,7 @@ export class Worker {
     );
   }
 
-  #start(key: string, run: LiveRun): void {
+  #start(key: string, run: AttemptRun): void {
     run.ended = this.#run(run).then(() => {
       this.#runs.delete(key);
       this.#heart?.drop(key);
@@ -253,11 +249,9 @@ export class Worker {
     });
   }
 
-  #run(run: LiveRun): Promise<AttemptEnd> {
-    const environment = this.#environment;
-    if (environment.logs) run.log().info("job started");
-    if (this.#quarantine?.takes(run.job)) return this.#quarantine.run(run, environment);
-    return run.span ? followAttempt(run.span, () => runJob(run, environment)) : runJob(run, environment);
+  #run(run: AttemptRun): Promise<AttemptEnd> {
+    if (this.#environment.log.isLevelEnabled("info")) run.log.info("job started");
+    return this.#quarantine?.takes(run.job) ? this.#quarantine.run(run) : runJob(run);
   }
 
   async #keepLoop(): Promise<void> {

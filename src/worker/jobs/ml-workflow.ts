@@ -5,7 +5,7 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "../define-job.ts";
 import type { JobHandler } from "../define-job.ts";
-import { checkReply, openTurn, toJobError } from "./turn-job.ts";
+import { checkReply, openSaver, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
 export interface MlWorkflowOptions extends TurnJobOptions {
@@ -20,8 +20,7 @@ export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler
     payload: chatPayloadSchema,
     async run(context) {
       const turn = await openTurn(context, options);
-      const { takeAlong, persist } = context;
-      const saver = options.openSaver(context.job, { takeAlong, persist, behind: true, fresh: turn.fresh });
+      const saver = openSaver(context, { db: options.db, isFresh: turn.isFresh, isWriteBehind: true });
       const graph = buildMlWorkflow({ checkpointer: saver, model });
       const { reply, title, version } = await graph.runTurn(turn.input, turn.options).catch(async (error: unknown) => {
         // The next attempt goes on from there.

@@ -1,16 +1,16 @@
 import { readAnswers, readPast } from "#conversation";
-import type { Claim, Database } from "#queue";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { holdsLease, LeaseLostError } from "#queue";
+import type { Database } from "#queue";
 import type { z } from "zod";
-import type { FencedSaver } from "#checkpoint";
+import { FencedSaver } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
 import type { chatPayloadSchema } from "#shared/contracts";
 import { MAX_REPLY_BYTES } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import type { RunContext } from "../define-job.ts";
-import type { OpenSaverOptions } from "./open-saver.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "../errors.ts";
+import { AttemptRun } from "../run/attempt-run.ts";
 import { storable } from "../run/storable.ts";
 
 /** What one million tokens of a model cost, in US dollars. */
@@ -23,17 +23,9 @@ export interface ModelPrice {
 
 export interface TurnJobOptions {
   db: Database;
-  /**
-   * A checkpoint saver whose writes take effect only while the claim holds, and take along what the run tells; `head` is
-   * where the thread stands by it.
-   */
-  openSaver: (
-    claim: Claim,
-    options?: OpenSaverOptions,
-  ) => BaseCheckpointSaver & Pick<FencedSaver, "head" | "settle" | "rest">;
-  /** Null where it is not known, and costs are not counted. */
+  /** Null without a known price: the cost of a turn is then unknown. */
   price: ModelPrice | null;
-  /** What runs are traced with; absent where nothing is traced. */
+  /** Absent without tracing. */
   tracer?: Tracer | undefined;
 }
 
@@ -44,8 +36,8 @@ export interface Turn {
   input: TurnInput;
   options: TurnOptions;
   decisionSetId: string;
-  /** Whether nothing of its thread can be stored yet: it is the first attempt of the first turn. */
-  fresh: boolean;
+  /** True for the first attempt of a thread's first turn: the thread has no checkpoint. */
+  isFresh: boolean;
 }
 
 /**
@@ -60,7 +52,7 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
-    fresh: payload.freshThread === true && attempt === 1,
+    isFresh: payload.freshThread === true && attempt === 1,
     input: { threadId, messageId, content, history },
     options: {
       runId,
@@ -77,6 +69,33 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
       tracer,
     },
   };
+}
+
+interface OpenSaverOptions {
+  db: Database;
+  /** True where the thread has no checkpoint yet. */
+  isFresh: boolean;
+  /** True for a graph whose steps have no effects outside it: a step does not wait until the last one is stored. */
+  isWriteBehind?: boolean;
+}
+
+/** The checkpoint saver of a run. Its writes take effect only while the attempt holds its lease. */
+export function openSaver(
+  context: Pick<TurnContext, "job" | "persist">,
+  { db, isFresh, isWriteBehind = false }: OpenSaverOptions,
+): FencedSaver {
+  const { job, persist } = context;
+  return new FencedSaver({
+    call: (work) => persist(() => db.call(work)),
+    isWriteBehind,
+    isFresh,
+    fence: {
+      holds: (sql) => holdsLease(sql, job),
+      lost: () => new LeaseLostError(job.jobId, job.attempt),
+      // A checkpoint also writes the waiting events of a worker's run: both then cost one commit.
+      piggyback: () => (context instanceof AttemptRun ? context.eventWriter?.piggyback() : undefined),
+    },
+  });
 }
 
 /** Dollars, to the precision of a double; null where the model's price is not known. */

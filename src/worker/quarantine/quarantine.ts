@@ -6,10 +6,10 @@ import type { Logger } from "pino";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
 import { describeError } from "../run/describe-error.ts";
-import type { LiveRun } from "../run/live-run.ts";
+import type { AttemptRun } from "../run/attempt-run.ts";
 import { countUnrun, putBackDelayMs } from "../claim/refuse.ts";
-import { endAttempt, timeoutOf } from "../run/run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "../run/run-job.ts";
+import { endAttempt } from "../run/run-job.ts";
+import type { AttemptEnd } from "../run/outcome-of.ts";
 import { toStopMessage } from "./messages.ts";
 import type { FromQuarantine, ToQuarantine } from "./messages.ts";
 
@@ -58,19 +58,20 @@ export class Quarantine {
   }
 
   /** Runs one job to the end of this attempt, or puts it back for a moment when enough others run alone. */
-  async run(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+  async run(run: AttemptRun): Promise<AttemptEnd> {
+    const { onRan } = run.environment;
     if (this.#running >= MOST_AT_ONCE) {
-      run.onRan();
+      onRan();
       const why = `It has crashed before and waits to run alone: ${MOST_AT_ONCE} others do on this worker`;
-      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job, NO_PLACE_MS), why), environment);
+      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job, NO_PLACE_MS), why));
     }
     this.#running += 1;
     try {
-      return await this.#runChild(run, environment);
+      return await this.#runChild(run);
     } catch (error) {
       // There is no memory or no descriptor left for a process.
-      run.onRan();
-      return await endAttempt(run, notStarted(run, describeError(error).message), environment);
+      onRan();
+      return await endAttempt(run, notStarted(run, describeError(error).message));
     } finally {
       this.#running -= 1;
     }
@@ -81,25 +82,25 @@ export class Quarantine {
     for (const child of this.#children) child.kill("SIGKILL");
   }
 
-  async #runChild(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+  async #runChild(run: AttemptRun): Promise<AttemptEnd> {
     const { jobId, attempt, crashCount } = run.job;
     const { module, execArgv = process.execArgv } = this.#options;
     const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
     this.#children.add(child);
-    const end = await this.#follow(child, run, environment).finally(() => this.#children.delete(child));
-    run.onRan();
+    const end = await this.#follow(child, run).finally(() => this.#children.delete(child));
+    run.environment.onRan();
     if (end.ended !== undefined) return { outcome: end.ended };
-    return endAttempt(run, reasonOf(run, end), environment);
+    return endAttempt(run, reasonOf(run, end));
   }
 
   /** Hands a child its job and waits until it has exited. */
-  async #follow(child: ChildProcess, run: LiveRun, environment: RunEnvironment): Promise<Exit> {
-    const timeoutMs = timeoutOf(run.job, environment);
+  async #follow(child: ChildProcess, run: AttemptRun): Promise<Exit> {
+    const { job, timeoutMs } = run;
     // The child ends its run in time by itself, unless its event loop is blocked.
-    const { said, exited } = watch(child, () => run.stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-    tell(child, { type: "run", job: run.job });
-    const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
+    const { said, exited } = watch(child, () => run.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
+    tell(child, { type: "run", job });
+    const release = passStops(child, { stop: run.signal, drain: run.drain });
     const exit = await exited;
     release();
     return { ...exit, ...said };
@@ -115,16 +116,16 @@ interface Exit {
 }
 
 /** What it means for the job that its process ended without a word. */
-function reasonOf(run: LiveRun, { code, signal, began }: Exit): Error {
+function reasonOf(run: AttemptRun, { code, signal, began }: Exit): Error {
   // A child that ignored its stop was killed: the stop's reason decides the outcome.
-  if (run.stop.reason) return run.stop.reason;
+  if (run.stopReason) return run.stopReason;
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   if (!began) return notStarted(run, how);
   return new ProcessDiedError(`The process died while only this job ran (${how})`);
 }
 
 /** A process that does not start says nothing about the job, unless it never does. */
-function notStarted({ job }: LiveRun, how: string): Error {
+function notStarted({ job }: AttemptRun, how: string): Error {
   const why = `The process for this job did not start (${how})`;
   return countUnrun(job) < MOST_FAILED_STARTS ? new SnoozeError(putBackDelayMs(job), why) : new Error(why);
 }

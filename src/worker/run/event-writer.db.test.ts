@@ -3,15 +3,18 @@ import type { ClaimedJob } from "#queue";
 import { EVENTS_CHANNEL } from "#queue/events";
 import { complete } from "#queue/settle";
 import { pino } from "pino";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { FencedSaver } from "#checkpoint";
+import type { Piggyback } from "#checkpoint";
 import { listen } from "#db";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import { checkpoint, config, metadata } from "../../../test/savers.ts";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { EventWriter } from "./event-writer.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
+import { openSaver } from "../jobs/turn-job.ts";
+import { AttemptRun } from "./attempt-run.ts";
+import type { RunEnvironment } from "./attempt-run.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 let job: ClaimedJob;
@@ -45,13 +48,31 @@ const log = async () =>
     .filter((event) => event.type === "note")
     .map((event) => `${event.seq}:${(event.data as { text: string }).text}`);
 const note = (text: string) => writer.add("note", { text });
-/** Stores a checkpoint, with whatever `takeAlong` gives. */
-const store = async (takeAlong = () => writer.takeAlong()) =>
-  saverOpener(queue.db)(job, { takeAlong }).put(config(), checkpoint({}), metadata, {});
+/** Stores a checkpoint; its statement carries the result of `piggyback`. */
+const store = async (piggyback: () => Piggyback | undefined = () => writer.piggyback()) =>
+  new FencedSaver({
+    call: async (work) => work(queue.db.sql),
+    fence: {
+      holds: (sql) => holdsLease(sql, job),
+      lost: () => new LeaseLostError(job.jobId, job.attempt),
+      piggyback,
+    },
+  }).put(config(), checkpoint({}), metadata, {});
 const checkpoints = async () => (await queue.db.sql`select 1 from langgraph.checkpoints`).length;
 /** Sends the parts by themselves, as a saver's statement does. */
-const send = async (along: NonNullable<ReturnType<EventWriter["takeAlong"]>>) =>
-  (await queue.db.sql`with ${along.parts(queue.db.sql)} select 1 from owner`).length > 0;
+const send = async ({ parts }: Piggyback) =>
+  (await queue.db.sql`with ${parts(queue.db.sql)} select 1 from owner`).length > 0;
+
+test("the saver of a worker's run carries the run's waiting events", async () => {
+  const run = new AttemptRun(job, { db: queue.db, log: pino({ level: "silent" }) } as RunEnvironment);
+  const saver = openSaver(run, { db: queue.db, isFresh: true });
+  run.emit("note", { text: "one" });
+  const piggyback = vi.spyOn(run.eventWriter!, "piggyback");
+  await saver.put(config(), checkpoint({}), metadata, {});
+  expect(piggyback).toHaveBeenCalledOnce();
+  await run.eventWriter?.close();
+  expect(await log()).toEqual(["2:one"]);
+});
 
 test("what a run tells goes into the statement of its checkpoint, in its order and without gaps, and is told of", async () => {
   const heard = deferred();
@@ -71,24 +92,24 @@ test("what a run tells goes into the statement of its checkpoint, in its order a
   note("two");
   await writer.close();
   expect(await log()).toEqual(["2:one", "4:two"]);
-  expect(writer.takeAlong()).toBeUndefined();
+  expect(writer.piggyback()).toBeUndefined();
   await listener.stop();
 });
 
 test("events whose statement was made but not answered are not there twice, and none is lost", async () => {
   note("one");
-  const along = writer.takeAlong()!;
-  expect(writer.takeAlong()).toBeUndefined();
-  expect(await send(along)).toBe(true);
+  const second = writer.piggyback()!;
+  expect(writer.piggyback()).toBeUndefined();
+  expect(await send(second)).toBe(true);
   note("two");
-  along.settle(false);
+  second.settle(false);
   await writer.close();
   expect(await log()).toEqual(["2:one", "3:two"]);
 });
 
 test("events that were written before keep no checkpoint from being stored", async () => {
   note("one");
-  const first = writer.takeAlong()!;
+  const first = writer.piggyback()!;
   await send(first);
   first.settle(false);
   // The same events once more, which the log has already.
@@ -110,16 +131,9 @@ test("of a claim that no longer holds neither the checkpoint nor the events are 
 
 test("a statement that fails leaves the events to be written by themselves", async () => {
   note("one");
-  const along = writer.takeAlong();
-  const failing = new FencedSaver({
-    call: async (work) => work(queue.db.sql),
-    fence: {
-      holds: (sql) => holdsLease(sql, job),
-      lost: () => new LeaseLostError(job.jobId, job.attempt),
-      takeAlong: () => along && { ...along, parts: (sql) => sql`owner as (select 1 / 0)` },
-    },
-  });
-  await expect(failing.put(config(), checkpoint({}), metadata, {})).rejects.toThrow(/division by zero/);
+  const piggyback = writer.piggyback()!;
+  const failing = store(() => ({ ...piggyback, parts: (sql) => sql`owner as (select 1 / 0)` }));
+  await expect(failing).rejects.toThrow(/division by zero/);
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
@@ -129,10 +143,10 @@ test("what is left at the end is written in the transaction that completes the j
   writer.seal();
   note("too late");
   // A handler that goes on after its end may still store checkpoints.
-  expect(writer.takeAlong()).toBeUndefined();
-  const last = await writer.rest();
+  expect(writer.piggyback()).toBeUndefined();
+  const last = await writer.takeRest();
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
-  writer.forget();
+  writer.confirmRest();
   await writer.close();
   expect(lost).toBeUndefined();
   const { status, events } = await queue.read(job.jobId);
@@ -143,7 +157,7 @@ test("what is left at the end is written in the transaction that completes the j
 test("a completion with last events whose answer was lost is known again, and one that was undone leaves them to be written", async () => {
   note("one");
   writer.seal();
-  const last = await writer.rest();
+  const last = await writer.takeRest();
   const undone = queue.db.transaction(async (tx) => {
     await complete(tx, job, { last });
     throw new Error("undone");
@@ -160,16 +174,16 @@ test("a completion with last events whose answer was lost is known again, and on
 
 test("what was on its way when the run ended comes before what is left", async () => {
   note("one");
-  const first = writer.takeAlong()!;
+  const first = writer.piggyback()!;
   first.settle(await send(first));
   note("two");
   // At once: a little later it would be written by itself.
-  const along = writer.takeAlong()!;
+  const second = writer.piggyback()!;
   note("three");
   writer.seal();
-  const rest = writer.rest();
-  await send(along);
-  along.settle(true);
+  const rest = writer.takeRest();
+  await send(second);
+  second.settle(true);
   const last = await rest;
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
   expect(await log()).toEqual(["2:one", "3:two", "4:three"]);

@@ -15,7 +15,6 @@ import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
 import { defineJob } from "../define-job.ts";
 import { graphJob } from "../jobs/graph-job.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
 
 /* What an absent database costs a job: nothing. The workers reach it through a proxy, the tests directly. */
 const ownerId = "local";
@@ -79,7 +78,7 @@ function cutGraph() {
     .addEdge(START, "first")
     .addEdge("first", "second")
     .addEdge("second", END);
-  const options = { db: away, openSaver: saverOpener(away), price: null };
+  const options = { db: away, price: null };
   return { runs, handler: graphJob(wrapGraph("cut", graph), options) };
 }
 const submitCut = async () => {

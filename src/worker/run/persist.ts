@@ -1,45 +1,28 @@
 import { DatabaseUnavailableError, LeaseLostError } from "#queue";
 import { heartbeat } from "#queue/fleet";
 import { setTimeout as wait } from "node:timers/promises";
-import type { LiveRun } from "./live-run.ts";
-import type { Run, RunEnvironment } from "./run-job.ts";
+import type { AttemptRun } from "./attempt-run.ts";
 
 const RESEND_MS = 500;
 
-/** Sends work of an attempt to the database again for as long as the attempt may still own its job. */
+/** Calls the database through `work`, again while the database is away, for as long as the attempt may own its job. */
 export type Persist = <T>(work: () => Promise<T>) => Promise<T>;
 
-type Owner = Pick<Run, "job" | "stop"> & Pick<LiveRun, "resendingCount">;
-export type PersistMeans = Pick<RunEnvironment, "db" | "leaseMs" | "leaving">;
-
 /**
- * Makes a run's `Persist`. Sending twice is safe: the fence admits a write once. A write that finds its lease expired, as
- * after an outage, renews it first, unless the job was reaped. What the database refuses although it is there, such as a
- * query that is too slow, is sent again for one lease.
- * @throws LeaseLostError when the attempt no longer owns its job; DatabaseUnavailableError when sending again is no use.
+ * Calls `work`, and calls it again while the database is away. Sending a write twice is safe: the fence admits it once. A
+ * write that finds its lease expired, as after an outage, first renews it, unless a reaper took the job. An error of a
+ * database that answers, such as a query timeout, is retried for one lease.
+ * @throws LeaseLostError when the attempt no longer owns its job; DatabaseUnavailableError when a retry is useless.
  */
-export function persistFor(run: Owner, means: PersistMeans): Persist {
-  return (work) => {
-    const startedAt = performance.now();
-    return work().catch((error: unknown) => sendAgain(work, { error, startedAt, run, means }));
-  };
-}
-
-/** The same while the handler runs: once the run is told to stop, it throws why. */
-export function persistUntilStopped(run: Owner, means: PersistMeans): Persist {
-  const persist = persistFor(run, means);
-  return (work) =>
-    persist(async () => {
-      if (run.stop.reason) throw run.stop.reason;
-      return work();
-    });
+export function persist<T>(run: AttemptRun, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  return work().catch((error: unknown) => sendAgain(work, { error, startedAt, run }));
 }
 
 interface Sending {
   error: unknown;
   startedAt: number;
-  run: Owner;
-  means: PersistMeans;
+  run: AttemptRun;
 }
 
 async function sendAgain<T>(work: () => Promise<T>, sending: Sending): Promise<T> {
@@ -49,8 +32,8 @@ async function sendAgain<T>(work: () => Promise<T>, sending: Sending): Promise<T
   run.resendingCount += 1;
   try {
     for (;;) {
-      if (run.stop.reason instanceof LeaseLostError) throw run.stop.reason;
-      if (error instanceof LeaseLostError && !isRenewed) isRenewed = await isStillOurs(sending);
+      if (run.stopReason instanceof LeaseLostError) throw run.stopReason;
+      if (error instanceof LeaseLostError && !isRenewed) isRenewed = await renewLease(run);
       else if (error instanceof DatabaseUnavailableError && isWorthwhile(error, sending)) {
         isRenewed = false;
         await wait(RESEND_MS * (0.5 + Math.random() / 2));
@@ -67,13 +50,13 @@ async function sendAgain<T>(work: () => Promise<T>, sending: Sending): Promise<T
   }
 }
 
-/** Renews the lease as a heartbeat does; false when the job was taken back, or that cannot be found out. */
-async function isStillOurs({ run: { job }, means: { db, leaseMs } }: Sending): Promise<boolean> {
+/** Renews the lease as a heartbeat does; false when a reaper took the job. True also when the database does not answer. */
+async function renewLease({ job, environment: { db, leaseMs } }: AttemptRun): Promise<boolean> {
   const renewed = await db.call((sql) => heartbeat(sql, [job], leaseMs)).catch(() => null);
   return renewed === null || renewed.kept.size > 0;
 }
 
-function isWorthwhile(error: DatabaseUnavailableError, { startedAt, means }: Sending): boolean {
-  const isLong = performance.now() - startedAt > means.leaseMs;
-  return !isLong || (error.isAbsence && !means.leaving.aborted);
+function isWorthwhile(error: DatabaseUnavailableError, { startedAt, run: { environment } }: Sending): boolean {
+  const isLong = performance.now() - startedAt > environment.leaseMs;
+  return !isLong || (error.isAbsence && !environment.leaving.aborted);
 }

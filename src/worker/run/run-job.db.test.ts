@@ -15,7 +15,6 @@ import { defineJob, snooze } from "../define-job.ts";
 import type { JobDefinition } from "../define-job.ts";
 import { WaitError } from "../errors.ts";
 import { mlWorkflow } from "../jobs/ml-workflow.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
 
 let db: Database;
 let url: string;
@@ -59,7 +58,6 @@ const chat = () =>
     db,
     price: null,
     model: null,
-    openSaver: saverOpener(db),
   });
 
 test("a turn goes from queued to completed, with its reply, its version and its events", async () => {

@@ -5,7 +5,7 @@ import { enqueue, enqueueMany } from "#queue/enqueue";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
 import { createTestDatabase } from "../../../test/database.ts";
-import { writeEffects } from "./write-effects.ts";
+import { completeWithEffects } from "./run-job.ts";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -38,7 +38,7 @@ const effects = async (tx: Tx, { jobId, attempt }: Claim) => {
   await tx`insert into effects values (${jobId}, ${attempt})`;
 };
 const write = async (of: Claim, body: typeof effects = effects) =>
-  writeEffects(db, of, { ending: { result: "done" }, effects: body });
+  completeWithEffects(db, of, { ending: { result: "done" }, effects: body });
 const written = async () => db.sql`select job_id as "jobId", attempt from effects`;
 /** The jobs' statuses and holds, in the order in which they were stored. */
 const standing = async (sql: Executor = db.sql) =>

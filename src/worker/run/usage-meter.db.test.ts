@@ -11,7 +11,7 @@ import { openTurns } from "../../../test/turns.ts";
 import { defineJob } from "../define-job.ts";
 import { graphJob } from "../jobs/graph-job.ts";
 import { mlWorkflow } from "../jobs/ml-workflow.ts";
-import { findExcess } from "./purse.ts";
+import { findExcess } from "./usage-meter.ts";
 
 let turns: Awaited<ReturnType<typeof openTurns>>;
 let server: Awaited<ReturnType<typeof startModelServer>>;

@@ -1,0 +1,165 @@
+import type { ClaimedJob, Database } from "#queue";
+import type { RetryPolicy } from "#queue/settle";
+import type { Logger } from "pino";
+import type { Usage } from "#shared/usage";
+import type { Span } from "#tracing";
+import type { Finisher } from "../claim/finisher.ts";
+import type { JobHandler, RunContext } from "../define-job.ts";
+import { EventWriter } from "./event-writer.ts";
+import { persist } from "./persist.ts";
+import type { Persist } from "./persist.ts";
+import { UsageMeter } from "./usage-meter.ts";
+
+/** The parts of a worker that all its attempts share. */
+export interface RunEnvironment {
+  db: Database;
+  /** Its lines name the worker. */
+  log: Logger;
+  /** By job type, each wrapped in the middleware. */
+  handlers: ReadonlyMap<string, JobHandler>;
+  finisher: Finisher;
+  retry: RetryPolicy;
+  defaultTimeoutMs: number;
+  leaseMs: number;
+  /** Aborted when the worker starts to shut down. */
+  drain: AbortSignal;
+  /** Aborted when the worker's grace period is over. */
+  leaving: AbortSignal;
+  /** Called when an attempt's handler has ended and only its end has to be written. */
+  onRan: () => void;
+}
+
+const NOT_STARTED = Promise.resolve();
+
+/**
+ * One attempt that a worker holds a lease for, from its claim until its end is written. The handler gets it as its
+ * `RunContext`. Signals, logs, writers and functions are created on first use: most small jobs need none of them, and
+ * thousands of ended attempts wait at once for their completion (`npm run bench -- --only throughput`).
+ */
+export class AttemptRun implements RunContext<unknown> {
+  readonly job: ClaimedJob;
+  /** As claimed; the job type replaces it by the parsed payload. */
+  payload: unknown;
+  readonly drain: AbortSignal;
+  readonly environment: RunEnvironment;
+  /** Undefined without tracing. */
+  readonly span: Span | undefined;
+  /** How many of its database calls are in a retry because the database is away. */
+  resendingCount = 0;
+  /** Resolves when the attempt's end is written. */
+  ended: Promise<void> = NOT_STARTED;
+  #stopReason: Error | undefined;
+  #controller: AbortController | undefined;
+  #rejectRace: ((reason: Error) => void) | undefined;
+  #log: Logger | undefined;
+  #events: EventWriter | undefined;
+  #usage: UsageMeter | undefined;
+  #isSealed = false;
+
+  constructor(job: ClaimedJob, environment: RunEnvironment, span?: Span) {
+    this.job = job;
+    this.payload = job.payload;
+    this.drain = environment.drain;
+    this.environment = environment;
+    this.span = span;
+  }
+
+  /** The longest time that the handler may take, in milliseconds: the job's, the job type's or the worker's timeout. */
+  get timeoutMs(): number {
+    const { handlers, defaultTimeoutMs } = this.environment;
+    return this.job.timeoutMs ?? handlers.get(this.job.jobType)?.timeoutMs ?? defaultTimeoutMs;
+  }
+
+  /** Undefined while the run may go on. */
+  get stopReason(): Error | undefined {
+    return this.#stopReason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#stopReason) this.#controller.abort(this.#stopReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Stops the run; the first reason counts. */
+  abort(reason: Error): void {
+    if (this.#stopReason) return;
+    this.#stopReason = reason;
+    this.#controller?.abort(reason);
+    this.#rejectRace?.(reason);
+  }
+
+  /** Rejects as soon as the run is stopped, also where `work` ignores the signal; else settles as `work` does. */
+  race<T>(work: Promise<T>): Promise<T> {
+    if (this.#stopReason) {
+      work.catch(() => undefined);
+      return Promise.reject(this.#stopReason);
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#rejectRace = reject;
+      work.then(resolve, reject);
+    });
+  }
+
+  get log(): Logger {
+    const { jobId, threadId, attempt, jobType } = this.job;
+    const trace = this.span && { traceId: this.span.traceId };
+    this.#log ??= this.environment.log.child({ jobId, threadId, attempt, jobType, ...trace });
+    return this.#log;
+  }
+
+  /** Undefined while the run has had no event. */
+  get eventWriter(): EventWriter | undefined {
+    return this.#events;
+  }
+
+  get usage(): UsageMeter {
+    const { job, environment } = this;
+    const events = this.#openEvents();
+    this.#usage ??= new UsageMeter({ db: environment.db, job, events, onExceeded: (error) => this.abort(error) });
+    return this.#usage;
+  }
+
+  /** Drops the events of a handler that goes on after its end. */
+  seal(): void {
+    this.#isSealed = true;
+    this.#events?.seal();
+  }
+
+  get progress() {
+    return (step: string, detail?: string): void =>
+      this.#openEvents().report({ step, ...(detail !== undefined && { detail }) });
+  }
+
+  get emit() {
+    return (type: string, data: unknown): void => this.#openEvents().add(type, data);
+  }
+
+  get spend() {
+    return (usage: Usage): void => this.usage.add(usage);
+  }
+
+  get persist(): Persist {
+    return (work) =>
+      persist(this, async () => {
+        if (this.#stopReason) throw this.#stopReason;
+        return work();
+      });
+  }
+
+  #openEvents(): EventWriter {
+    if (!this.#events) {
+      this.#events = new EventWriter({
+        db: this.environment.db,
+        job: this.job,
+        log: this.log,
+        persist: (work) => persist(this, work),
+        onLost: (error) => this.abort(error),
+      });
+      if (this.#isSealed) this.#events.seal();
+    }
+    return this.#events;
+  }
+}
