@@ -13,7 +13,7 @@ export interface DrainOptions {
   db: Database;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
-  /** The most jobs to run before giving up, so that a job which makes jobs cannot go on for ever; 1,000 unless given. */
+  /** The most jobs to run, against jobs that enqueue jobs for ever; 1,000 unless given. */
   most?: number;
 }
 
@@ -21,9 +21,9 @@ const LEASE_MS = 60_000;
 const silent = pino({ level: "silent" });
 
 /**
- * For tests: runs every job that is ready, and those that become ready by it, one after another in this process;
- * retries without delay count as ready. Returns the attempts in the order in which they ran.
- * @throws Error when `most` jobs have run and there are more.
+ * For tests: runs every ready job, and every job that becomes ready meanwhile, one after another in this process. Retries
+ * have no delay. Returns the attempts in their order.
+ * @throws Error when more than `most` jobs are ready.
  */
 export async function drain({ db, handlers, middleware = [], most = 1_000 }: DrainOptions): Promise<ClaimedJob[]> {
   const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
@@ -57,13 +57,14 @@ export interface InlineOptions {
   signal?: AbortSignal;
   /** Called with the events that the handler emits. */
   emit?: (type: string, data: unknown) => void;
-  /** What the handler should find in its job besides the type and the payload. */
+  /** Fields of the job besides the type and the payload. */
   job?: Partial<ClaimedJob>;
 }
 
 /**
- * For tests: runs a handler on a payload without a queue or a database and returns what it did; its effects are not
- * written. Throws what the handler throws, and PermanentError when the payload does not fit.
+ * For tests: runs a handler on a payload without a queue or a database and returns its result; its effects are not
+ * written.
+ * @throws PermanentError when the payload does not fit, and the handler's own errors.
  */
 export async function runInline(
   handler: JobHandler,

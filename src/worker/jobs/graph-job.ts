@@ -8,7 +8,7 @@ import { storable } from "../run/storable.ts";
 import { checkReply, openSaver, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
-/** The job type of a graph of one's own: one turn of a conversation with it. */
+/** The job type of a user's graph; each job is one turn of a conversation with it. */
 export function graphJob({ name, description, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
   const handler = defineJob({
     type: graphJobType(name),

@@ -4,7 +4,7 @@ import type { Database } from "#queue";
 import type { z } from "zod";
 import { FencedSaver } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
-import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
+import type { ModelUse, TurnInput, TurnOptions } from "#graph";
 import type { chatPayloadSchema } from "#shared/contracts";
 import { MAX_REPLY_BYTES } from "#shared/limits";
 import type { Tracer } from "#tracing";
@@ -13,9 +13,9 @@ import { PermanentError, RetryAfterError, ShutdownError } from "../errors.ts";
 import { AttemptRun } from "../run/attempt-run.ts";
 import { storable } from "../run/storable.ts";
 
-/** What one million tokens of a model cost, in US dollars. */
+/** The price of one million tokens of a model, in US dollars. */
 export interface ModelPrice {
-  /** As `provider:name`; the price is this model's only. */
+  /** As `provider:name`; the price holds for no other model. */
   model: string;
   input: number;
   output: number;
@@ -31,7 +31,7 @@ export interface TurnJobOptions {
 
 export type TurnContext = RunContext<z.infer<typeof chatPayloadSchema>>;
 
-/** One turn of a thread, as a graph takes it. */
+/** The arguments of a graph for one turn of a thread. */
 export interface Turn {
   input: TurnInput;
   options: TurnOptions;
@@ -41,7 +41,7 @@ export interface Turn {
 }
 
 /**
- * What a graph is given to run a chat turn's job, with what it tells going to the job's log.
+ * Prepares the run of a chat turn's job; the graph's events go to the job's log.
  * @throws PermanentError when the job belongs to no thread.
  */
 export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
@@ -64,7 +64,8 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
         branch: { ...branch, readPast: () => persist(() => db.transaction((tx) => readPast(tx, messageId))) },
       }),
       onStep: (step) => progress(step),
-      onEvent: (event) => emitTurn(emit, event),
+      // A step is shown as progress.
+      onEvent: (event) => event.type !== "step" && emit(event.type, event.data),
       onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
       tracer,
     },
@@ -98,20 +99,15 @@ export function openSaver(
   });
 }
 
-/** Dollars, to the precision of a double; null where the model's price is not known. */
+/** The cost in US dollars; null without a known price of the model. */
 export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
   return price === null || model !== price.model
     ? null
     : (inputTokens * price.input + outputTokens * price.output) / 1e6;
 }
 
-/** What a run tells, as events of its job; steps are told of as progress. */
-function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
-  if (event.type !== "step") emit(event.type, event.data);
-}
-
 /**
- * A reply as it can be stored.
+ * Makes a reply storable.
  * @throws PermanentError when it is too long.
  */
 export function checkReply(given: string): string {
@@ -122,7 +118,7 @@ export function checkReply(given: string): string {
   return reply;
 }
 
-/** What a failure of a graph means for its job. */
+/** Maps an error of a graph to the error that ends its job's attempt. */
 export function toJobError(error: unknown): unknown {
   if (error instanceof DrainedError) return new ShutdownError(error.message, { cause: error });
   if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });

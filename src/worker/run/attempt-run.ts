@@ -1,13 +1,14 @@
+import { DatabaseUnavailableError, LeaseLostError } from "#queue";
 import type { ClaimedJob, Database } from "#queue";
+import { heartbeat } from "#queue/fleet";
 import type { RetryPolicy } from "#queue/settle";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Usage } from "#shared/usage";
 import type { Span } from "#tracing";
 import type { Finisher } from "../claim/finisher.ts";
-import type { JobHandler, RunContext } from "../define-job.ts";
+import type { JobHandler, Persist, RunContext } from "../define-job.ts";
 import { EventWriter } from "./event-writer.ts";
-import { persist } from "./persist.ts";
-import type { Persist } from "./persist.ts";
 import { UsageMeter } from "./usage-meter.ts";
 
 /** The parts of a worker that all its attempts share. */
@@ -29,6 +30,8 @@ export interface RunEnvironment {
   onRan: () => void;
 }
 
+/** The longest pause between two tries of a database call, in milliseconds. */
+const RETRY_MS = 500;
 const NOT_STARTED = Promise.resolve();
 
 /**
@@ -44,10 +47,10 @@ export class AttemptRun implements RunContext<unknown> {
   readonly environment: RunEnvironment;
   /** Undefined without tracing. */
   readonly span: Span | undefined;
-  /** How many of its database calls are in a retry because the database is away. */
-  resendingCount = 0;
   /** Resolves when the attempt's end is written. */
   ended: Promise<void> = NOT_STARTED;
+  /** How many of its database calls are being retried. */
+  #retryingCount = 0;
   #stopReason: Error | undefined;
   #controller: AbortController | undefined;
   #rejectRace: ((reason: Error) => void) | undefined;
@@ -104,9 +107,11 @@ export class AttemptRun implements RunContext<unknown> {
   }
 
   get log(): Logger {
-    const { jobId, threadId, attempt, jobType } = this.job;
-    const trace = this.span && { traceId: this.span.traceId };
-    this.#log ??= this.environment.log.child({ jobId, threadId, attempt, jobType, ...trace });
+    if (!this.#log) {
+      const { jobId, threadId, attempt, jobType } = this.job;
+      const trace = this.span && { traceId: this.span.traceId };
+      this.#log = this.environment.log.child({ jobId, threadId, attempt, jobType, ...trace });
+    }
     return this.#log;
   }
 
@@ -143,10 +148,62 @@ export class AttemptRun implements RunContext<unknown> {
 
   get persist(): Persist {
     return (work) =>
-      persist(this, async () => {
+      this.persistAfterStop(async () => {
         if (this.#stopReason) throw this.#stopReason;
         return work();
       });
+  }
+
+  /** True while a database call of the run is retried: the database is away, or was when the call began. */
+  get isRetrying(): boolean {
+    return this.#retryingCount > 0;
+  }
+
+  /**
+   * Calls `work`, also after a stop, and calls it again while the database is away. Sending a write twice is safe: the
+   * fence admits it once. A write that finds its lease expired, as after an outage, first renews it, unless a reaper took
+   * the job. An error of a database that answers, such as a query timeout, is retried for one lease.
+   * @throws LeaseLostError when the attempt no longer owns its job; DatabaseUnavailableError when a retry is useless.
+   */
+  persistAfterStop<T>(work: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    return work().catch((error: unknown) => this.#retry(work, error, startedAt));
+  }
+
+  async #retry<T>(work: () => Promise<T>, failure: unknown, startedAt: number): Promise<T> {
+    let error = failure;
+    let isRenewed = false;
+    this.#retryingCount += 1;
+    try {
+      for (;;) {
+        if (this.#stopReason instanceof LeaseLostError) throw this.#stopReason;
+        if (error instanceof LeaseLostError && !isRenewed) isRenewed = await this.#renewLease();
+        else if (error instanceof DatabaseUnavailableError && this.#isWorthRetry(error, startedAt)) {
+          isRenewed = false;
+          await wait(RETRY_MS * (0.5 + Math.random() / 2));
+        } else throw error;
+        if (error instanceof LeaseLostError && !isRenewed) throw error;
+        try {
+          return await work();
+        } catch (again) {
+          error = again;
+        }
+      }
+    } finally {
+      this.#retryingCount -= 1;
+    }
+  }
+
+  /** Renews the lease as a heartbeat does; false when a reaper took the job. True also if the database does not answer. */
+  async #renewLease(): Promise<boolean> {
+    const { db, leaseMs } = this.environment;
+    const renewed = await db.call((sql) => heartbeat(sql, [this.job], leaseMs)).catch(() => null);
+    return renewed === null || renewed.kept.size > 0;
+  }
+
+  #isWorthRetry(error: DatabaseUnavailableError, startedAt: number): boolean {
+    const { leaseMs, leaving } = this.environment;
+    return performance.now() - startedAt <= leaseMs || (error.isAbsence && !leaving.aborted);
   }
 
   #openEvents(): EventWriter {
@@ -155,7 +212,7 @@ export class AttemptRun implements RunContext<unknown> {
         db: this.environment.db,
         job: this.job,
         log: this.log,
-        persist: (work) => persist(this, work),
+        persist: (work) => this.persistAfterStop(work),
         onLost: (error) => this.abort(error),
       });
       if (this.#isSealed) this.#events.seal();

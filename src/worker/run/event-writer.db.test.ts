@@ -42,7 +42,7 @@ const open = () =>
     persist: (work) => work(),
     onLost: (error) => void (lost = error),
   });
-/** The log's events as `seq:text`, without the first, which says that the attempt has started. */
+/** The log's notes as `seq:text`. */
 const log = async () =>
   (await queue.read(job.jobId)).events
     .filter((event) => event.type === "note")
@@ -59,7 +59,7 @@ const store = async (piggyback: () => Piggyback | undefined = () => writer.piggy
     },
   }).put(config(), checkpoint({}), metadata, {});
 const checkpoints = async () => (await queue.db.sql`select 1 from langgraph.checkpoints`).length;
-/** Sends the parts by themselves, as a saver's statement does. */
+/** Sends the parts in a statement of their own. */
 const send = async ({ parts }: Piggyback) =>
   (await queue.db.sql`with ${parts(queue.db.sql)} select 1 from owner`).length > 0;
 
@@ -74,7 +74,7 @@ test("the saver of a worker's run carries the run's waiting events", async () =>
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("what a run tells goes into the statement of its checkpoint, in its order and without gaps, and is told of", async () => {
+test("events go out with the statement of a checkpoint, in order and without gaps, and readers are notified", async () => {
   const heard = deferred();
   const listening = deferred();
   const listener = listen({
@@ -96,7 +96,7 @@ test("what a run tells goes into the statement of its checkpoint, in its order a
   await listener.stop();
 });
 
-test("events whose statement was made but not answered are not there twice, and none is lost", async () => {
+test("events whose statement committed without an answer are stored once, and none is lost", async () => {
   note("one");
   const second = writer.piggyback()!;
   expect(writer.piggyback()).toBeUndefined();
@@ -107,19 +107,19 @@ test("events whose statement was made but not answered are not there twice, and 
   expect(await log()).toEqual(["2:one", "3:two"]);
 });
 
-test("events that were written before keep no checkpoint from being stored", async () => {
+test("a checkpoint is stored although its piggybacked events were written before", async () => {
   note("one");
   const first = writer.piggyback()!;
   await send(first);
   first.settle(false);
-  // The same events once more, which the log has already.
+  // Sends the same events again, which the log already has.
   await store();
   expect(await checkpoints()).toBe(1);
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("of a claim that no longer holds neither the checkpoint nor the events are written", async () => {
+test("after a lost lease, neither the checkpoint nor the events are written", async () => {
   await queue.expire(job.jobId);
   note("one");
   await expect(store()).rejects.toThrow(LeaseLostError);
@@ -129,7 +129,7 @@ test("of a claim that no longer holds neither the checkpoint nor the events are 
   expect(await log()).toEqual([]);
 });
 
-test("a statement that fails leaves the events to be written by themselves", async () => {
+test("after a failed statement, another statement writes its events", async () => {
   note("one");
   const piggyback = writer.piggyback()!;
   const failing = store(() => ({ ...piggyback, parts: (sql) => sql`owner as (select 1 / 0)` }));
@@ -138,11 +138,11 @@ test("a statement that fails leaves the events to be written by themselves", asy
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("what is left at the end is written in the transaction that completes the job", async () => {
+test("the last events are written in the transaction that completes the job", async () => {
   note("one");
   writer.seal();
   note("too late");
-  // A handler that goes on after its end may still store checkpoints.
+  // A handler may still store checkpoints after its end.
   expect(writer.piggyback()).toBeUndefined();
   const last = await writer.takeRest();
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
@@ -154,7 +154,7 @@ test("what is left at the end is written in the transaction that completes the j
   expect(events.map((event) => `${event.seq}:${event.type}`)).toEqual(["1:started", "2:note", "3:completed"]);
 });
 
-test("a completion with last events whose answer was lost is known again, and one that was undone leaves them to be written", async () => {
+test("a completion with last events recognises its lost answer, and its rollback leaves the events to `close`", async () => {
   note("one");
   writer.seal();
   const last = await writer.takeRest();
@@ -167,17 +167,17 @@ test("a completion with last events whose answer was lost is known again, and on
   expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(true);
   expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(false);
   expect(await log()).toEqual(["2:one"]);
-  // It cannot know whether that was its own: the log says so.
+  // The writer cannot know of that commit: the log's last number shows it.
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("what was on its way when the run ended comes before what is left", async () => {
+test("events in flight at the end of the run precede the last events", async () => {
   note("one");
   const first = writer.piggyback()!;
   first.settle(await send(first));
   note("two");
-  // At once: a little later it would be written by itself.
+  // Synchronously: after 40 ms the writer would send it alone.
   const second = writer.piggyback()!;
   note("three");
   writer.seal();
@@ -189,7 +189,7 @@ test("what was on its way when the run ended comes before what is left", async (
   expect(await log()).toEqual(["2:one", "3:two", "4:three"]);
 });
 
-test("an event's data over the bound is written as a note of its size, and a step's as its name", async () => {
+test("an event with too much data becomes a note of its size, and such a step keeps only its name", async () => {
   writer.add("note", "x".repeat(MAX_EVENT_BYTES - 2));
   writer.add("note", "é".repeat(MAX_EVENT_BYTES / 2));
   writer.report({ step: "s".repeat(500), detail: "x".repeat(MAX_EVENT_BYTES) });
@@ -205,7 +205,7 @@ test("an event's data over the bound is written as a note of its size, and a ste
   expect(progress).toEqual({ step: "s".repeat(200) });
 });
 
-test("pieces of text that come together are no event over the bound, and none is lost", async () => {
+test("merged tokens stay within the size of an event, and no token is lost", async () => {
   const piece = "x".repeat(20_000);
   for (let count = 0; count < 30; count += 1) writer.add("token", { text: piece, step: "reply" });
   await writer.close();

@@ -8,7 +8,7 @@ import type { Piggyback } from "#checkpoint";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
-import type { Persist } from "./persist.ts";
+import type { Persist } from "../define-job.ts";
 import { byteLengthOf, storable } from "./storable.ts";
 
 /** The shortest time between two writes: events that come faster share one. */

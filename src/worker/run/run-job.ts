@@ -11,11 +11,10 @@ import type { AttemptRun } from "./attempt-run.ts";
 import { describeError } from "./describe-error.ts";
 import { outcomeOf } from "./outcome-of.ts";
 import type { AttemptEnd } from "./outcome-of.ts";
-import { persist } from "./persist.ts";
 import { byteLengthOf, storable } from "./storable.ts";
 import { followAttempt } from "./trace-attempt.ts";
 
-/** How often a run whose time is up is looked at again while the database is away, in milliseconds. */
+/** The interval at which an overdue run is checked again while the database is away, in milliseconds. */
 const AWAY_LOOK_MS = 1_000;
 const COMPLETED: AttemptEnd = { outcome: "completed" };
 const CANCELLED: AttemptEnd = { outcome: "cancelled" };
@@ -45,7 +44,7 @@ async function runAttempt(run: AttemptRun): Promise<AttemptEnd> {
   }
 }
 
-/** Ends an attempt, whose handler need not have run here, as the error says. Never rejects. */
+/** Ends an attempt with an error; its handler may have run elsewhere or not at all. Never rejects. */
 export async function endAttempt(run: AttemptRun, error: unknown): Promise<AttemptEnd> {
   try {
     return await settleError(run, error);
@@ -71,7 +70,7 @@ async function execute(run: AttemptRun): Promise<RunResult> {
   if (!handler) throw await refuse(job, environment);
   const expire = () => {
     // An outage of the database does not use up the job's time.
-    if (run.resendingCount > 0) timer = setTimeout(expire, AWAY_LOOK_MS);
+    if (run.isRetrying) timer = setTimeout(expire, AWAY_LOOK_MS);
     else run.abort(new JobTimeoutError(timeoutMs));
   };
   let timer = setTimeout(expire, timeoutMs);
@@ -108,11 +107,11 @@ async function settle(run: AttemptRun, { result, effects }: RunResult): Promise<
   const { db, finisher, log } = run.environment;
   if (effects === undefined) {
     if (events) await events.close();
-    await persist(run, () => finisher.finish({ claim: job, result: result ?? null }));
+    await run.persistAfterStop(() => finisher.finish({ claim: job, result: result ?? null }));
   } else {
     const last = await events?.takeRest();
     const ending = { result, last };
-    await persist(run, () => completeWithEffects(db, job, { ending, effects }));
+    await run.persistAfterStop(() => completeWithEffects(db, job, { ending, effects }));
     events?.confirmRest();
   }
   faultPoint("completed");
@@ -140,7 +139,7 @@ export async function completeWithEffects(db: Database, claim: Claim, { ending, 
     });
   } catch (error) {
     if (error instanceof DatabaseUnavailableError) throw error;
-    // One after the other shows the culprit, or that an earlier call whose answer was lost has written all of it.
+    // Sent one after the other, the statements show the culprit, or that an earlier call had committed without an answer.
     await db.transaction(async (tx) => {
       if (await complete(tx, claim, ending)) await effects(tx, claim);
     });
@@ -153,7 +152,7 @@ async function settleError(run: AttemptRun, error: unknown): Promise<AttemptEnd>
   const { settle: write } = outcome;
   if (!write) throw error;
   if (outcome.before) faultPoint(outcome.before);
-  const status = await persist(run, () => run.environment.db.transaction((tx) => write(tx, run, error)));
+  const status = await run.persistAfterStop(() => run.environment.db.transaction((tx) => write(tx, run, error)));
   if (outcome.after) faultPoint(outcome.after);
   // A handler that failed may have left work running.
   if (outcome.isFailure) run.abort(error instanceof Error ? error : new Error(describeError(error).message));
