@@ -2,7 +2,6 @@ import { getTurn } from "#conversation";
 import { expect } from "vitest";
 import { Database } from "#db";
 import type { JobDetail } from "#shared/contracts";
-import { saverOpener } from "#worker";
 import type { JobHandler } from "#worker";
 import { createTestDatabase } from "./database.ts";
 import { deferred } from "./deferred.ts";
@@ -77,6 +76,5 @@ function turnOptions(db: Database) {
   return {
     db,
     price: { model: "openai:m", input: 1, output: 2 },
-    openSaver: saverOpener(db),
   };
 }

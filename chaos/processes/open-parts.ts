@@ -1,5 +1,5 @@
 import { Database } from "#db";
-import { mlWorkflow, saverOpener } from "#worker";
+import { mlWorkflow } from "#worker";
 import type { JobHandler, TurnJobOptions } from "#worker";
 import { graphJobs } from "../jobs/graphs.ts";
 import { chaosHandlers } from "../jobs/job-types.ts";
@@ -18,7 +18,7 @@ export interface Parts {
 export function openParts(workerId: string): Parts {
   const { DATABASE_URL: url = "", CHAOS_HISTORY: historyFolder = "" } = process.env;
   const db = new Database({ url, maxConnections: 3, avoidTableScans: true, applicationName: workerId });
-  const turns: TurnJobOptions = { db, price: null, openSaver: saverOpener(db) };
+  const turns: TurnJobOptions = { db, price: null };
   return {
     db,
     handlers: recordRuns(

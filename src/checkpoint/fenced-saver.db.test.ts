@@ -45,7 +45,7 @@ test.each([
   expect(await count()).toBe(before);
 });
 
-test("a write waits for a reaper that is taking the job, and then does not happen", async () => {
+test("a write waits for a reaper that takes the job, and then writes nothing", async () => {
   const saver = await savers.nextAttempt();
   let written: Promise<unknown> = Promise.resolve();
   await savers.sql.begin(async (tx) => {
@@ -61,7 +61,7 @@ test("a write waits for a reaper that is taking the job, and then does not happe
   expect(await count()).toBe(0);
 });
 
-test("after a write has failed none follows, for later rows refer to it", async () => {
+test("after a failed write no other follows, because later rows refer to it", async () => {
   let fail = true;
   const saver = new FencedSaver({
     call: async (work) => {
@@ -90,7 +90,7 @@ test("a run that loses its lease stops at the next step and leaves the checkpoin
   expect(state.next).toEqual(["two"]);
 });
 
-test("a retry with the same input runs the failed node and what follows; the user's message is there once", async () => {
+test("a retry with the same input runs the failed node and the later ones; the user's message is stored once", async () => {
   const ran: string[] = [];
   const fail = failOnce();
   await expect(threeNodes(await savers.nextAttempt(), ran, fail).invoke(input, config())).rejects.toThrow("boom");
@@ -99,7 +99,7 @@ test("a retry with the same input runs the failed node and what follows; the use
   expect(messages.map((message) => message.id)).toEqual(["user", "one", "two", "three"]);
 });
 
-test("a retry after the last step runs no node and gives the same state", async () => {
+test("a retry after the last step runs no node and returns the same state", async () => {
   const ran: string[] = [];
   const first = await threeNodes(await savers.nextAttempt(), ran).invoke(input, config());
   const second = await threeNodes(await savers.nextAttempt(), ran).invoke(input, config());
@@ -146,7 +146,7 @@ test("a parallel sibling's finished work is durable while the step still runs, a
   expect(ran.toSorted()).toEqual(["quick", "slow", "slow"]);
 });
 
-test("an answer keyed by its interrupt's id never answers the next one, also when it is given again", async () => {
+test("an answer keyed by its interrupt's id never answers the next interrupt, even if it is sent again", async () => {
   const ask = (name: string) => () => ({ log: [`${name}: ${String(interrupt(name))}`] });
   const build = (checkpointer: BaseCheckpointSaver) =>
     new StateGraph(Log)
@@ -170,11 +170,11 @@ test("an answer keyed by its interrupt's id never answers the next one, also whe
   expect((await build(await savers.nextAttempt()).invoke(last, config())).log).toEqual(["first: yes", "second: no"]);
 });
 
-test("a run goes on from what was written last, also where the clock of the process that wrote before it was ahead", async () => {
+test("a run resumes from the last written checkpoint, even if an earlier process had a fast clock", async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
   await threeNodes(await savers.nextAttempt(), []).invoke(input, config("ahead"));
   vi.useRealTimers();
-  // Another process, whose ids follow its own clock.
+  // Another process: its ids follow its own clock.
   const saver = await savers.nextAttempt();
   const put = async (text: string, version: number, parent: RunnableConfig = config("behind")) => {
     const next = { ...checkpoint({ a: text }), id: v6(), channel_versions: { a: version } };

@@ -9,87 +9,85 @@ import type {
   PendingWrite,
 } from "@langchain/langgraph-checkpoint";
 import type postgres from "postgres";
-import type { Fence } from "./fence.ts";
 import { listKeys } from "./list-keys.ts";
 import { readCheckpoints } from "./read-rows.ts";
 import type { CheckpointKey, StoredCheckpoint } from "./read-rows.ts";
-import { readPendingSends } from "./read-pending-sends.ts";
-import { dump } from "./text-serde.ts";
-import { learnLists, toTuple } from "./to-tuple.ts";
+import { dump } from "./stored-values.ts";
+import { addPendingSends, toTuple } from "./to-tuple.ts";
 import { WriteBehind } from "./write-behind.ts";
 import type { NewCheckpoint } from "./write-behind.ts";
 import { deleteRows, writeRows } from "./write-rows.ts";
-import type { WriteRow } from "./write-rows.ts";
+import type { Fence, WriteRow } from "./write-rows.ts";
 
 export interface SaverOptions {
-  /** Runs work on the present pool under a deadline; the work is safe to send again. */
+  /** Runs work on a connection pool under a deadline; the saver's work is safe to send again. */
   call: <T>(work: (sql: postgres.Sql) => Promise<T>) => Promise<T>;
   /** The claim that owns the run; null writes without a fence. */
   fence: Fence | null;
   /**
-   * True lets a run go on to its next step while the last one is being stored, for a graph whose steps have no effects
-   * outside it: wait for `settle` at its end. A crash can then take the last step and the one that was under way.
+   * True starts a step before the last one is stored, for a graph whose steps have no effects outside it. Call `flush` at
+   * the end of the run. A crash can then lose the running step and the one before.
    */
-  behind?: boolean | undefined;
-  /** Whether nothing of the run's thread can be stored yet: then the start is not looked for. */
-  fresh?: boolean | undefined;
+  isWriteBehind?: boolean | undefined;
+  /** True where the thread has no checkpoint yet: the saver then does not look for one. */
+  isFresh?: boolean | undefined;
 }
 
 const VERSION_DIGITS = 1e12;
-/** How the path of the task ends that only hands a graph its input. */
+/** The end of the path of the task that only writes a graph's input. */
 const START_PATH = ", __start__";
 
 /**
- * Stores checkpoints over postgres.js; every write is conditional on the claim that owns the run. Make one for each
- * claim. The promise of a step's write resolves once it is durable, unless the saver writes behind the run; after a write
- * has failed, all that follow it fail.
+ * Stores checkpoints over postgres.js. Make one saver for each claim: every write is conditional on it. The promise of a
+ * step's write resolves when the write is durable, except in write-behind mode. After a write has failed, all later writes
+ * fail.
  */
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
   readonly #behind: WriteBehind;
-  /** Whether nothing is stored yet, as far as one can know without a look. */
   #isFresh: boolean;
   #head: string | null = null;
-  /** The checkpoints of inputs after which only the graph's start has run so far. */
+  /** The checkpoints of inputs after which no node has run yet. */
   readonly #started = new Set<string>();
 
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
-    this.#isFresh = options.fresh === true;
+    this.#isFresh = options.isFresh === true;
     this.#behind = new WriteBehind({
       send: async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)),
-      waits: options.behind !== true,
+      waits: options.isWriteBehind !== true,
     });
   }
 
-  /** The newest checkpoint of the graph itself that was read or written; null before. */
+  /** The newest checkpoint that was read or written, not counting subgraphs; null before the first. */
   get head(): string | null {
     return this.#head;
   }
 
   /**
-   * Resolves once all that the saver was given is durable.
-   * @throws what the first write that failed threw: nothing after it is stored.
+   * Resolves when all writes are durable.
+   * @throws the error of the first failed write; no later write is stored.
    */
-  async settle(): Promise<void> {
+  async flush(): Promise<void> {
     await this.#behind.drain();
     this.#behind.check();
   }
 
   /**
-   * What is left to store at a run's end, for the transaction that completes its job: call it there once `complete` has
-   * held the fence, again where that is sent again. Give the saver nothing more.
-   * @throws what the first write that failed threw.
+   * Takes the writes that are not stored at a run's end, for the transaction that completes its job. Call the returned
+   * function there after `complete`, which checks the fence; each retry of the transaction calls it again. The saver must
+   * not get any further writes.
+   * @throws the error of the first failed write.
    */
-  async rest(): Promise<(tx: postgres.ISql) => Promise<void>> {
-    const rows = await this.#behind.rest();
+  async takeRest(): Promise<(tx: postgres.ISql) => Promise<void>> {
+    const rows = await this.#behind.takeRest();
     return async (tx) => {
       if (rows.checkpoints.length > 0 || rows.writes.length > 0) await writeRows(tx, null, rows);
     };
   }
 
-  /** Numbers rise; their fraction keeps the versions of two branches of a thread apart. */
+  /** Rising numbers; a random fraction makes the versions of two branches of a thread different. */
   override getNextVersion(current: number | undefined): number {
     const version = Math.floor(current ?? 0) + 1;
     return version + Math.floor(Math.random() * VERSION_DIGITS) / VERSION_DIGITS;
@@ -108,7 +106,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     );
     if (!stored) return undefined;
     if (ns === "" && checkpointId === undefined) this.#head = stored.checkpointId;
-    learnLists(this.#behind, stored);
+    this.#behind.learnLists(stored);
     return this.#toTuple(stored);
   }
 
@@ -130,7 +128,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     if (threadId === undefined) throw new Error("configurable.thread_id must be given");
     this.#isFresh = false;
     const runId = config.configurable?.["run_id"] as string | undefined;
-    // With the run's id in the metadata the core sees that a retry is the same run, and resumes it.
+    // LangGraph resumes a retry only if the metadata has the id of the same run.
     const kept = runId === undefined ? metadata : { ...metadata, run_id: runId };
     const { channel_values: values, channel_versions: versions, ...rest } = checkpoint;
     const changed = Object.entries(newVersions).filter(([channel]) => Object.hasOwn(values, channel));
@@ -191,7 +189,7 @@ export class FencedSaver extends BaseCheckpointSaver {
     const tuple = await toTuple(this.serde, stored);
     if (tuple.checkpoint.v >= 4 || stored.parentId === null) return tuple;
     const [parent] = await this.#read([{ ...stored, checkpointId: stored.parentId }]);
-    return parent ? readPendingSends(this.serde, tuple, parent) : tuple;
+    return parent ? addPendingSends(this.serde, tuple, parent) : tuple;
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * LangGraph checkpoints in PostgreSQL. It owns how a run's state is stored; it must never know what a graph does.
+ * LangGraph checkpoints in PostgreSQL. This layer owns the storage of a run's state; it must not know any graph.
  * Invariant: a write takes effect only while the claim that owns the run holds its lease.
  */
-export type { Along, Fence } from "./fence.ts";
 export { FencedSaver } from "./fenced-saver.ts";
 export { migrateCheckpoints } from "./migrate-checkpoints.ts";
 export { pruneCheckpoints } from "./prune-checkpoints.ts";
+export type { Piggyback } from "./write-rows.ts";

@@ -1,20 +1,19 @@
 import type { RunnableConfig } from "@langchain/core/runnables";
 import type { CheckpointListOptions, SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import type postgres from "postgres";
-import { readPage } from "./read-rows.ts";
 import type { CheckpointKey } from "./read-rows.ts";
-import { revive } from "./text-serde.ts";
+import { revive } from "./stored-values.ts";
 
 const PAGE_ROWS = 50;
 
-export interface ListRequest {
+interface ListRequest {
   call: <T>(work: (sql: postgres.Sql) => Promise<T>) => Promise<T>;
   serde: SerializerProtocol;
   config: RunnableConfig;
   options: CheckpointListOptions;
 }
 
-/** The keys of the checkpoints that a listing gives, newest first, in pages, so that a long thread is never held whole. */
+/** Lists the keys of checkpoints, newest first, page by page: a long thread does not fit in memory. */
 export async function* listKeys({ call, serde, config, options }: ListRequest): AsyncGenerator<CheckpointKey[]> {
   const { thread_id, checkpoint_ns, checkpoint_id } = (config.configurable ?? {}) as Record<string, string | undefined>;
   const before = options.before?.configurable?.["checkpoint_id"] as string | undefined;
@@ -45,4 +44,21 @@ export async function* listKeys({ call, serde, config, options }: ListRequest): 
     after = page.at(-1) ?? null;
     if (page.length < size) return;
   }
+}
+
+async function readPage(
+  sql: postgres.Sql,
+  { where, after, size }: { where: postgres.PendingQuery<postgres.Row[]>; after: CheckpointKey | null; size: number },
+): Promise<(CheckpointKey & { metadata: string })[]> {
+  const rows = await sql<{ thread_id: string; checkpoint_ns: string; checkpoint_id: string; metadata: string }[]>`
+    select thread_id, checkpoint_ns, checkpoint_id, metadata from langgraph.checkpoints
+    where ${where}
+      ${after === null ? sql`` : sql`and (checkpoint_id, thread_id, checkpoint_ns) < (${after.checkpointId}, ${after.threadId}, ${after.ns})`}
+    order by checkpoint_id desc, thread_id desc, checkpoint_ns desc limit ${size}`;
+  return rows.map((row) => ({
+    threadId: row.thread_id,
+    ns: row.checkpoint_ns,
+    checkpointId: row.checkpoint_id,
+    metadata: row.metadata,
+  }));
 }

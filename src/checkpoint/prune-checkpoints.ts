@@ -1,8 +1,8 @@
 import type { Executor } from "#db";
 
 /**
- * Deletes all but the newest checkpoint of each of the threads' namespaces, with the values and writes that nothing
- * else needs; the conversation can go on, but not from a point in its past. Call it while no run of theirs is under way.
+ * Deletes all but the newest checkpoint of each namespace of the threads, with the values and writes of the deleted ones.
+ * The conversations can go on, but not from a point in their past. No run of the threads may be under way.
  */
 export async function pruneCheckpoints(sql: Executor, threadIds: readonly string[]): Promise<void> {
   const ids = [...threadIds];

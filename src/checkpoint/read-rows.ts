@@ -6,7 +6,7 @@ export interface CheckpointKey {
   checkpointId: string;
 }
 
-/** One stored row of a channel's value; with a base version, `value` holds what comes after that row's items. */
+/** One stored row of a channel's value; with a base version, `value` holds the items after those of the base row. */
 export interface StoredBlob {
   version: string;
   baseVersion: string | null;
@@ -21,7 +21,7 @@ export interface StoredCheckpoint extends CheckpointKey {
   metadata: string;
   /** In the order in which the graph applies them. */
   writes: { taskId: string; channel: string; type: string; value: string }[];
-  /** By channel: the rows that make up its value, oldest first. A channel without a value is absent. */
+  /** By channel, the rows of its value, oldest first. A channel without a value is absent. */
   blobs: Map<string, StoredBlob[]>;
 }
 
@@ -121,22 +121,4 @@ function walkBack(find: (version: string) => StoredBlob | undefined, version: st
 
 function nameOf(row: { thread_id: string; ns: string }, ...rest: string[]): string {
   return JSON.stringify([row.thread_id, row.ns, ...rest]);
-}
-
-/** Keys and metadata of checkpoints, newest first, before their values are read. */
-export async function readPage(
-  sql: postgres.Sql,
-  { where, after, size }: { where: Fragment; after: CheckpointKey | null; size: number },
-): Promise<(CheckpointKey & { metadata: string })[]> {
-  const rows = await sql<{ thread_id: string; checkpoint_ns: string; checkpoint_id: string; metadata: string }[]>`
-    select thread_id, checkpoint_ns, checkpoint_id, metadata from langgraph.checkpoints
-    where ${where}
-      ${after === null ? sql`` : sql`and (checkpoint_id, thread_id, checkpoint_ns) < (${after.checkpointId}, ${after.threadId}, ${after.ns})`}
-    order by checkpoint_id desc, thread_id desc, checkpoint_ns desc limit ${size}`;
-  return rows.map((row) => ({
-    threadId: row.thread_id,
-    ns: row.checkpoint_ns,
-    checkpointId: row.checkpoint_id,
-    metadata: row.metadata,
-  }));
 }

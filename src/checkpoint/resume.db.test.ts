@@ -22,7 +22,7 @@ afterAll(async () => {
   await drop();
 });
 
-/** Runs an attempt in its own process; gives what it printed and the signal that ended it. */
+/** Runs an attempt in its own process; returns its output and the signal that ended it. */
 async function attempt(killIn = "") {
   return new Promise<{ printed: string; signal: string | null }>((resolve) => {
     const args = ["--conditions=source", "--import=tsx", SCRIPT, url, killIn];
@@ -31,7 +31,7 @@ async function attempt(killIn = "") {
 }
 
 test.each(["one", "two", "slow", "last"])(
-  "killed in node %s, a run goes on there: no other node runs again and no message is there twice",
+  "a run killed in node %s resumes there: no other node runs again and no message is stored twice",
   async (killIn) => {
     expect((await attempt(killIn)).signal).toBe("SIGKILL");
     expect(await attempt()).toEqual({ printed: "user,one,two,quick,slow,last", signal: null });
@@ -42,7 +42,7 @@ test.each(["one", "two", "slow", "last"])(
   },
 );
 
-test("killed after its last step, a run gives its result and runs no node", async () => {
+test("a run killed after its last step returns its result and runs no node", async () => {
   expect((await attempt()).signal).toBeNull();
   expect((await attempt()).printed).toBe("user,one,two,quick,slow,last");
   expect(await sql`select 1 from node_runs`).toHaveLength(5);

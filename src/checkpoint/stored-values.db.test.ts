@@ -10,7 +10,7 @@ beforeAll(async () => {
 beforeEach(async () => savers.clear());
 afterAll(async () => savers.close());
 
-test("NUL, lone surrogates, bytes and megabytes come back as they were", async () => {
+test("NUL, lone surrogates, bytes and megabytes read back unchanged", async () => {
   const saver = await savers.nextAttempt();
   const values = {
     nul: "a\0b\\u0000",
@@ -64,7 +64,7 @@ test("a three-node turn takes at most 4 statements of one transaction each, and 
   expect(during).toEqual([3, 8]);
 });
 
-test("what a turn writes does not grow with the conversation, whoever runs it", async () => {
+test("the writes of a turn do not grow with the conversation, also with a new saver for each turn", async () => {
   const written = async () => {
     const [row] = await savers.sql<{ chars: number }[]>`
       select ((select sum(length(value)) from langgraph.checkpoint_blobs) + (select sum(length(value)) from langgraph.checkpoint_writes)

@@ -1,17 +1,15 @@
+import { maxChannelVersion, TASKS } from "@langchain/langgraph-checkpoint";
 import type {
   Checkpoint,
   CheckpointMetadata,
   CheckpointTuple,
   SerializerProtocol,
 } from "@langchain/langgraph-checkpoint";
-import { layoutOf } from "./list-layout.ts";
 import type { StoredBlob, StoredCheckpoint } from "./read-rows.ts";
-import { joinArrays } from "./split-items.ts";
-import { revive } from "./text-serde.ts";
-import type { StoredValue } from "./text-serde.ts";
-import type { WriteBehind } from "./write-behind.ts";
+import { joinArrays, revive } from "./stored-values.ts";
+import type { StoredValue } from "./stored-values.ts";
 
-/** A stored checkpoint as the graph takes it. */
+/** Converts a stored checkpoint into LangGraph's form. */
 export async function toTuple(serde: SerializerProtocol, stored: StoredCheckpoint): Promise<CheckpointTuple> {
   const json = async (value: string) => revive(serde, { type: "json", value });
   const values = [...stored.blobs].map(
@@ -37,13 +35,30 @@ export async function toTuple(serde: SerializerProtocol, stored: StoredCheckpoin
   };
 }
 
-/** Makes known to the writing side how the lists of a checkpoint lie in rows. */
-export function learnLists(behind: WriteBehind, stored: StoredCheckpoint): void {
-  for (const [channel, rows] of stored.blobs) {
-    if (rows[0]?.type !== "json" || !rows[0].value.startsWith("[")) continue;
-    let layout: ReturnType<typeof layoutOf> | undefined;
-    behind.learn(stored, channel, () => (layout ??= layoutOf(rows)));
-  }
+/** Checkpoints of formats before 4 stored sent tasks only as writes of their parent: copies them into a channel. */
+export async function addPendingSends(
+  serde: SerializerProtocol,
+  tuple: CheckpointTuple,
+  parent: StoredCheckpoint,
+): Promise<CheckpointTuple> {
+  const sends = parent.writes.filter((write) => write.channel === TASKS);
+  if (sends.length === 0) return tuple;
+  const { checkpoint } = tuple;
+  const versions = Object.values(checkpoint.channel_versions);
+  return {
+    ...tuple,
+    checkpoint: {
+      ...checkpoint,
+      channel_values: {
+        ...checkpoint.channel_values,
+        [TASKS]: await Promise.all(sends.map(async (send) => revive(serde, send))),
+      },
+      channel_versions: {
+        ...checkpoint.channel_versions,
+        [TASKS]: versions.length > 0 ? maxChannelVersion(...versions) : 1,
+      },
+    },
+  };
 }
 
 function wholeValue(rows: readonly StoredBlob[]): StoredValue {

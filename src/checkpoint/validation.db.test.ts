@@ -4,7 +4,7 @@ import { Database } from "#db";
 import { createTestDatabase } from "../../test/database.ts";
 import { FencedSaver } from "./index.ts";
 
-// The suite takes its functions from the global scope, as Jest has them.
+// The suite expects the test functions in the global scope, as with Jest.
 Object.assign(globalThis, { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it });
 
 let db: Database;
@@ -23,7 +23,7 @@ const initializer = {
     await drop();
   },
   async createCheckpointer() {
-    // Sent again where it deadlocks: the saver before may still be writing what it gathered.
+    // Retried after a deadlock: the saver of the last test may still be writing.
     await db.call(
       async (sql) => sql`truncate langgraph.checkpoints, langgraph.checkpoint_blobs, langgraph.checkpoint_writes`,
     );

@@ -12,7 +12,7 @@ beforeEach(async () => savers.clear());
 afterAll(async () => savers.close());
 
 const stored = async () => (await savers.sql`select 1 from langgraph.checkpoints`).length;
-/** A saver that writes behind the run, whose statements wait for `gate`, or fail with what that fails with. */
+/** A saver in write-behind mode. Its statements wait for `gate` and fail with its error. */
 const open = (gate: () => Promise<unknown> = async () => Promise.resolve()) =>
   new FencedSaver({
     async call(work) {
@@ -20,11 +20,11 @@ const open = (gate: () => Promise<unknown> = async () => Promise.resolve()) =>
       return work(savers.sql);
     },
     fence: null,
-    behind: true,
+    isWriteBehind: true,
   });
 const write = async (rest: (tx: postgres.ISql) => Promise<void>) => savers.sql.begin(async (tx) => rest(tx));
 
-test("the next step does not wait until the last one is stored; `settle` does", async () => {
+test("the next step does not wait for the storage of the last one; `flush` does", async () => {
   const free = deferred();
   const ran: string[] = [];
   const saver = open(async () => ran.length > 0 && free.promise);
@@ -32,19 +32,19 @@ test("the next step does not wait until the last one is stored; `settle` does", 
   expect(ran).toEqual(["one", "two", "three"]);
   expect(await stored()).toBe(0);
   let settled = false;
-  const settling = saver.settle().then(() => (settled = true));
+  const settling = saver.flush().then(() => (settled = true));
   await new Promise((resolve) => setImmediate(resolve));
   expect(settled).toBe(false);
   free.resolve();
   await settling;
   expect(await stored()).toBe(5);
-  // Whole: another attempt finds nothing to do.
+  // The stored state is complete: another attempt runs no node.
   const again: string[] = [];
   await threeNodes(await savers.nextAttempt(), again).invoke(input, config());
   expect(again).toEqual([]);
 });
 
-test("a step is stored though the run goes on for long after it", async () => {
+test("a step is stored while a later step still runs", async () => {
   const free = deferred();
   const ran: string[] = [];
   const running = threeNodes(open(), ran, async () => free.promise).invoke(input, config());
@@ -53,19 +53,19 @@ test("a step is stored though the run goes on for long after it", async () => {
   await running;
 });
 
-test("a write that failed stops the run at the next step, and is told of at the end", async () => {
+test("a failed write stops the run at the next step, and `flush` throws its error", async () => {
   const saver = open(async () => Promise.reject(new Error("away")));
   await saver.put(config(), checkpoint({ a: 1 }), metadata, { a: 1 });
-  await expect(saver.settle()).rejects.toThrow("away");
+  await expect(saver.flush()).rejects.toThrow("away");
   await expect(saver.put(config(), checkpoint({ a: 2 }), metadata, { a: 2 })).rejects.toThrow("away");
-  await expect(saver.rest()).rejects.toThrow("away");
+  await expect(saver.takeRest()).rejects.toThrow("away");
 });
 
-test("what is left at the end is the caller's to write, once, again if need be, and whole", async () => {
+test("the caller's transaction writes the rest of a run, whole, also after a rollback and twice", async () => {
   const ran: string[] = [];
   const saver = open();
   await threeNodes(saver, ran).invoke(input, config());
-  const rest = await saver.rest();
+  const rest = await saver.takeRest();
   const before = await stored();
   await expect(
     savers.sql.begin(async (tx) => {
@@ -83,7 +83,7 @@ test("what is left at the end is the caller's to write, once, again if need be, 
   expect(again).toEqual([]);
 });
 
-test("what is left comes after what was under way, and not where that failed", async () => {
+test("`takeRest` waits for the statement in flight and throws its error", async () => {
   const free = deferred();
   let fails = false;
   const saver = open(async () => {
@@ -91,16 +91,16 @@ test("what is left comes after what was under way, and not where that failed", a
     if (fails) throw new Error("away");
   });
   const at = await saver.put(config(), checkpoint({ a: 1 }), metadata, { a: 1 });
-  void saver.settle().catch(() => undefined);
+  void saver.flush().catch(() => undefined);
   await saver.put(at, checkpoint({ a: 2 }), metadata, { a: 2 });
-  const rest = saver.rest();
+  const rest = saver.takeRest();
   fails = true;
   free.resolve();
   await expect(rest).rejects.toThrow("away");
   expect(await stored()).toBe(0);
 });
 
-test("what a task wrote is stored until the checkpoint after it is, and left out where that goes with it", async () => {
+test("a task's writes are stored, except when the next checkpoint goes out with them", async () => {
   const saver = open();
   const writes = async () =>
     (await savers.sql<{ task: string }[]>`select task_id as task from langgraph.checkpoint_writes`).map(
@@ -108,17 +108,17 @@ test("what a task wrote is stored until the checkpoint after it is, and left out
     );
   const first = await saver.put(config(), checkpoint({ a: 1 }), metadata, { a: 1 });
   await saver.putWrites(first, [["a", 2]], "alone");
-  await saver.settle();
+  await saver.flush();
   expect(await writes()).toEqual(["alone"]);
   expect((await saver.getTuple(config()))?.pendingWrites).toEqual([["alone", "a", 2]]);
   await saver.putWrites(first, [["b", 2]], "passed");
   const second = await saver.put(first, checkpoint({ a: 2 }), metadata, { a: 2 });
   await saver.putWrites(second, [["a", 3]], "last");
-  await write(await saver.rest());
+  await write(await saver.takeRest());
   expect(await writes()).toEqual(["alone", "last"]);
 });
 
-test("a saver of a thread that is new looks for nothing until it has stored something", async () => {
+test("the saver of a new thread reads nothing until its first write", async () => {
   let calls = 0;
   const saver = new FencedSaver({
     async call(work) {
@@ -126,7 +126,7 @@ test("a saver of a thread that is new looks for nothing until it has stored some
       return work(savers.sql);
     },
     fence: null,
-    fresh: true,
+    isFresh: true,
   });
   expect(await saver.getTuple(config())).toBeUndefined();
   expect(calls).toBe(0);

@@ -1,10 +1,10 @@
 import { faultPoint } from "#fault";
-import { extendLayout } from "./list-layout.ts";
-import type { ListLayout } from "./list-layout.ts";
-import type { StoredValue } from "./text-serde.ts";
+import { extendLayout, layoutOf } from "./stored-values.ts";
+import type { ListLayout, StoredValue } from "./stored-values.ts";
+import type { StoredCheckpoint } from "./read-rows.ts";
 import type { BlobRow, CheckpointRow, RowKey, Rows, WriteRow } from "./write-rows.ts";
 
-/** A checkpoint that is being stored, with the channel values that are new in it. */
+/** A checkpoint to store, with its new channel values. */
 export interface NewCheckpoint {
   row: CheckpointRow;
   values: (StoredValue & { channel: string; version: string })[];
@@ -17,23 +17,24 @@ interface Batch {
   settle: (error?: unknown) => void;
 }
 
-/** How long a write waits for others to share its statement, in milliseconds: what a crash can take of a step that is not over. */
+/** How long a write waits for others to share its statement, in milliseconds. A crash in that time loses a task's writes. */
 const GATHER_MS = 20;
-/** The same for what is written before the first node has ended: lost in a crash, it costs nothing. */
+/** The same for writes before the first node has ended, in milliseconds: their loss in a crash costs nothing. */
 const START_GATHER_MS = 250;
 
 export interface WriteBehindOptions {
   send: (rows: Rows) => Promise<void>;
   /**
-   * Whether the promise of a step's write waits until it is durable; else it only waits until it is taken, and what the
-   * step's tasks wrote is left out where the checkpoint that follows from it goes with it.
+   * True resolves the promise of a step's write when the write is durable. False resolves it when the write is queued, and
+   * omits the writes of tasks whose next checkpoint goes out in the same statement. A user's graph needs those writes:
+   * LangGraph rebuilds a `DeltaChannel` from the writes of earlier checkpoints.
    */
   waits: boolean;
 }
 
 /**
- * Gathers the writes of a step into one statement. Statements go out one at a time in the order of the writes; after one
- * has failed none follows, for later rows refer to earlier ones.
+ * Gathers the writes of a step into one statement. Statements go out one at a time, in the order of the writes. After one
+ * has failed, none follows, because later rows refer to earlier ones.
  */
 export class WriteBehind {
   readonly #options: WriteBehindOptions;
@@ -48,7 +49,7 @@ export class WriteBehind {
     this.#options = options;
   }
 
-  /** Adds the writes of a task; they go out with the checkpoint that ends the step, or by themselves a little later. */
+  /** Adds the writes of a task. They go out with the checkpoint that ends the step, or 20 ms later. */
   async addWrites(writes: Promise<WriteRow[]>, { starts }: { starts: boolean }): Promise<void> {
     this.check();
     const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
@@ -57,8 +58,8 @@ export class WriteBehind {
   }
 
   /**
-   * Adds a checkpoint. One that ends a step goes out at once, if the run waits for it. Those at the start of a run are
-   * taken without waiting and go out with what follows them: no node has run yet, and the next attempt has the same input.
+   * Adds a checkpoint. If the run waits, a checkpoint that ends a step goes out at once. Those at the start of a run go out
+   * with later writes: no node has run yet, and the next attempt has the same input.
    */
   async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { starts }: { starts: boolean }): Promise<void> {
     this.check();
@@ -72,21 +73,21 @@ export class WriteBehind {
     await batch.done;
   }
 
-  /** @throws what the first write that failed threw. */
+  /** @throws the error of the first failed write. */
   check(): void {
     if (this.#broken) throw this.#broken.error;
   }
 
-  /** Resolves when everything added so far is durable or has failed. */
+  /** Resolves when each write so far is durable or has failed. */
   async drain(): Promise<void> {
     while (this.#batch || this.#sending) await this.#flush();
   }
 
   /**
-   * What is not durable once all that is under way is, for a transaction of the caller's to write; nothing more may be added.
-   * @throws what the first write that failed threw.
+   * Waits for the statement in flight and takes the remaining rows, for a transaction of the caller.
+   * @throws the error of the first failed write.
    */
-  async rest(): Promise<Rows> {
+  async takeRest(): Promise<Rows> {
     while (this.#sending) await this.#sending;
     this.check();
     const batch = this.#batch;
@@ -96,9 +97,13 @@ export class WriteBehind {
     return this.#rowsOf(batch);
   }
 
-  /** Makes known how a list channel lies in rows, so that its next version is stored on top of them. */
-  learn(row: { threadId: string; ns: string }, channel: string, layout: () => ListLayout): void {
-    this.#layouts.set(keyWithin(row, channel), layout);
+  /** Remembers the rows of a stored checkpoint's lists: the lists' next versions are based on them. */
+  learnLists(stored: StoredCheckpoint): void {
+    for (const [channel, rows] of stored.blobs) {
+      if (rows[0]?.type !== "json" || !rows[0].value.startsWith("[")) continue;
+      let layout: ListLayout | undefined;
+      this.#layouts.set(keyWithin(stored, channel), () => (layout ??= layoutOf(rows)));
+    }
   }
 
   #open(gatherMs: number): Batch {
@@ -108,7 +113,7 @@ export class WriteBehind {
     }
     let settle: Batch["settle"] = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what the write threw is passed on as it is
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- rejects with the error of the write
       settle = (error) => (error === undefined ? resolve() : reject(error));
     });
     done.catch(() => undefined);
@@ -124,7 +129,6 @@ export class WriteBehind {
   }
 
   async #flush(): Promise<void> {
-    // What is added while a statement is under way shares the next one.
     while (this.#sending) await this.#sending;
     const batch = this.#batch;
     if (!batch) return;
@@ -166,18 +170,18 @@ export class WriteBehind {
     if (type !== "json" || !value.startsWith("[")) return { ...row, baseVersion: null, value };
     const before = this.#layouts.get(keyWithin(row, channel));
     const { layout, ...stored } = extendLayout(before?.(), version, value);
-    this.learn(row, channel, () => layout);
+    this.#layouts.set(keyWithin(row, channel), () => layout);
     return { ...row, ...stored };
   }
 }
 
-/** What tasks wrote is for a run that goes on at their checkpoint: nobody does once the next one has it all in its values. */
+/** A task's writes serve only a run that resumes at their checkpoint; the next checkpoint has them in its values. */
 function withoutSuperseded(writes: readonly WriteRow[], checkpoints: readonly NewCheckpoint[]): WriteRow[] {
-  const passed = new Set(checkpoints.map(({ row }) => keyWithin(row, row.parentId)));
-  return writes.filter((row) => !passed.has(keyWithin(row, row.checkpointId)));
+  const superseded = new Set(checkpoints.map(({ row }) => keyWithin(row, row.parentId)));
+  return writes.filter((row) => !superseded.has(keyWithin(row, row.checkpointId)));
 }
 
-/** What a channel or a checkpoint of a namespace is kept by. */
+/** The map key of a channel or a checkpoint of a namespace. */
 function keyWithin({ threadId, ns }: RowKey, id: string | null): string {
   return JSON.stringify([threadId, ns, id]);
 }

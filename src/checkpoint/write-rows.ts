@@ -1,6 +1,22 @@
 import type postgres from "postgres";
-import { ownerPart } from "./fence.ts";
-import type { Along, Fence } from "./fence.ts";
+
+/** The claim that owns a run. */
+export interface Fence {
+  /** The condition on `jobs` under which a write takes effect. */
+  holds: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
+  /** The error of a write that finds the condition false; such a write changes nothing. */
+  lost: () => Error;
+  /** Another write of the run that the saver's next statement can carry; undefined when there is none. */
+  piggyback?: (() => Piggyback | undefined) | undefined;
+}
+
+/** A write that shares the statement of a checkpoint: both cost one commit and one check of the claim. */
+export interface Piggyback {
+  /** The parts of a `with` that write it. The part named `owner` checks the claim and has a row if they have written. */
+  parts: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
+  /** Called after the statement; with false, another statement has to write it. */
+  settle: (isWritten: boolean) => void;
+}
 
 export interface RowKey {
   threadId: string;
@@ -23,7 +39,7 @@ export interface BlobRow extends RowKey {
 export interface WriteRow extends RowKey {
   checkpointId: string;
   taskId: string;
-  /** Negative for the special writes, of which the last counts; of the others the first does. */
+  /** Negative for LangGraph's special writes, of which the last one counts; of the others the first one counts. */
   idx: number;
   taskPath: string;
   channel: string;
@@ -37,28 +53,37 @@ export interface Rows {
 }
 
 /**
- * Writes all rows in one statement, or none when the claim no longer holds; with them what the run has to write besides.
- * @throws what `fence.lost` makes in that case. Safe to send again.
+ * Writes all rows and the run's piggyback in one statement. Safe to send again.
+ * @throws the fence's `lost` when the claim no longer holds; nothing is written then.
  */
 export async function writeRows(sql: postgres.ISql, fence: Fence | null, rows: Rows): Promise<void> {
-  const along = fence?.takeAlong?.();
-  if (along && (await writeAlong(sql, along, rows))) return;
-  // What was to come along may have been written before, by a statement whose answer was lost: the claim itself counts.
-  const written = await insertRows(sql, ownerPart(sql, fence), rows);
-  if (!written && fence) throw fence.lost();
+  const piggyback = fence?.piggyback?.();
+  if (piggyback && (await writeWith(sql, piggyback, rows))) return;
+  // A statement whose answer was lost may have written the piggyback before, which then refuses: check only the claim.
+  const isWritten = await insertRows(sql, ownerPart(sql, fence), rows);
+  if (!isWritten && fence) throw fence.lost();
 }
 
-async function writeAlong(sql: postgres.ISql, along: Along, rows: Rows): Promise<boolean> {
-  let written = false;
+async function writeWith(sql: postgres.ISql, piggyback: Piggyback, rows: Rows): Promise<boolean> {
+  let isWritten = false;
   try {
-    written = await insertRows(sql, along.parts(sql), rows);
+    isWritten = await insertRows(sql, piggyback.parts(sql), rows);
   } finally {
-    along.settle(written);
+    piggyback.settle(isWritten);
   }
-  return written;
+  return isWritten;
 }
 
-/** Inserts the rows if the part named `owner` has one; says whether it has. */
+/**
+ * The part of a `with` named `owner`: one row while the claim holds, none afterwards. The row lock blocks a reaper until
+ * the write commits.
+ */
+function ownerPart(sql: postgres.ISql, fence: Fence | null): postgres.PendingQuery<postgres.Row[]> {
+  const row = fence === null ? sql`select 1` : sql`select 1 from jobs where ${fence.holds(sql)} for share`;
+  return sql`owner as materialized (${row})`;
+}
+
+/** Inserts the rows and returns true if the part named `owner` has a row. */
 async function insertRows(
   sql: postgres.ISql,
   owner: postgres.PendingQuery<postgres.Row[]>,
@@ -94,7 +119,7 @@ async function insertRows(
   return found.length > 0;
 }
 
-/** One statement may not write a row twice. */
+/** PostgreSQL refuses an upsert that meets a row twice. */
 function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
   const unique = new Map<string, WriteRow>();
   for (const row of writes) {
@@ -104,7 +129,7 @@ function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
   return [...unique.values()];
 }
 
-/** Forgets a thread in one statement, or nothing when the claim no longer holds. */
+/** Deletes a thread's rows in one statement, or none when the claim no longer holds. */
 export async function deleteRows(sql: postgres.ISql, fence: Fence | null, threadId: string): Promise<void> {
   const [owner] = await sql`
     with ${ownerPart(sql, fence)},

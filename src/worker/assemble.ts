@@ -17,7 +17,6 @@ import { exportThread } from "./jobs/export-thread.ts";
 import { graphJob } from "./jobs/graph-job.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
 import { openLog } from "./open-log.ts";
-import { saverOpener } from "./jobs/open-saver.ts";
 import type { TurnJobOptions } from "./jobs/turn-job.ts";
 
 /** The parts that a worker's process and a quarantine process have in common. */
@@ -69,7 +68,6 @@ export async function assemble(settings: Settings, options: AssembleOptions): Pr
   });
   const turns: TurnJobOptions = {
     db,
-    openSaver: saverOpener(db),
     price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,
     tracer,
   };

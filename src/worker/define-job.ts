@@ -3,51 +3,50 @@ import type { Claim, ClaimedJob, NewJob, Tx } from "#queue";
 import type { RetryPolicy } from "#queue/settle";
 import type { z } from "zod";
 import type { Logger } from "pino";
-import type { Along } from "#checkpoint";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
-import type { Persist } from "./run/persist.ts";
+
+/** Calls the database through `work`, and again while the database is away. */
+export type Persist = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
- * What a handler has at hand while it runs. Take out of it by name what you need: a copy (`{ ...context }`) has only the
- * job, its payload and `drain`, for the rest is made when it is asked for.
+ * The context of a running handler. Destructure it by name; do not spread it. A copy (`{ ...context }`) lacks every part
+ * that is created on first use, such as `signal` and `log`.
  */
 export interface RunContext<Payload> {
   job: ClaimedJob;
   payload: Payload;
-  /** Aborted when the lease is lost, the job is cancelled, the time is up or the worker leaves: stop then. */
+  /** Aborted when the lease is lost, the job is cancelled, the time is up or the worker's grace period is over: stop then. */
   signal: AbortSignal;
-  /** Aborted once the worker wants to leave: come to a stop where the run can go on elsewhere, and throw `ShutdownError`. */
+  /** Aborted when the worker starts to shut down: stop where another worker can resume, and throw `ShutdownError`. */
   drain: AbortSignal;
   log: Logger;
-  /** Shows which step the run has reached. */
+  /** Shows the run's present step on the job. */
   progress: (step: string, detail?: string) => void;
-  /** Adds to the job's event log, which readers follow live; any type but the closing ones, any JSON value. */
+  /** Adds an event to the job's log, which readers follow live. `type` is any but a closing one, `data` any JSON value. */
   emit: (type: string, data: unknown) => void;
-  /** Adds to what the attempt has used of models; the run is aborted once that is more than the job's budget. */
+  /** Adds to the attempt's use of models. The run is aborted when all attempts together exceed the job's budget. */
   spend: (usage: Usage) => void;
   /**
    * Calls the product's database through `work`, again while the database is away, for as long as this attempt may own
-   * its job. Work that writes must be safe to send twice.
+   * its job. A `work` that writes must be safe to send twice. Throws the reason of a stop once the run is stopped.
    */
   persist: Persist;
-  /** What the run has told and is not written yet, for a statement of its own to write: a checkpoint saver takes it along. */
-  takeAlong: () => Along | undefined;
 }
 
 export interface RunResult {
-  /** Kept on the job as JSON; null unless given. */
+  /** Stored on the job as JSON; null unless given. */
   result?: unknown;
   /**
-   * Writes that commit in the same transaction as the job's completion, or not at all. They are made again where that is
-   * sent again, and undone where the attempt turns out to have lost its job: do nothing in it but write.
+   * Writes that commit in the transaction of the job's completion, or not at all. Each retry of the transaction calls it
+   * again, and a lost lease rolls it back: it must do nothing but write.
    */
   effects?: (tx: Tx, claim: Claim) => Promise<void>;
 }
 
 export interface JobDefinition<Payload> {
   type: string;
-  /** Checked when a job is made with `job`, and again before each run. */
+  /** Checks the payload when `job` makes a job, and before each run. */
   payload: z.ZodType<Payload>;
   /** The worker's policy unless given. */
   retry?: Partial<RetryPolicy> & { maxRetries?: number };
@@ -59,24 +58,24 @@ export interface JobDefinition<Payload> {
 /** A job type that a worker can run, its payload still unchecked. */
 export interface JobHandler {
   type: string;
-  /** What it does, for people; absent where its type says so. */
+  /** One sentence for people; absent where the type's name is enough. */
   description?: string;
   retry?: Partial<RetryPolicy>;
   timeoutMs?: number;
-  /** @throws PermanentError when the payload is not what the type takes. */
+  /** @throws PermanentError when the payload does not fit the type. */
   run: (context: RunContext<unknown>) => Promise<RunResult>;
 }
 
-/** A job type with the typed way to make its jobs. */
+/** A job type that makes its own typed jobs. */
 export interface JobType<Payload> extends JobHandler {
   /**
-   * A job of this type, ready to be enqueued.
-   * @throws InvalidJobError naming the payload's field that does not fit.
+   * Makes a job of this type for `enqueue`.
+   * @throws InvalidJobError with the name of the payload's wrong field.
    */
   job: (payload: Payload, options: Omit<NewJob, "jobType" | "payload">) => NewJob;
 }
 
-/** Makes a job type: its payload is checked before each run, so that the handler gets it typed. */
+/** Defines a job type. Its payload is parsed before each run, and the handler gets it typed. */
 export function defineJob<Payload>({
   type,
   payload: schema,
@@ -96,16 +95,16 @@ export function defineJob<Payload>({
     async run(context) {
       const parsed = schema.safeParse(context.payload);
       if (!parsed.success) throw new PermanentError(misfit(type, parsed.error));
-      // Not copied: what the context makes when it is asked for would be made for every run.
+      // Assigned, because a copy would create every lazy part of the context.
       return (await run(Object.assign(context, { payload: parsed.data }))) ?? {};
     },
   };
 }
 
 /**
- * Puts the running job back until later, without using up a retry; call it in a handler: it never returns.
+ * Puts the running job back for `delayMs` without using up a retry. Call it in a handler; it always throws.
  * @param delayMs from 0 to ten years.
- * @throws RangeError when it is not, which fails the attempt.
+ * @throws RangeError for another delay, which fails the attempt.
  */
 export function snooze(delayMs: number): never {
   if (!(delayMs >= 0 && delayMs <= MAX_DELAY_MS)) throw new RangeError(`snooze takes 0 to ${MAX_DELAY_MS} ms`);
@@ -117,10 +116,10 @@ function misfit(type: string, error: z.ZodError): string {
   return `The payload does not fit job type ${type}: ${faults}`;
 }
 
-/** Something to do around every run, such as tracing or a check; call `next` to go on, and return or throw its outcome. */
+/** Wraps every run, for example in a check. It calls `next` and returns or throws the outcome. */
 export type Middleware = (context: RunContext<unknown>, next: () => Promise<RunResult>) => Promise<RunResult>;
 
-/** The handlers by their types, with the middleware around each, the first outermost. */
+/** Maps job types to their handlers, each wrapped in the middleware, of which the first is the outermost. */
 export function wrapHandlers(
   handlers: readonly JobHandler[],
   middleware: readonly Middleware[] = [],

@@ -1,14 +1,14 @@
 import type { NewInterrupt } from "#queue/settle";
 
-/** A failure that no retry can help; the job becomes a dead letter at once. */
+/** A failure that every retry would repeat; the job becomes a dead letter at once. */
 export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
 }
 
-/** A failure after which a retry makes sense only later, such as a provider's rate limit; it uses a retry. */
+/** A failure with a known time for the retry, such as a provider's rate limit; it uses a retry. */
 export class RetryAfterError extends Error {
   override readonly name: string = "RetryAfterError";
-  /** How long the retry waits, in milliseconds, instead of the policy's delay. */
+  /** The delay of the retry, in milliseconds, in place of the policy's. */
   readonly delayMs: number;
   constructor(message: string, delayMs: number, options?: ErrorOptions) {
     super(message, options);
@@ -20,14 +20,14 @@ export class RetryAfterError extends Error {
 export class SnoozeError extends Error {
   override readonly name = "SnoozeError";
   readonly delayMs: number;
-  /** The message is kept in the job's history as why. */
+  /** The job's history shows the message as the reason. */
   constructor(delayMs: number, message = `Snoozed for ${delayMs} ms`) {
     super(message);
     this.delayMs = delayMs;
   }
 }
 
-/** Not a failure: the run waits for people, and its job holds no worker until they have answered. */
+/** Not a failure: the job waits for the answers of people and holds no worker meanwhile. */
 export class WaitError extends Error {
   override readonly name = "WaitError";
   readonly questions: readonly NewInterrupt[];
@@ -37,7 +37,7 @@ export class WaitError extends Error {
   }
 }
 
-/** The run has used more of models than its job may; no retry can help. */
+/** The job's attempts have exceeded its budget for models; a retry would only spend more. */
 export class BudgetExceededError extends PermanentError {
   override readonly name = "BudgetExceededError";
 }
@@ -55,12 +55,12 @@ export class ProcessDiedError extends Error {
   override readonly name = "ProcessDiedError";
   constructor(message: string) {
     super(message);
-    // It would show where the worker noticed, and nothing of the process that died.
+    // The stack is the worker's, not that of the dead process.
     delete this.stack;
   }
 }
 
-/** The worker is leaving; the job is released without using up a retry. */
+/** The worker shuts down; the job is released without using up a retry. */
 export class ShutdownError extends Error {
   override readonly name = "ShutdownError";
 }

@@ -9,11 +9,11 @@ import type { Heartbeat } from "./lease/heartbeat.ts";
 import { QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
 import type { Quarantine } from "./quarantine/quarantine.ts";
 import { describeError } from "./run/describe-error.ts";
-import { LiveRun } from "./run/live-run.ts";
-import type { LiveRunMeans } from "./run/live-run.ts";
-import { runJob, timeoutOf } from "./run/run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "./run/run-job.ts";
-import { followAttempt, openAttempt } from "./run/trace-attempt.ts";
+import { AttemptRun } from "./run/attempt-run.ts";
+import type { RunEnvironment } from "./run/attempt-run.ts";
+import type { AttemptEnd } from "./run/outcome-of.ts";
+import { runJob } from "./run/run-job.ts";
+import { openAttempt } from "./run/trace-attempt.ts";
 import type { WorkerSignals } from "./worker-options.ts";
 
 export interface ExecutorOptions {
@@ -33,22 +33,13 @@ export interface ExecutorOptions {
 /** Runs claimed jobs, and holds the lease of each until its attempt has ended. */
 export class Executor {
   readonly #options: ExecutorOptions;
-  readonly #means: LiveRunMeans;
   /** Every attempt that this worker holds a lease for. */
-  readonly #runs = new Map<string, LiveRun>();
+  readonly #runs = new Map<string, AttemptRun>();
   /** How many attempts have a running handler; the others are being settled. */
   #busyCount = 0;
 
   constructor(options: ExecutorOptions) {
-    const { log, onFreeSlot } = options;
     this.#options = options;
-    this.#means = {
-      log,
-      onRan: () => {
-        this.#busyCount -= 1;
-        onFreeSlot();
-      },
-    };
   }
 
   /**
@@ -58,6 +49,12 @@ export class Executor {
   get freeSlots(): number {
     const { concurrency } = this.#options;
     return Math.min(concurrency - this.#busyCount, maxClaims(concurrency) - this.#runs.size);
+  }
+
+  /** A handler has ended; the end of its attempt is still being written. */
+  freeSlot(): void {
+    this.#busyCount -= 1;
+    this.#options.onFreeSlot();
   }
 
   get jobs(): ClaimedJob[] {
@@ -97,7 +94,7 @@ export class Executor {
   stopRuns(reason: (claim: Claim) => Error, keys: Iterable<string> = this.#runs.keys()): void {
     for (const key of keys) {
       const run = this.#runs.get(key);
-      run?.stop.abort(reason(run.job));
+      run?.abort(reason(run.job));
     }
   }
 
@@ -119,7 +116,7 @@ export class Executor {
   }
 
   /** Takes up the lease of a claimed job; undefined when the attempt was given back. */
-  #hold(job: ClaimedJob, claimSentMs: number): LiveRun | undefined {
+  #hold(job: ClaimedJob, claimSentMs: number): AttemptRun | undefined {
     const { tracer, heartbeat, environment, signals } = this.#options;
     const key = claimKey(job);
     if (this.#runs.has(key)) {
@@ -127,11 +124,11 @@ export class Executor {
       return undefined;
     }
     const isAlone = this.#runsAlone(job);
-    const maxAgeMs = timeoutOf(job, environment) + environment.leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
-    heartbeat.hold(key, { jobId: job.jobId, attempt: job.attempt, maxAgeMs });
     // A quarantine process opens the span of its job itself.
     const span = tracer && !isAlone ? openAttempt(tracer, job, claimSentMs) : undefined;
-    const run = new LiveRun(job, { span, means: this.#means });
+    const run = new AttemptRun(job, environment, span);
+    const maxAgeMs = run.timeoutMs + environment.leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
+    heartbeat.hold(key, { jobId: job.jobId, attempt: job.attempt, maxAgeMs });
     this.#runs.set(key, run);
     this.#busyCount += 1;
     signals?.claimed?.(job);
@@ -157,11 +154,10 @@ export class Executor {
     return this.#options.quarantine?.takes(job) ?? false;
   }
 
-  #run(run: LiveRun): Promise<AttemptEnd> {
+  #run(run: AttemptRun): Promise<AttemptEnd> {
     const { environment, quarantine } = this.#options;
-    if (environment.logs) run.log().info("job started");
-    if (quarantine && this.#runsAlone(run.job)) return quarantine.run(run, environment);
-    return run.span ? followAttempt(run.span, () => runJob(run, environment)) : runJob(run, environment);
+    if (environment.log.isLevelEnabled("info")) run.log.info("job started");
+    return quarantine && this.#runsAlone(run.job) ? quarantine.run(run) : runJob(run);
   }
 }
 

@@ -10,7 +10,6 @@ export { graphJob } from "./jobs/graph-job.ts";
 export type { TurnJobOptions } from "./jobs/turn-job.ts";
 export { serveQuarantine } from "./quarantine/serve.ts";
 export { mlWorkflow } from "./jobs/ml-workflow.ts";
-export { saverOpener } from "./jobs/open-saver.ts";
 export { drain, runInline } from "./testing.ts";
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";

@@ -1,7 +1,8 @@
 import type { ClaimedJob } from "#queue";
 import { expect, test } from "vitest";
 import { describeError } from "./run/describe-error.ts";
-import { LiveRun } from "./run/live-run.ts";
+import { AttemptRun } from "./run/attempt-run.ts";
+import type { RunEnvironment } from "./run/attempt-run.ts";
 import { openLog } from "./open-log.ts";
 
 function open() {
@@ -13,7 +14,7 @@ function open() {
 test("a run's log lines name the worker, the job and the attempt, each once", () => {
   const { log, lines } = open();
   const job = { jobId: "j1", threadId: "t1", attempt: 2, jobType: "greet", workerId: "w1" } as ClaimedJob;
-  new LiveRun(job, { span: undefined, means: { log, onRan: () => undefined } }).log().info("job completed");
+  new AttemptRun(job, { log } as RunEnvironment).log.info("job completed");
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ process: "worker", workerId: "w1", jobId: "j1", attempt: 2 });
   for (const key of ["workerId", "jobId", "attempt"]) expect(lines[0]?.split(`"${key}":`)).toHaveLength(2);
 });

@@ -13,7 +13,6 @@ import { startTransactionPooler } from "../../test/transaction-pooler.ts";
 import type { TransactionPooler } from "../../test/transaction-pooler.ts";
 import { defineJob } from "./define-job.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
-import { saverOpener } from "./jobs/open-saver.ts";
 
 let pooler: TransactionPooler;
 let db: Database;
@@ -51,7 +50,6 @@ test("through a transaction-mode pooler everything works except LISTEN, which po
     db,
     price: null,
     model: null,
-    openSaver: saverOpener(db),
   });
   const worker = await startWorker({
     db,

@@ -12,7 +12,6 @@ import { defineJob, drain, exportThread, PermanentError, RetryAfterError, runInl
 import type { JobHandler } from "./index.ts";
 import { QueueMaintainer } from "./maintain/queue-maintainer.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
-import { saverOpener } from "./jobs/open-saver.ts";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -38,7 +37,6 @@ const chat = (): JobHandler =>
     db,
     price: null,
     model: null,
-    openSaver: saverOpener(db),
   });
 
 const greet = defineJob({
@@ -48,7 +46,7 @@ const greet = defineJob({
   run: async ({ payload }) => ({ result: { text: `Hello ${payload.name}` } }),
 });
 
-test("a job type makes its own jobs, typed, and refuses a payload that does not fit before anything is stored", async () => {
+test("a job type makes typed jobs and refuses a wrong payload before anything is stored", async () => {
   const jobId = await add(greet.job({ name: "Ada" }, { ownerId, priority: 2 }));
   expect(await drain({ db, handlers: [greet] })).toHaveLength(1);
   expect(await read(jobId)).toMatchObject({
@@ -82,7 +80,7 @@ test("middleware runs around every run, the first outermost, and may replace the
   expect((await read(jobId)).result).toEqual(["outer", ["inner", { text: "Hello Cy" }]]);
 });
 
-test("drain runs retries and what a job makes, and stops at its bound", async () => {
+test("drain runs retries and the jobs that a job enqueues, and stops at its limit", async () => {
   const flaky: JobHandler = {
     type: "flaky",
     run: async ({ job }) => {
@@ -137,7 +135,7 @@ test("a snoozed job waits without using a retry; RetryAfterError keeps its own d
   expect(await waits(delayed)).toBeGreaterThan(80_000);
 });
 
-test("export_thread writes a conversation as a document, and fails for good where there is none", async () => {
+test("export_thread exports a conversation as a document, and fails for good without a conversation", async () => {
   const { threadId } = await db.transaction(async (tx) => submitTurn(tx, { ownerId, content: "Rank search results" }));
   await drain({ db, handlers: [chat()] });
   const type = exportThread(db);
@@ -159,7 +157,7 @@ test("export_thread writes a conversation as a document, and fails for good wher
   });
 });
 
-test("the past of idle threads is pruned once, and the conversation goes on with what it knew", async () => {
+test("the past of idle threads is pruned once, and the conversation keeps its state", async () => {
   const say = async (content: string, threadId?: string) =>
     db.transaction(async (tx) => submitTurn(tx, { ownerId, content, threadId }));
   const { threadId } = await say("Detect card fraud at 2,000 transactions per second within 50 ms");

@@ -6,14 +6,14 @@ import { pino } from "pino";
 import { wrapHandlers } from "./define-job.ts";
 import type { JobHandler, Middleware, RunResult } from "./define-job.ts";
 import { Completer } from "./claim/completer.ts";
-import { RunStop } from "./run/run-stop.ts";
+import { AttemptRun } from "./run/attempt-run.ts";
 import { runJob } from "./run/run-job.ts";
 
 export interface DrainOptions {
   db: Database;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
-  /** The most jobs to run before giving up, so that a job which makes jobs cannot go on for ever; 1,000 unless given. */
+  /** The most jobs to run, against jobs that enqueue jobs for ever; 1,000 unless given. */
   most?: number;
 }
 
@@ -21,15 +21,15 @@ const LEASE_MS = 60_000;
 const silent = pino({ level: "silent" });
 
 /**
- * For tests: runs every job that is ready, and those that become ready by it, one after another in this process;
- * retries without delay count as ready. Returns the attempts in the order in which they ran.
- * @throws Error when `most` jobs have run and there are more.
+ * For tests: runs every ready job, and every job that becomes ready meanwhile, one after another in this process. Retries
+ * have no delay. Returns the attempts in their order.
+ * @throws Error when more than `most` jobs are ready.
  */
 export async function drain({ db, handlers, middleware = [], most = 1_000 }: DrainOptions): Promise<ClaimedJob[]> {
   const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
   const environment = {
     db,
-    logs: false,
+    log: silent,
     handlers: wrapHandlers(handlers, middleware),
     completer: new Completer(db),
     retry: { baseMs: 0, capMs: 0 },
@@ -37,6 +37,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     leaseMs: LEASE_MS,
     drain: new AbortController().signal,
     leaving: new AbortController().signal,
+    onRan: () => undefined,
   };
   const ran: ClaimedJob[] = [];
   for (;;) {
@@ -47,10 +48,7 @@ export async function drain({ db, handlers, middleware = [], most = 1_000 }: Dra
     if (!job) return ran;
     if (ran.length === most) throw new Error(`More than ${most} jobs were ready: does one make another for ever?`);
     ran.push(job);
-    await runJob(
-      { job, stop: new RunStop(), resendingCount: 0, log: () => silent, onRan: () => undefined },
-      environment,
-    );
+    await runJob(new AttemptRun(job, environment));
   }
 }
 
@@ -59,13 +57,14 @@ export interface InlineOptions {
   signal?: AbortSignal;
   /** Called with the events that the handler emits. */
   emit?: (type: string, data: unknown) => void;
-  /** What the handler should find in its job besides the type and the payload. */
+  /** Fields of the job besides the type and the payload. */
   job?: Partial<ClaimedJob>;
 }
 
 /**
- * For tests: runs a handler on a payload without a queue or a database and returns what it did; its effects are not
- * written. Throws what the handler throws, and PermanentError when the payload does not fit.
+ * For tests: runs a handler on a payload without a queue or a database and returns its result; its effects are not
+ * written.
+ * @throws PermanentError when the payload does not fit, and the handler's own errors.
  */
 export async function runInline(
   handler: JobHandler,
@@ -100,11 +99,10 @@ export async function runInline(
     payload,
     signal: options.signal ?? new AbortController().signal,
     drain: new AbortController().signal,
-    log: pino({ level: "silent" }),
+    log: silent,
     progress: () => undefined,
     emit: options.emit ?? (() => undefined),
     spend: () => undefined,
     persist: (work) => work(),
-    takeAlong: () => undefined,
   });
 }

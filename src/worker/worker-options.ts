@@ -6,7 +6,7 @@ import type { Tracer } from "#tracing";
 import type { JobHandler, Middleware } from "./define-job.ts";
 import type { PollBounds } from "./claim/poll-delay.ts";
 import type { QuarantineOptions } from "./quarantine/quarantine.ts";
-import type { AttemptEnd } from "./run/run-job.ts";
+import type { AttemptEnd } from "./run/outcome-of.ts";
 
 /** Calls that tests wait for instead of polling; absent in production. */
 export interface WorkerSignals {

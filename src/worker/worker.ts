@@ -9,7 +9,7 @@ import { Heartbeat } from "./lease/heartbeat.ts";
 import { describeWorker, enterRegistry } from "./maintain/enter-registry.ts";
 import { QueueMaintainer } from "./maintain/queue-maintainer.ts";
 import { Quarantine } from "./quarantine/quarantine.ts";
-import type { RunEnvironment } from "./run/run-job.ts";
+import type { RunEnvironment } from "./run/attempt-run.ts";
 import type { WorkerOptions } from "./worker-options.ts";
 
 const DEFAULT_GRACE_MS = 30_000;
@@ -139,7 +139,7 @@ export class Worker extends Service {
     const { db, log, handlers, middleware, retry, defaultTimeoutMs, leaseMs } = this.#options;
     return {
       db,
-      logs: log.isLevelEnabled("info"),
+      log,
       handlers: wrapHandlers(handlers, middleware),
       completer,
       retry,
@@ -147,6 +147,7 @@ export class Worker extends Service {
       leaseMs,
       drain: this.stopping,
       leaving: this.#leaving.signal,
+      onRan: () => this.#executor.freeSlot(),
     };
   }
 

@@ -1,5 +1,6 @@
 import postgres from "postgres";
 import { submitTurn } from "#conversation";
+import { holdsLease, LeaseLostError } from "#queue";
 import { claim, completeAndClaim } from "#queue/claim";
 import { enqueue } from "#queue/enqueue";
 import { appendEvents } from "#queue/events";
@@ -8,8 +9,8 @@ import { countJobs, getJobStatus, measureQueues, survey } from "#queue/read";
 import { promote } from "#queue/ready";
 import { completeMany, reap } from "#queue/settle";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { FencedSaver } from "#checkpoint";
 import { Database, INDEXED_PLANS } from "#db";
-import { saverOpener } from "#worker";
 import { createTestDatabase } from "../database.ts";
 import { input, threeNodes } from "../savers.ts";
 import { startTransactionPooler } from "../transaction-pooler.ts";
@@ -66,7 +67,11 @@ async function useHotVerbs(db: Database): Promise<void> {
   const first = await db.call(async (pool) => claim(pool, { ...taking, limit: 1 }));
   const [job] = first.jobs;
   if (job?.jobId !== turn.jobId) throw new Error("the turn was not claimed first");
-  await threeNodes(saverOpener(db)(job), []).invoke(input, {
+  const saver = new FencedSaver({
+    call: async (work) => db.call(work),
+    fence: { holds: (on) => holdsLease(on, job), lost: () => new LeaseLostError(job.jobId, job.attempt) },
+  });
+  await threeNodes(saver, []).invoke(input, {
     configurable: { thread_id: job.threadId, run_id: job.jobId },
     durability: "sync",
   });

@@ -41,7 +41,7 @@ const find = async (threadId: string, content: string) => {
   return found;
 };
 
-test("an edited message goes on from the checkpoint before it; both branches stay, and can be gone on with", async () => {
+test("an edited message resumes from the checkpoint before it; both branches stay and can be continued", async () => {
   await turns.startWorker([echo]);
   const { threadId } = await chat("one");
   await chat("two", { threadId });
@@ -52,7 +52,7 @@ test("an edited message goes on from the checkpoint before it; both branches sta
   expect((await chat("drei", { threadId })).reply).toBe(
     "heard: one | heard: one | zwei | heard: one | heard: one | zwei | drei",
   );
-  // The older branch, gone on with after its last reply.
+  // Continues the older branch after its last reply.
   const reply = (await messages(threadId)).find((message) => message.parentId === two.id);
   expect((await chat("three", { threadId, parentId: reply?.id })).reply).toBe(
     "heard: one | heard: one | two | heard: one | heard: one | two | three",
@@ -68,7 +68,7 @@ test("the first message can be edited: the branch begins without a past", async 
   expect((await chat("zwei", { threadId })).reply).toBe("heard: eins | heard: eins | zwei");
 });
 
-test("where the checkpoint is gone, the branch's messages are its past", async () => {
+test("without its checkpoint, a branch gets its past from the messages", async () => {
   await turns.startWorker([echo]);
   const { threadId } = await chat("one", {
     history: [
@@ -85,7 +85,7 @@ test("where the checkpoint is gone, the branch's messages are its past", async (
   );
 });
 
-test("a branch that is retried begins once", async () => {
+test("a retried branch begins once", async () => {
   await turns.startWorker([echo]);
   const { threadId } = await chat("one");
   const first = await find(threadId, "one");
@@ -101,7 +101,7 @@ test("a branch that is retried begins once", async () => {
   expect(roots).toHaveLength(2);
 });
 
-test("messages sent before a reply was there follow it once it is", async () => {
+test("messages sent before a reply follow the reply once it is written", async () => {
   const { threadId } = await submit("one");
   const { jobId } = await submit("two", { threadId });
   await turns.startWorker([echo]);
@@ -123,7 +123,7 @@ test("a message of another thread cannot be a parent", async () => {
   await expect(submit("x", { threadId: a.threadId, parentId: two.id })).rejects.toThrow(InvalidJobError);
 });
 
-/** A chat turn that says when it runs and ends only when it is stopped, after one step of the graph. */
+/** A chat turn that reports its start, stores one step of the graph, and runs until it is stopped. */
 function stuck() {
   const started = deferred();
   const handler = defineJob({
@@ -140,7 +140,7 @@ function stuck() {
   return { handler, started: started.promise };
 }
 
-test("reject: a busy thread takes no message, and nothing is stored", async () => {
+test("reject: a busy thread refuses a message, and nothing is stored", async () => {
   const { threadId, jobId } = await submit("one");
   await expect(submit("two", { threadId, multitaskStrategy: "reject" })).rejects.toThrow(JobConflictError);
   await expect(submit("two", { threadId, multitaskStrategy: "reject" })).rejects.toThrow(
@@ -152,7 +152,7 @@ test("reject: a busy thread takes no message, and nothing is stored", async () =
   expect((await chat("two", { threadId, multitaskStrategy: "reject" })).reply).toContain("two");
 });
 
-test("interrupt: the run is stopped, and the next goes on from what it has", async () => {
+test("interrupt: the run is stopped, and the next turn resumes from its last checkpoint", async () => {
   const { handler, started } = stuck();
   const worker = await turns.startWorker([handler]);
   const first = await submit("one");
@@ -166,7 +166,7 @@ test("interrupt: the run is stopped, and the next goes on from what it has", asy
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard: one | heard: one | three");
 });
 
-test("rollback: the run is stopped and forgotten, as if it had never been", async () => {
+test("rollback: the run is stopped, and its message and checkpoints are no part of the conversation", async () => {
   await turns.startWorker([echo]);
   const { threadId } = await chat("one");
   await turns.stopWorkers();
@@ -181,7 +181,7 @@ test("rollback: the run is stopped and forgotten, as if it had never been", asyn
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard: one | heard: one | three");
 });
 
-test("a rollback that is itself cancelled before it ran leaves the next message where it was", async () => {
+test("a rollback that is cancelled before its run leaves the next message in its place", async () => {
   await turns.startWorker([echo]);
   const { threadId } = await chat("one");
   await chat("two", { threadId });

@@ -37,7 +37,7 @@ const asks = async (jobId: string, kind: string) => {
 const reply = async (jobId: string, interruptId: string, answers: unknown) =>
   turns.db.transaction(async (tx) => answer(tx, { ownerId, jobId, interruptId, answers }));
 const echoOnly = () => handlers.filter(({ type }) => type === "graph:echo");
-/** A turn that begins, with its message in the graph's state, and fails for good. */
+/** A turn that stores its message in the graph's state and then fails for good. */
 const fails = (handler: JobHandler): JobHandler => ({
   ...handler,
   async run(context) {
@@ -50,7 +50,7 @@ test.each([
   ["interrupt", "start start red 3"],
   ["rollback", "start red 3"],
 ] as const)(
-  "%s: a job that waits for a person gives way, and the next turn asks anew, whatever was answered before",
+  "%s: a job that waits for a person gives way, and the next turn asks again despite earlier answers",
   async (multitaskStrategy, said) => {
     await turns.startWorker(handlers);
     const first = await submit("one", { graph: "twice" });
@@ -70,7 +70,7 @@ test.each([
   },
 );
 
-test("a job that waits within a subgraph gives way as well", async () => {
+test("a job that waits within a subgraph gives way too", async () => {
   await turns.startWorker(handlers);
   const first = await submit("one", { graph: "at-once" });
   const old = (await turns.reaches(first.jobId, "waiting")).interrupts.map(({ id }) => id);
@@ -83,7 +83,7 @@ test("a job that waits within a subgraph gives way as well", async () => {
   expect((await turns.reaches(next.jobId, "completed")).reply).toBe("left=LEFT? right=RIGHT?");
 });
 
-test("a turn that failed and is retried after the thread has gone on begins where it stood", async () => {
+test("a failed turn that is retried after later turns begins at its own place in the thread", async () => {
   const [echo] = echoOnly();
   if (!echo) throw new Error("no echo");
   await turns.startWorker([echo]);
@@ -98,14 +98,14 @@ test("a turn that failed and is retried after the thread has gone on begins wher
   const last = await chat("three", { threadId });
   expect(last.reply).toContain("three");
   await turns.db.transaction(async (tx) => redriveTurn(tx, { ownerId, jobId: failed.jobId }));
-  // Its question is the last thing that it hears, and once.
+  // The turn's message comes last, and once.
   expect((await turns.reaches(failed.jobId, "completed")).reply).toBe("heard: one | heard: one | two");
   const { messages } = await getThread(turns.db.sql, { ownerId, threadId });
   const question = messages.find(({ content }) => content === "two");
   expect(messages.find((one) => one.jobId === failed.jobId && one.role === "assistant")?.parentId).toBe(question?.id);
 });
 
-test("a message behind an edit that was cancelled before it ran follows the edit's own past", async () => {
+test("a message after an edit that was cancelled before its run follows the edit's past", async () => {
   await turns.startWorker(echoOnly());
   const { threadId } = await submit("one", { graph: "echo" });
   const two = await chat("two", { threadId });
@@ -119,7 +119,7 @@ test("a message behind an edit that was cancelled before it ran follows the edit
   expect((await turns.reaches(after.jobId, "completed")).reply).not.toContain("two");
 });
 
-test("a thread's first turn that was cancelled before it ran and comes after another knows what was said", async () => {
+test("a thread's first turn that was cancelled before its run and is redriven later knows the conversation", async () => {
   const first = await submit("one", { graph: "echo" });
   const { threadId } = first;
   const second = await submit("two", { threadId });

@@ -11,7 +11,7 @@ import { graphJob } from "./graph-job.ts";
 
 const ownerId = "local";
 let turns: Awaited<ReturnType<typeof openTurns>>;
-/** What the first node was asked, each time that it ran. */
+/** The last message of each run of the first node. */
 let begun: string[];
 let failures: number;
 
@@ -29,7 +29,7 @@ afterAll(async () => turns.close());
 
 const asked = (messages: BaseMessage[]) => messages.findLast((one) => HumanMessage.isInstance(one))?.text ?? "";
 const say = (text: string) => ({ messages: [new AIMessage(text)] });
-/** Begins; then fails, asks, or replies with all that it has heard, as the last message says. */
+/** A graph that fails, asks, or replies with all its messages, as the last message says. */
 const steps = () =>
   new StateGraph(MessagesAnnotation)
     .addNode("begin", ({ messages }) => {
@@ -58,7 +58,7 @@ const retryWith = async (jobId: string, change: object) => {
 const saidBy = async (threadId: string) =>
   (await getThread(turns.db.sql, { ownerId, threadId })).messages.map(({ content }) => content);
 
-test("an edited turn is run anew from where it began, and the conversation shows what was asked", async () => {
+test("an edited turn runs again from its beginning, and the conversation shows the edited message", async () => {
   await start();
   const first = await submit("one");
   await turns.reaches(first.jobId, "completed");
@@ -77,7 +77,7 @@ test("an edited turn is run anew from where it began, and the conversation shows
   expect((await turns.reaches(next.jobId, "completed")).reply).not.toContain("bad");
 });
 
-test("the first turn of a thread is run anew without what it had begun with, and with what seeded it", async () => {
+test("an edited first turn of a thread runs again without its old state, and with the seed messages", async () => {
   await start();
   const { jobId } = await submit("bad", { history: [{ role: "assistant", content: "seed" }] });
   await turns.reaches(jobId, "failed");
@@ -85,7 +85,7 @@ test("the first turn of a thread is run anew without what it had begun with, and
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard seed, better, begun better");
 });
 
-test("with the payload that it has, a turn goes on where it was", async () => {
+test("a turn that is redriven with its own payload resumes from its last checkpoint", async () => {
   await start();
   const { jobId } = await submit("flaky");
   await turns.reaches(jobId, "failed");
@@ -94,7 +94,7 @@ test("with the payload that it has, a turn goes on where it was", async () => {
   expect(begun).toEqual(["flaky"]);
 });
 
-test("an edited run that fails on its way goes on where it was, also when it is retried by hand", async () => {
+test("an edited run that fails resumes from its last checkpoint, also after a manual retry", async () => {
   await start();
   const { jobId } = await submit("bad");
   await turns.reaches(jobId, "failed");
@@ -115,7 +115,7 @@ test("a turn that waits for its retry runs at once with an edited payload", asyn
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard better, begun better");
 });
 
-test("what the old run asked is asked no more, and its answer answers nothing in the new one", async () => {
+test("the questions of the old run are dropped, and their answers answer none of the new run", async () => {
   await start();
   const { jobId } = await submit("ask");
   const [first] = (await turns.reaches(jobId, "waiting")).interrupts;
@@ -128,7 +128,7 @@ test("what the old run asked is asked no more, and its answer answers nothing in
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard ask again, begun ask again, yes");
 });
 
-test("a job that is no turn just gets its payload", async () => {
+test("a job that is no turn gets the edited payload", async () => {
   const jobId = await turns.db.transaction(async (tx) => {
     const job = await enqueue(tx, { ownerId, jobType: "t", payload: { a: 1 } });
     await cancelTurn(tx, { ownerId, jobId: job.jobId });

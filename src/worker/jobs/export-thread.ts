@@ -9,7 +9,7 @@ import { defineJob } from "../define-job.ts";
 import type { JobType } from "../define-job.ts";
 import { PermanentError } from "../errors.ts";
 
-/** The job type that writes one of its owner's conversations as a document; the document is the job's result. */
+/** The job type that exports one of its owner's conversations; its result is the document. */
 export function exportThread(db: Database): JobType<ExportPayload> {
   return defineJob<ExportPayload>({
     type: EXPORT_JOB_TYPE,
@@ -32,7 +32,7 @@ export function exportThread(db: Database): JobType<ExportPayload> {
   });
 }
 
-/** A conversation as one document, its messages in order. */
+/** Writes a conversation as one document. */
 export function writeDocument(thread: Thread, format: ExportPayload["format"]): ExportResult {
   const name =
     thread.title

@@ -5,17 +5,17 @@ import { defineJob } from "../define-job.ts";
 import type { JobHandler } from "../define-job.ts";
 import { WaitError } from "../errors.ts";
 import { storable } from "../run/storable.ts";
-import { checkReply, openTurn, toJobError } from "./turn-job.ts";
+import { checkReply, openSaver, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
-/** The job type of a graph of one's own: one turn of a conversation with it. */
+/** The job type of a user's graph; each job is one turn of a conversation with it. */
 export function graphJob({ name, description, runTurn }: LoadedGraph, options: TurnJobOptions): JobHandler {
   const handler = defineJob({
     type: graphJobType(name),
     payload: chatPayloadSchema,
     async run(context) {
-      const { input, options: turnOptions, decisionSetId, fresh } = await openTurn(context, options);
-      const saver = options.openSaver(context.job, { takeAlong: context.takeAlong, persist: context.persist, fresh });
+      const { input, options: turnOptions, decisionSetId, isFresh } = await openTurn(context, options);
+      const saver = openSaver(context, { db: options.db, isFresh });
       const ending = await runTurn(saver, input, turnOptions).catch((error: unknown) => {
         throw toJobError(error);
       });

@@ -11,7 +11,7 @@ let server: Awaited<ReturnType<typeof startModelServer>>;
 
 beforeAll(async () => {
   turns = await openTurns();
-  // The first attempt's reply cannot be stored, so that its turn cannot be completed.
+  // The first attempt's reply cannot be stored: its completion fails.
   await turns.db.sql.unsafe(`
     create function refuse() returns trigger language plpgsql as $$
       begin
@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 afterAll(async () => turns.close());
 
-/** Runs a turn whose first completion fails; returns it with the steps that its second attempt ran. */
+/** Runs a turn whose first completion fails; returns it with the steps of its second attempt. */
 const run = async (model: ChatModel | null) => {
   await turns.startWorker([mlWorkflow({ ...turns.options, model })]);
   const { jobId } = await turns.db.transaction(async (tx) =>
@@ -44,14 +44,14 @@ const run = async (model: ChatModel | null) => {
   const again = job.events.filter((event) => event.attempt === 2 && event.type === "progress");
   return { job, again: again.map((event) => (event.data as { step: string }).step) };
 };
-/** The steps of the checkpoints, in the order in which they were stored. */
+/** The steps of the checkpoints, in the order of their storage. */
 const stored = async () =>
   (
     await turns.db.sql<{ step: string }[]>`
     select metadata::jsonb ->> 'step' as step from langgraph.checkpoints order by seq`
   ).map(({ step }) => Number(step));
 
-test("what a model has said is stored before the turn is completed: a retry does not ask it again", async () => {
+test("a model's answer is stored before the turn completes: a retry does not ask the model again", async () => {
   const { job, again } = await run(await openModel("openai:m", { openaiBaseUrl: server.url }));
   expect(again).toEqual([]);
   expect(job.reply).toBe("An answer.");
@@ -59,9 +59,9 @@ test("what a model has said is stored before the turn is completed: a retry does
   expect(await stored()).toEqual([-1, 0, 1, 2, 3]);
 });
 
-test("what the offline engine had left for a completion that failed is thought again", async () => {
+test("the offline engine repeats the steps that were to be stored with a failed completion", async () => {
   const { job, again } = await run(null);
-  // On a machine that is slow, all of it may have been stored before.
+  // A slow machine may have stored all steps before the completion.
   expect(["compose", undefined]).toContain(again.at(-1));
   expect(job.reply).toContain("churn");
   expect((await stored()).slice(-5)).toEqual([-1, 0, 1, 2, 3]);

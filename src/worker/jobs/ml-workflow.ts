@@ -5,32 +5,31 @@ import { chatPayloadSchema } from "#shared/contracts";
 import { CHAT_JOB_TYPE } from "#shared/limits";
 import { defineJob } from "../define-job.ts";
 import type { JobHandler } from "../define-job.ts";
-import { checkReply, openTurn, toJobError } from "./turn-job.ts";
+import { checkReply, openSaver, openTurn, toJobError } from "./turn-job.ts";
 import type { TurnJobOptions } from "./turn-job.ts";
 
 export interface MlWorkflowOptions extends TurnJobOptions {
-  /** Null runs the built-in offline engine. */
+  /** Null runs the offline engine. */
   model: ChatModel | null;
 }
 
-/** The chat job type: one turn of a conversation that designs a machine-learning system. */
+/** The job type of the built-in graph; each job is one turn of a conversation that designs a machine-learning system. */
 export function mlWorkflow({ model, ...options }: MlWorkflowOptions): JobHandler {
   return defineJob({
     type: CHAT_JOB_TYPE,
     payload: chatPayloadSchema,
     async run(context) {
       const turn = await openTurn(context, options);
-      const { takeAlong, persist } = context;
-      const saver = options.openSaver(context.job, { takeAlong, persist, behind: true, fresh: turn.fresh });
+      const saver = openSaver(context, { db: options.db, isFresh: turn.isFresh, isWriteBehind: true });
       const graph = buildMlWorkflow({ checkpointer: saver, model });
       const { reply, title, version } = await graph.runTurn(turn.input, turn.options).catch(async (error: unknown) => {
-        // The next attempt goes on from there.
-        await saver.settle();
+        // The next attempt resumes from the last stored step.
+        await saver.flush();
         throw toJobError(error);
       });
-      // What a model has said is worth a commit of its own; what the offline engine has, is thought again in no time.
-      if (model) await saver.settle();
-      const store = await saver.rest();
+      // A model's answer costs money and is committed at once. The offline engine's work is cheap to repeat.
+      if (model) await saver.flush();
+      const store = await saver.takeRest();
       const { decisionSetId } = turn;
       const checked = checkReply(reply);
       return {

@@ -47,7 +47,7 @@ const asks = async (jobId: string, count: number): Promise<Interrupt[]> => {
   return (await getTurn(turns.db.sql, { ownerId, jobId })).interrupts;
 };
 
-test("a question parks its job without a worker or a lease; an answer that fits lets it go on, to the next question", async () => {
+test("a question parks its job without a worker or a lease; a valid answer resumes it, up to the next question", async () => {
   const worker = await turns.startWorker(handlers());
   const { jobId, threadId } = await submit("twice");
   const [colour] = await asks(jobId, 1);
@@ -77,7 +77,7 @@ test("a question parks its job without a worker or a lease; an answer that fits 
   await worker.stop();
 });
 
-test("an attempt that dies after its answer was taken does not give it to the next question", async () => {
+test("a retry of an attempt that died after it took an answer does not give it to the next question", async () => {
   const { jobId } = await submit("twice");
   const first = await turns.startWorker(handlers());
   const [colour] = await asks(jobId, 1);
@@ -120,7 +120,7 @@ test("several questions are answered together, all or none", async () => {
   expect(notes).toHaveLength(2);
 });
 
-test("two people who answer at once: one is told that the other was first", async () => {
+test("of two people who answer at once, the second gets a conflict", async () => {
   await turns.startWorker(handlers());
   const { jobId } = await submit("twice");
   const [colour] = await asks(jobId, 1);
@@ -129,7 +129,7 @@ test("two people who answer at once: one is told that the other was first", asyn
   await asks(jobId, 1);
 });
 
-test("a question that nobody answers in time gets its default, or fails its job", async () => {
+test("a question without an answer by its deadline gets its default or fails its job", async () => {
   await turns.startWorker(handlers());
   const mild = await submit("hurried");
   const strict = await submit("hurried", "strict");
@@ -139,7 +139,7 @@ test("a question that nobody answers in time gets its default, or fails its job"
   expect(failed.interrupts).toEqual([]);
 });
 
-test("a waiting job can be cancelled, and keeps the next of its thread waiting until then", async () => {
+test("a waiting job blocks the next job of its thread until it is cancelled", async () => {
   await turns.startWorker(handlers());
   const first = await submit("twice");
   const second = await turns.db.transaction(async (tx) =>

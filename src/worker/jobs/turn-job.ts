@@ -1,21 +1,21 @@
 import { readAnswers, readPast } from "#conversation";
-import type { Claim, Database } from "#queue";
-import type { BaseCheckpointSaver } from "@langchain/langgraph-checkpoint";
+import { holdsLease, LeaseLostError } from "#queue";
+import type { Database } from "#queue";
 import type { z } from "zod";
-import type { FencedSaver } from "#checkpoint";
+import { FencedSaver } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
-import type { ModelUse, TurnEvent, TurnInput, TurnOptions } from "#graph";
+import type { ModelUse, TurnInput, TurnOptions } from "#graph";
 import type { chatPayloadSchema } from "#shared/contracts";
 import { MAX_REPLY_BYTES } from "#shared/limits";
 import type { Tracer } from "#tracing";
 import type { RunContext } from "../define-job.ts";
-import type { OpenSaverOptions } from "./open-saver.ts";
 import { PermanentError, RetryAfterError, ShutdownError } from "../errors.ts";
+import { AttemptRun } from "../run/attempt-run.ts";
 import { storable } from "../run/storable.ts";
 
-/** What one million tokens of a model cost, in US dollars. */
+/** The price of one million tokens of a model, in US dollars. */
 export interface ModelPrice {
-  /** As `provider:name`; the price is this model's only. */
+  /** As `provider:name`; the price holds for no other model. */
   model: string;
   input: number;
   output: number;
@@ -23,33 +23,25 @@ export interface ModelPrice {
 
 export interface TurnJobOptions {
   db: Database;
-  /**
-   * A checkpoint saver whose writes take effect only while the claim holds, and take along what the run tells; `head` is
-   * where the thread stands by it.
-   */
-  openSaver: (
-    claim: Claim,
-    options?: OpenSaverOptions,
-  ) => BaseCheckpointSaver & Pick<FencedSaver, "head" | "settle" | "rest">;
-  /** Null where it is not known, and costs are not counted. */
+  /** Null without a known price: the cost of a turn is then unknown. */
   price: ModelPrice | null;
-  /** What runs are traced with; absent where nothing is traced. */
+  /** Absent without tracing. */
   tracer?: Tracer | undefined;
 }
 
 export type TurnContext = RunContext<z.infer<typeof chatPayloadSchema>>;
 
-/** One turn of a thread, as a graph takes it. */
+/** The arguments of a graph for one turn of a thread. */
 export interface Turn {
   input: TurnInput;
   options: TurnOptions;
   decisionSetId: string;
-  /** Whether nothing of its thread can be stored yet: it is the first attempt of the first turn. */
-  fresh: boolean;
+  /** True for the first attempt of a thread's first turn: the thread has no checkpoint. */
+  isFresh: boolean;
 }
 
 /**
- * What a graph is given to run a chat turn's job, with what it tells going to the job's log.
+ * Prepares the run of a chat turn's job; the graph's events go to the job's log.
  * @throws PermanentError when the job belongs to no thread.
  */
 export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
@@ -60,7 +52,7 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   const { messageId, content, history = [], branch, runId = jobId } = payload;
   return {
     decisionSetId,
-    fresh: payload.freshThread === true && attempt === 1,
+    isFresh: payload.freshThread === true && attempt === 1,
     input: { threadId, messageId, content, history },
     options: {
       runId,
@@ -72,27 +64,50 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
         branch: { ...branch, readPast: () => persist(() => db.transaction((tx) => readPast(tx, messageId))) },
       }),
       onStep: (step) => progress(step),
-      onEvent: (event) => emitTurn(emit, event),
+      // A step is shown as progress.
+      onEvent: (event) => event.type !== "step" && emit(event.type, event.data),
       onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
       tracer,
     },
   };
 }
 
-/** Dollars, to the precision of a double; null where the model's price is not known. */
+interface OpenSaverOptions {
+  db: Database;
+  /** True where the thread has no checkpoint yet. */
+  isFresh: boolean;
+  /** True for a graph whose steps have no effects outside it: a step does not wait until the last one is stored. */
+  isWriteBehind?: boolean;
+}
+
+/** The checkpoint saver of a run. Its writes take effect only while the attempt holds its lease. */
+export function openSaver(
+  context: Pick<TurnContext, "job" | "persist">,
+  { db, isFresh, isWriteBehind = false }: OpenSaverOptions,
+): FencedSaver {
+  const { job, persist } = context;
+  return new FencedSaver({
+    call: (work) => persist(() => db.call(work)),
+    isWriteBehind,
+    isFresh,
+    fence: {
+      holds: (sql) => holdsLease(sql, job),
+      lost: () => new LeaseLostError(job.jobId, job.attempt),
+      // A checkpoint also writes the waiting events of a worker's run: both then cost one commit.
+      piggyback: () => (context instanceof AttemptRun ? context.eventWriter?.piggyback() : undefined),
+    },
+  });
+}
+
+/** The cost in US dollars; null without a known price of the model. */
 export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
   return price === null || model !== price.model
     ? null
     : (inputTokens * price.input + outputTokens * price.output) / 1e6;
 }
 
-/** What a run tells, as events of its job; steps are told of as progress. */
-function emitTurn(emit: (type: string, data: unknown) => void, event: TurnEvent): void {
-  if (event.type !== "step") emit(event.type, event.data);
-}
-
 /**
- * A reply as it can be stored.
+ * Makes a reply storable.
  * @throws PermanentError when it is too long.
  */
 export function checkReply(given: string): string {
@@ -103,7 +118,7 @@ export function checkReply(given: string): string {
   return reply;
 }
 
-/** What a failure of a graph means for its job. */
+/** Maps an error of a graph to the error that ends its job's attempt. */
 export function toJobError(error: unknown): unknown {
   if (error instanceof DrainedError) return new ShutdownError(error.message, { cause: error });
   if (error instanceof PermanentGraphError) return new PermanentError(error.message, { cause: error });

@@ -1,4 +1,4 @@
-/** The process in which a worker runs one job alone, because the job's process has died before. */
+/** The process in which a worker runs one job alone, because a process with this job has died before. */
 import { loadEnv } from "#env";
 import { assemble, orExit } from "../assemble.ts";
 import { serveQuarantine } from "./serve.ts";

@@ -5,7 +5,7 @@ import { offerGraphs } from "../../../test/offer-graphs.ts";
 import { openTurns } from "../../../test/turns.ts";
 import { startWorkerProcess } from "../../../test/worker-process.ts";
 
-// Whole processes start, some of them one after the other.
+// The test starts whole processes, some of them one after another.
 vi.setConfig({ testTimeout: 180_000 });
 
 const GRAPHS = fileURLToPath(new URL("../../../test/graphs/poison.json", import.meta.url));
@@ -18,14 +18,14 @@ beforeAll(async () => {
 });
 afterAll(async () => turns.close());
 
-test("two turns that end their process do not take eight innocent ones with them", async () => {
+test("two turns that kill their process do not fail eight innocent turns", async () => {
   const submitted = await Promise.all(
     CONTENTS.map(async (content) =>
       turns.db.transaction(async (tx) => submitTurn(tx, { ownerId: "local", content, graph: "poison" })),
     ),
   );
   const settings = { DATABASE_URL: turns.url, LANGGRAPH_CONFIG: GRAPHS, WORKER_CONCURRENCY: "10" };
-  // As a supervisor does, until two deaths have hit all of them.
+  // Restarts workers as a supervisor does, until two deaths have hit all jobs.
   for (let death = 0; death < 2; death += 1) {
     const dying = startWorkerProcess({ ...settings, LOG_LEVEL: "fatal" });
     expect(await dying.ended).toEqual([3, null]);
@@ -51,7 +51,7 @@ test("two turns that end their process do not take eight innocent ones with them
       });
     }
   }
-  // Each innocent ran once in each process that died, and once alone.
+  // Each innocent job ran once in each of the dead processes, and once alone.
   const runs = await turns.db.sql<{ content: string; times: number }[]>`
     select content, count(*)::int as times from poison_runs where content like 'innocent%' group by content`;
   expect(runs.map(({ times }) => times)).toEqual(Array.from({ length: 8 }, () => 3));

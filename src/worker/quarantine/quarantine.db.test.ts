@@ -9,7 +9,7 @@ import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.t
 import { suspectHandlers } from "../../../test/suspects.ts";
 import { takeLeases } from "../../../test/take-leases.ts";
 
-// Whole processes start.
+// The tests start whole processes.
 vi.setConfig({ testTimeout: 120_000 });
 
 const ownerId = "local";
@@ -60,7 +60,7 @@ const reaches = async (jobId: string, status: string) => {
   await expect.poll(async () => (await read(jobId)).status, { timeout: 60_000, interval: 20 }).toBe(status);
   return read(jobId);
 };
-/** The process in which the job's handler has begun. */
+/** Waits for the start of the job's handler and returns its process id. */
 const begun = async (jobId: string) => {
   const rows = async () => db.sql<{ pid: number }[]>`select pid from suspect_runs where job_id = ${jobId}`;
   await expect.poll(async () => (await rows()).length, { timeout: 60_000 }).toBe(1);
@@ -74,7 +74,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-test("a job that has crashed twice runs in a process of its own, one that crashed once in the worker's", async () => {
+test("a job with two crashes runs in a child process, a job with one crash in the worker", async () => {
   const [once, twice] = [await add("say where it runs", 1), await add("say where it runs", 2)];
   await start();
   expect((await reaches(once, "completed")).result).toEqual({ pid: process.pid });
@@ -88,7 +88,7 @@ test.each([
   ["exit", "exit code 7"],
   ["kill itself", "signal SIGKILL"],
 ])(
-  "a job that makes its process %s is proven to be at fault and ends as a dead letter; its neighbour does not notice",
+  "a job that makes its process %s is proven guilty and becomes a dead letter; its neighbour completes",
   async (does, how) => {
     const neighbour = await add("stop when drained", 0);
     const worker = await start();
@@ -108,7 +108,7 @@ test.each([
   },
 );
 
-test("a job that runs alone is cancelled as any other, also where its process no longer listens", async () => {
+test("a job that runs alone can be cancelled, even when its process is blocked", async () => {
   const [willing, deaf] = [await add("wait", 2), await add("wait deaf", 2)];
   const worker = await start();
   for (const jobId of [willing, deaf]) {
@@ -120,7 +120,7 @@ test("a job that runs alone is cancelled as any other, also where its process no
   expect(worker.lines.filter((line) => /"level":(50|60)/.test(line))).toEqual([]);
 });
 
-test("a worker that leaves lets a job that runs alone drain, and releases it when the grace is over", async () => {
+test("a worker that shuts down drains a job that runs alone, and releases it after the grace period", async () => {
   const [drains, waits] = [await add("stop when drained", 2), await add("wait", 2)];
   const worker = await start();
   const pids = [await begun(drains), await begun(waits)];
@@ -131,7 +131,7 @@ test("a worker that leaves lets a job that runs alone drain, and releases it whe
   await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 });
 
-test("a job that was taken back is stopped in its process, which writes nothing more", async () => {
+test("a reaped job is stopped in its child process, which writes nothing more", async () => {
   const jobId = await add("wait", 2);
   await start();
   const pid = await begun(jobId);
@@ -140,7 +140,7 @@ test("a job that was taken back is stopped in its process, which writes nothing 
   expect((await read(jobId)).attempts[0]).toMatchObject({ outcome: "lease_expired" });
 });
 
-test("a job that blocks its process beyond its timeout has timed out, which uses a retry", async () => {
+test("a job that blocks its process beyond its timeout times out and uses a retry", async () => {
   const jobId = await add("wait deaf", 2);
   await db.sql`update jobs set timeout_ms = 500, max_retries = 0 where id = ${jobId}`;
   await start({ leaseMs: 1_000 });
@@ -151,16 +151,16 @@ test("a job that blocks its process beyond its timeout has timed out, which uses
   });
 });
 
-test("of many, four run alone at a time and the others are put back, without a crash or a retry", async () => {
+test("at most four jobs run alone at a time; the others are put back without a crash or a retry", async () => {
   const jobs = await Promise.all(Array.from({ length: 7 }, async () => add("say where it runs", 2)));
   await start({ concurrency: 7 });
   for (const jobId of jobs) expect(await reaches(jobId, "completed")).toMatchObject({ crashCount: 2, retryCount: 0 });
   const released = await db.sql<{ error_message: string }[]>`
     select error_message from job_attempts where outcome = 'released'`;
-  expect(released[0]?.error_message).toContain("waits to run alone: 4 others do on this worker");
+  expect(released[0]?.error_message).toContain("waits to run alone, while this worker runs 4 others alone");
 });
 
-test("a process that cannot start says nothing of the job: it is put back and keeps its crashes", async () => {
+test("a job whose child process exits before it starts is put back and keeps its crash count", async () => {
   const jobId = await add("say where it runs", 2);
   const module = new URL("../../../test/no-such-module.ts", import.meta.url);
   await start({ quarantine: { ...quarantine, module } });
@@ -170,9 +170,9 @@ test("a process that cannot start says nothing of the job: it is put back and ke
   expect((await read(jobId)).crashCount).toBe(2);
 });
 
-test("a process that cannot even be made puts its job back, and the worker goes on", async () => {
+test("a job whose child process cannot be forked is put back, and the worker goes on", async () => {
   const jobId = await add("say where it runs", 2);
-  // No program takes such an argument: as without memory, there is no process at all.
+  // No program accepts such an argument: fork fails, as it does without memory.
   await start({ quarantine: { ...quarantine, execArgv: ["\0"] } });
   await expect
     .poll(async () => (await read(jobId)).attempts[0], { timeout: 60_000 })

@@ -6,40 +6,40 @@ import type { Logger } from "pino";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { JobTimeoutError, ProcessDiedError, SnoozeError } from "../errors.ts";
 import { describeError } from "../run/describe-error.ts";
-import type { LiveRun } from "../run/live-run.ts";
+import type { AttemptRun } from "../run/attempt-run.ts";
 import { countUnrun, putBackDelayMs } from "../claim/refuse.ts";
-import { endAttempt, timeoutOf } from "../run/run-job.ts";
-import type { AttemptEnd, RunEnvironment } from "../run/run-job.ts";
+import { endAttempt } from "../run/run-job.ts";
+import type { AttemptEnd } from "../run/outcome-of.ts";
 import { toStopMessage } from "./messages.ts";
 import type { FromQuarantine, ToQuarantine } from "./messages.ts";
 
 export interface QuarantineOptions {
-  /** The module of the child process: it calls `serveQuarantine`. */
+  /** The main module of the child process; it calls `serveQuarantine`. */
   module: URL;
-  /** Options of Node.js for it; this process's own unless given. */
+  /** Options of Node.js for the child; this process's own unless given. */
   execArgv?: string[];
-  /** From how many crashes on a job runs alone; 2 unless given. */
+  /** The number of crashes from which on a job runs alone; 2 unless given. */
   afterCrashes?: number;
 }
 
-/** The most jobs that run alone at once: each has a process of 100 MB and more. */
+/** The most jobs that run alone at once: each process takes 100 MB or more. */
 const MOST_AT_ONCE = 4;
-/** First delay of a job that finds no free child, in milliseconds; most runs take about as long. */
+/** The first delay of a job that finds too many running alone, in milliseconds; about as long as most runs. */
 const NO_PLACE_MS = 2_000;
-/** How long a child that was told to stop, or whose time is up, may still take, in milliseconds. */
+/** How long a child may still take after a stop or its timeout, in milliseconds. */
 const STOP_LIMIT_MS = 5_000;
-/** How long a child may take until it runs its job, in milliseconds; then it is ended. */
+/** How long a child may take until it runs its job, in milliseconds; then it is killed. */
 const START_LIMIT_MS = 60_000;
-/** How often a job is put back unrun before that uses a retry. */
+/** How often a job whose child does not start is put back without using a retry. */
 const MOST_FAILED_STARTS = 20;
-/** How much longer than in the worker's own process a claim may be held, in milliseconds: to start and to end the child. */
+/** How much longer a claim may be held than in the worker's own process, in milliseconds: to start and end the child. */
 export const QUARANTINE_GRACE_MS = START_LIMIT_MS + 3 * STOP_LIMIT_MS;
 /** The longest wait that a timer of Node.js takes. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
- * Runs jobs that have crashed before, each alone in a fresh child process: if that dies, the job is proven to be the
- * culprit, and the worker's other jobs go on. The worker keeps the lease; the child writes under the same claim.
+ * Runs each job that has crashed before alone in a fresh child process. A death of that process proves the job guilty and
+ * leaves the worker's other jobs alone. The worker keeps the lease; the child writes under the same claim.
  */
 export class Quarantine {
   readonly #options: QuarantineOptions;
@@ -57,52 +57,53 @@ export class Quarantine {
     return crashCount >= (this.#options.afterCrashes ?? CRASHES_BEFORE_QUARANTINE);
   }
 
-  /** Runs one job to the end of this attempt, or puts it back for a moment when enough others run alone. */
-  async run(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+  /** Runs one job to the end of this attempt, or puts it back for a few seconds when too many others run alone. */
+  async run(run: AttemptRun): Promise<AttemptEnd> {
+    const { onRan } = run.environment;
     if (this.#running >= MOST_AT_ONCE) {
-      run.onRan();
-      const why = `It has crashed before and waits to run alone: ${MOST_AT_ONCE} others do on this worker`;
-      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job, NO_PLACE_MS), why), environment);
+      onRan();
+      const why = `It has crashed before and waits to run alone, while this worker runs ${MOST_AT_ONCE} others alone`;
+      return endAttempt(run, new SnoozeError(putBackDelayMs(run.job, NO_PLACE_MS), why));
     }
     this.#running += 1;
     try {
-      return await this.#runChild(run, environment);
+      return await this.#runChild(run);
     } catch (error) {
-      // There is no memory or no descriptor left for a process.
-      run.onRan();
-      return await endAttempt(run, notStarted(run, describeError(error).message), environment);
+      // The system has no memory or no file descriptor for another process.
+      onRan();
+      return await endAttempt(run, notStarted(run, describeError(error).message));
     } finally {
       this.#running -= 1;
     }
   }
 
-  /** Ends the child processes at once: the leases cover their jobs. */
+  /** Kills the child processes: the leases cover their jobs. */
   abandon(): void {
     for (const child of this.#children) child.kill("SIGKILL");
   }
 
-  async #runChild(run: LiveRun, environment: RunEnvironment): Promise<AttemptEnd> {
+  async #runChild(run: AttemptRun): Promise<AttemptEnd> {
     const { jobId, attempt, crashCount } = run.job;
     const { module, execArgv = process.execArgv } = this.#options;
     const child = fork(module, [], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a process of its own");
+    this.#log.info({ jobId, attempt, crashCount, pid: child.pid }, "job runs alone in a child process");
     this.#children.add(child);
-    const end = await this.#follow(child, run, environment).finally(() => this.#children.delete(child));
-    run.onRan();
+    const end = await this.#follow(child, run).finally(() => this.#children.delete(child));
+    run.environment.onRan();
     if (end.ended !== undefined) return { outcome: end.ended };
-    return endAttempt(run, reasonOf(run, end), environment);
+    return endAttempt(run, reasonOf(run, end));
   }
 
   /** Hands a child its job and waits until it has exited. */
-  async #follow(child: ChildProcess, run: LiveRun, environment: RunEnvironment): Promise<Exit> {
-    const timeoutMs = timeoutOf(run.job, environment);
-    // The child ends its run in time by itself, unless its event loop is blocked.
-    const { said, exited } = watch(child, () => run.stop.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
-    tell(child, { type: "run", job: run.job });
-    const release = passStops(child, { stop: run.stop.signal, drain: environment.drain });
+  async #follow(child: ChildProcess, run: AttemptRun): Promise<Exit> {
+    const { job, timeoutMs } = run;
+    // The child enforces the timeout too, unless its event loop is blocked.
+    const { received, exited } = watch(child, () => run.abort(new JobTimeoutError(timeoutMs)), timeoutMs);
+    send(child, { type: "run", job });
+    const unsubscribe = forwardStops(child, { stop: run.signal, drain: run.drain });
     const exit = await exited;
-    release();
-    return { ...exit, ...said };
+    unsubscribe();
+    return { ...exit, ...received };
   }
 }
 
@@ -110,33 +111,33 @@ interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
   began: boolean;
-  /** How the attempt ended, where the child said so. */
+  /** The attempt's outcome; undefined where the child died before it sent one. */
   ended: AttemptEnd["outcome"] | undefined;
 }
 
-/** What it means for the job that its process ended without a word. */
-function reasonOf(run: LiveRun, { code, signal, began }: Exit): Error {
+/** The error of an attempt whose child ended without sending an outcome. */
+function reasonOf(run: AttemptRun, { code, signal, began }: Exit): Error {
   // A child that ignored its stop was killed: the stop's reason decides the outcome.
-  if (run.stop.reason) return run.stop.reason;
+  if (run.stopReason) return run.stopReason;
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   if (!began) return notStarted(run, how);
   return new ProcessDiedError(`The process died while only this job ran (${how})`);
 }
 
-/** A process that does not start says nothing about the job, unless it never does. */
-function notStarted({ job }: LiveRun, how: string): Error {
+/** A process that does not start is no fault of the job, except after too many tries. */
+function notStarted({ job }: AttemptRun, how: string): Error {
   const why = `The process for this job did not start (${how})`;
   return countUnrun(job) < MOST_FAILED_STARTS ? new SnoozeError(putBackDelayMs(job), why) : new Error(why);
 }
 
-/** Follows what a child says until it has exited; calls back when it runs for longer than its job may take. */
+/** Collects a child's messages until its exit; calls `onOverdue` when it exceeds its job's timeout. */
 function watch(child: ChildProcess, onOverdue: () => void, timeoutMs: number) {
-  const said: Pick<Exit, "began" | "ended"> = { began: false, ended: undefined };
+  const received: Pick<Exit, "began" | "ended"> = { began: false, ended: undefined };
   let timer: NodeJS.Timeout | undefined = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
   child.on("message", (message: FromQuarantine) => {
-    if (message.type === "ended") said.ended = message.outcome;
+    if (message.type === "ended") received.ended = message.outcome;
     else {
-      said.began = true;
+      received.began = true;
       clearTimeout(timer);
       timer = setTimeout(onOverdue, Math.min(timeoutMs + STOP_LIMIT_MS, LONGEST_TIMER_MS));
     }
@@ -144,26 +145,26 @@ function watch(child: ChildProcess, onOverdue: () => void, timeoutMs: number) {
   const exited = once(child, "exit")
     .then(
       ([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }),
-      // It could not be started.
+      // The child could not be started.
       () => ({ code: null, signal: null }),
     )
     .finally(() => clearTimeout(timer));
-  // A child that has gone takes no more messages.
+  // Sending a message to an exited child emits an error.
   child.on("error", () => undefined);
-  return { said, exited };
+  return { received, exited };
 }
 
-/** Passes on what the run is told, and kills a child that does not stop; returns how to end that. */
-function passStops(child: ChildProcess, { stop, drain }: { stop: AbortSignal; drain: AbortSignal }): () => void {
+/** Sends drains and stops to a child and kills one that does not stop. Returns a function that ends this. */
+function forwardStops(child: ChildProcess, { stop, drain }: { stop: AbortSignal; drain: AbortSignal }): () => void {
   let forced: NodeJS.Timeout | undefined;
   const onStop = () => {
-    // A run that did not end in time by itself is deaf.
+    // The child did not enforce the timeout: its event loop is blocked.
     if (stop.reason instanceof JobTimeoutError) return void child.kill("SIGKILL");
-    tell(child, toStopMessage(stop.reason));
+    send(child, toStopMessage(stop.reason));
     forced = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS);
     return undefined;
   };
-  const onDrain = () => tell(child, { type: "drain" });
+  const onDrain = () => send(child, { type: "drain" });
   for (const [signal, listener] of [[stop, onStop] as const, [drain, onDrain] as const]) {
     if (signal.aborted) listener();
     else signal.addEventListener("abort", listener);
@@ -175,6 +176,6 @@ function passStops(child: ChildProcess, { stop, drain }: { stop: AbortSignal; dr
   };
 }
 
-function tell(child: ChildProcess, message: ToQuarantine): void {
+function send(child: ChildProcess, message: ToQuarantine): void {
   child.send(message, () => undefined);
 }

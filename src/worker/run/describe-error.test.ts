@@ -69,18 +69,18 @@ test.each(["a-", "postgres://", "a://b:", "password=", "-----BEGIN ", "eyJaaaaaa
   },
 );
 
-test("the stack is redacted as the message is", () => {
+test("the stack is redacted like the message", () => {
   const { stack } = describeError(new Error("postgres://app:hunter2@db/x"));
   expect(stack).toContain("postgres://***@db/x");
   expect(stack).not.toContain("hunter2");
 });
 
-test("ordinary text stays as it is", () => {
+test("ordinary text is unchanged", () => {
   const text = "The basic idea: the token budget of 4,096 tokens was exceeded at https://example.com/a@b";
   expect(describeError(new Error(text)).message).toBe(text);
 });
 
-test("what was thrown keeps its name; what is no error is shown as text", () => {
+test("a thrown error keeps its name; another thrown value is shown as text", () => {
   expect(describeError(new TypeError("x is no function"))).toMatchObject({
     name: "TypeError",
     message: "x is no function",
@@ -89,7 +89,7 @@ test("what was thrown keeps its name; what is no error is shown as text", () => 
   expect(describeError(Object.assign(new RangeError("x"), { message: "" }))).toMatchObject({ message: "RangeError" });
 });
 
-test("an error of a class that sets no name is shown by its class", () => {
+test("an error without a name of its own gets the name of its class", () => {
   class CardDeclined extends Error {}
   expect(describeError(new CardDeclined("no"))).toMatchObject({ name: "CardDeclined" });
   expect(describeError(new DOMException("stopped", "AbortError"))).toMatchObject({ name: "AbortError" });
@@ -104,13 +104,13 @@ test.each([
   expect(describeError(thrown).message.length).toBeGreaterThan(0);
 });
 
-test("an error whose message is no text is described", () => {
+test("an error whose message is no string is described", () => {
   const odd = new Error("x");
   Object.defineProperty(odd, "message", { value: { code: 7 } });
   expect(typeof describeError(odd).message).toBe("string");
 });
 
-test("length is bounded and NUL characters, which PostgreSQL refuses, are left out", () => {
+test("the length is bounded, and NUL characters, which PostgreSQL refuses, are removed", () => {
   const { message, stack } = describeError(new Error(`a\u0000b${"x".repeat(50_000)}`));
   expect(message).toMatch(/^abx/);
   expect(message.length).toBeLessThanOrEqual(2_000);
@@ -122,7 +122,7 @@ test("a secret at the cut is not shown in part", () => {
   expect(message).not.toContain("sk-a");
 });
 
-test("no half of a surrogate pair is left at the cut, for JSON refuses it", () => {
+test("no half of a surrogate pair is left at the cut, because PostgreSQL refuses it in JSON", () => {
   const { message } = describeError(new Error("😀".repeat(1_500)));
   expect(Buffer.from(message).toString()).toBe(message);
 });

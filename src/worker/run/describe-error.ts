@@ -4,7 +4,7 @@ const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 2_000;
 const MAX_STACK_CHARS = 8_000;
 
-/** A thrown value as name, message and stack: bounded, without NUL characters, secrets such as keys and passwords redacted. Never throws. */
+/** Describes a thrown value in bounded text without NUL characters, with secrets such as keys redacted. Never throws. */
 export function describeError(thrown: unknown): { name: string; message: string; stack: string | null } {
   if (!(thrown instanceof Error))
     return { name: "Error", message: clean(toText(thrown), MAX_MESSAGE_CHARS), stack: null };
@@ -17,7 +17,7 @@ export function describeError(thrown: unknown): { name: string; message: string;
   };
 }
 
-/** A log's `err`, whether an error or one that is described already: `type` is the class, everything else as described. */
+/** Serialises a log's `err`, an error or an already described one; `type` is the error's class. */
 export function serializeError(value: unknown): { type: string; message: string; stack: string | null } {
   const { name, message, stack } = isDescribed(value) ? value : describeError(value);
   return { type: name, message, stack };
@@ -29,7 +29,7 @@ function isDescribed(value: unknown): value is ReturnType<typeof describeError> 
   );
 }
 
-/** The error's own name, or that of its class where it has only the inherited one. */
+/** The error's own name, or the name of its class. */
 function nameOf(thrown: Error): string {
   const name = toText(thrown.name);
   if (name !== "Error") return name;
@@ -37,7 +37,7 @@ function nameOf(thrown: Error): string {
   return typeof constructor === "function" && constructor.name !== "" ? constructor.name : name;
 }
 
-/** Handlers and their libraries may throw anything, also what cannot be made a string. */
+/** A thrown value may have a `toString` that throws. */
 function toText(value: unknown): string {
   try {
     return String(value);
@@ -49,6 +49,6 @@ function toText(value: unknown): string {
 function clean(text: string, maxChars: number): string {
   const redacted = redact(text.replaceAll("\u0000", ""));
   if (redacted.length <= maxChars) return redacted;
-  // Half of a surrogate pair is no text that can be stored as JSON.
+  // PostgreSQL refuses half of a surrogate pair in JSON.
   return `${redacted.slice(0, maxChars - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

@@ -3,15 +3,18 @@ import type { ClaimedJob } from "#queue";
 import { EVENTS_CHANNEL } from "#queue/events";
 import { complete } from "#queue/settle";
 import { pino } from "pino";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { FencedSaver } from "#checkpoint";
+import type { Piggyback } from "#checkpoint";
 import { Listener } from "#db";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import { checkpoint, config, metadata } from "../../../test/savers.ts";
 import { deferred } from "../../../test/deferred.ts";
 import { openQueue } from "../../../test/queue.ts";
 import { EventWriter } from "./event-writer.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
+import { openSaver } from "../jobs/turn-job.ts";
+import { AttemptRun } from "./attempt-run.ts";
+import type { RunEnvironment } from "./attempt-run.ts";
 
 let queue: Awaited<ReturnType<typeof openQueue>>;
 let job: ClaimedJob;
@@ -39,28 +42,45 @@ const open = () =>
     persist: (work) => work(),
     onLost: (error) => void (lost = error),
   });
-/** The log's events as `seq:text`, without the first, which says that the attempt has started. */
+/** The log's notes as `seq:text`. */
 const log = async () =>
   (await queue.read(job.jobId)).events
     .filter((event) => event.type === "note")
     .map((event) => `${event.seq}:${(event.data as { text: string }).text}`);
 const note = (text: string) => writer.add("note", { text });
-/** Stores a checkpoint, with whatever `takeAlong` gives. */
-const store = async (takeAlong = () => writer.takeAlong()) =>
-  saverOpener(queue.db)(job, { takeAlong }).put(config(), checkpoint({}), metadata, {});
+/** Stores a checkpoint; its statement carries the result of `piggyback`. */
+const store = async (piggyback: () => Piggyback | undefined = () => writer.piggyback()) =>
+  new FencedSaver({
+    call: async (work) => work(queue.db.sql),
+    fence: {
+      holds: (sql) => holdsLease(sql, job),
+      lost: () => new LeaseLostError(job.jobId, job.attempt),
+      piggyback,
+    },
+  }).put(config(), checkpoint({}), metadata, {});
 const checkpoints = async () => (await queue.db.sql`select 1 from langgraph.checkpoints`).length;
-/** Sends the parts by themselves, as a saver's statement does. */
-const send = async (along: NonNullable<ReturnType<EventWriter["takeAlong"]>>) =>
-  (await queue.db.sql`with ${along.parts(queue.db.sql)} select 1 from owner`).length > 0;
+/** Sends the parts in a statement of their own. */
+const send = async ({ parts }: Piggyback) =>
+  (await queue.db.sql`with ${parts(queue.db.sql)} select 1 from owner`).length > 0;
 
-test("what a run tells goes into the statement of its checkpoint, in its order and without gaps, and is told of", async () => {
+test("the saver of a worker's run carries the run's waiting events", async () => {
+  const run = new AttemptRun(job, { db: queue.db, log: pino({ level: "silent" }) } as RunEnvironment);
+  const saver = openSaver(run, { db: queue.db, isFresh: true });
+  run.emit("note", { text: "one" });
+  const piggyback = vi.spyOn(run.eventWriter!, "piggyback");
+  await saver.put(config(), checkpoint({}), metadata, {});
+  expect(piggyback).toHaveBeenCalledOnce();
+  await run.eventWriter?.close();
+  expect(await log()).toEqual(["2:one"]);
+});
+
+test("events go out with the statement of a checkpoint, in order and without gaps, and readers are notified", async () => {
   const heard = deferred();
   const listening = deferred();
   const listener = new Listener({
     url: queue.url,
     channels: { [EVENTS_CHANNEL]: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()) },
   });
-  await listener.start();
   await listening.promise;
   note("one");
   writer.report({ step: "plan" });
@@ -72,34 +92,34 @@ test("what a run tells goes into the statement of its checkpoint, in its order a
   note("two");
   await writer.close();
   expect(await log()).toEqual(["2:one", "4:two"]);
-  expect(writer.takeAlong()).toBeUndefined();
+  expect(writer.piggyback()).toBeUndefined();
   await listener.stop();
 });
 
-test("events whose statement was made but not answered are not there twice, and none is lost", async () => {
+test("events whose statement committed without an answer are stored once, and none is lost", async () => {
   note("one");
-  const along = writer.takeAlong()!;
-  expect(writer.takeAlong()).toBeUndefined();
-  expect(await send(along)).toBe(true);
+  const second = writer.piggyback()!;
+  expect(writer.piggyback()).toBeUndefined();
+  expect(await send(second)).toBe(true);
   note("two");
-  along.settle(false);
+  second.settle(false);
   await writer.close();
   expect(await log()).toEqual(["2:one", "3:two"]);
 });
 
-test("events that were written before keep no checkpoint from being stored", async () => {
+test("a checkpoint is stored although its piggybacked events were written before", async () => {
   note("one");
-  const first = writer.takeAlong()!;
+  const first = writer.piggyback()!;
   await send(first);
   first.settle(false);
-  // The same events once more, which the log has already.
+  // Sends the same events again, which the log already has.
   await store();
   expect(await checkpoints()).toBe(1);
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("of a claim that no longer holds neither the checkpoint nor the events are written", async () => {
+test("after a lost lease, neither the checkpoint nor the events are written", async () => {
   await queue.expire(job.jobId);
   note("one");
   await expect(store()).rejects.toThrow(LeaseLostError);
@@ -109,31 +129,24 @@ test("of a claim that no longer holds neither the checkpoint nor the events are 
   expect(await log()).toEqual([]);
 });
 
-test("a statement that fails leaves the events to be written by themselves", async () => {
+test("after a failed statement, another statement writes its events", async () => {
   note("one");
-  const along = writer.takeAlong();
-  const failing = new FencedSaver({
-    call: async (work) => work(queue.db.sql),
-    fence: {
-      holds: (sql) => holdsLease(sql, job),
-      lost: () => new LeaseLostError(job.jobId, job.attempt),
-      takeAlong: () => along && { ...along, parts: (sql) => sql`owner as (select 1 / 0)` },
-    },
-  });
-  await expect(failing.put(config(), checkpoint({}), metadata, {})).rejects.toThrow(/division by zero/);
+  const piggyback = writer.piggyback()!;
+  const failing = store(() => ({ ...piggyback, parts: (sql) => sql`owner as (select 1 / 0)` }));
+  await expect(failing).rejects.toThrow(/division by zero/);
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("what is left at the end is written in the transaction that completes the job", async () => {
+test("the last events are written in the transaction that completes the job", async () => {
   note("one");
   writer.seal();
   note("too late");
-  // A handler that goes on after its end may still store checkpoints.
-  expect(writer.takeAlong()).toBeUndefined();
-  const last = await writer.rest();
+  // A handler may still store checkpoints after its end.
+  expect(writer.piggyback()).toBeUndefined();
+  const last = await writer.takeRest();
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
-  writer.forget();
+  writer.confirmRest();
   await writer.close();
   expect(lost).toBeUndefined();
   const { status, events } = await queue.read(job.jobId);
@@ -141,10 +154,10 @@ test("what is left at the end is written in the transaction that completes the j
   expect(events.map((event) => `${event.seq}:${event.type}`)).toEqual(["1:started", "2:note", "3:completed"]);
 });
 
-test("a completion with last events whose answer was lost is known again, and one that was undone leaves them to be written", async () => {
+test("a completion with last events recognises its lost answer, and its rollback leaves the events to `close`", async () => {
   note("one");
   writer.seal();
-  const last = await writer.rest();
+  const last = await writer.takeRest();
   const undone = queue.db.transaction(async (tx) => {
     await complete(tx, job, { last });
     throw new Error("undone");
@@ -154,29 +167,29 @@ test("a completion with last events whose answer was lost is known again, and on
   expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(true);
   expect(await queue.db.transaction(async (tx) => complete(tx, job, { last }))).toBe(false);
   expect(await log()).toEqual(["2:one"]);
-  // It cannot know whether that was its own: the log says so.
+  // The writer cannot know of that commit: the log's last number shows it.
   await writer.close();
   expect(await log()).toEqual(["2:one"]);
 });
 
-test("what was on its way when the run ended comes before what is left", async () => {
+test("events in flight at the end of the run precede the last events", async () => {
   note("one");
-  const first = writer.takeAlong()!;
+  const first = writer.piggyback()!;
   first.settle(await send(first));
   note("two");
-  // At once: a little later it would be written by itself.
-  const along = writer.takeAlong()!;
+  // Synchronously: after 40 ms the writer would send it alone.
+  const second = writer.piggyback()!;
   note("three");
   writer.seal();
-  const rest = writer.rest();
-  await send(along);
-  along.settle(true);
+  const rest = writer.takeRest();
+  await send(second);
+  second.settle(true);
   const last = await rest;
   await queue.db.transaction(async (tx) => complete(tx, job, { last }));
   expect(await log()).toEqual(["2:one", "3:two", "4:three"]);
 });
 
-test("an event's data over the bound is written as a note of its size, and a step's as its name", async () => {
+test("an event with too much data becomes a note of its size, and such a step keeps only its name", async () => {
   writer.add("note", "x".repeat(MAX_EVENT_BYTES - 2));
   writer.add("note", "é".repeat(MAX_EVENT_BYTES / 2));
   writer.report({ step: "s".repeat(500), detail: "x".repeat(MAX_EVENT_BYTES) });
@@ -192,7 +205,7 @@ test("an event's data over the bound is written as a note of its size, and a ste
   expect(progress).toEqual({ step: "s".repeat(200) });
 });
 
-test("pieces of text that come together are no event over the bound, and none is lost", async () => {
+test("merged tokens stay within the size of an event, and no token is lost", async () => {
   const piece = "x".repeat(20_000);
   for (let count = 0; count < 30; count += 1) writer.add("token", { text: piece, step: "reply" });
   await writer.close();

@@ -4,38 +4,38 @@ import { appendEvents, appendParts, notifyEvents } from "#queue/events";
 import type { Append, NewEvent } from "#queue/events";
 import type { Logger } from "pino";
 import { faultPoint } from "#fault";
-import type { Along } from "#checkpoint";
+import type { Piggyback } from "#checkpoint";
 import { MAX_EVENT_BYTES } from "#shared/limits";
 import type { Usage } from "#shared/usage";
 import { describeError } from "./describe-error.ts";
-import type { Persist } from "./persist.ts";
+import type { Persist } from "../define-job.ts";
 import { byteLengthOf, storable } from "./storable.ts";
 
-/** At most one write in this time: tokens that come faster share one. */
+/** The shortest time between two writes: events that come faster share one. */
 const SPACING_MS = 40;
-/** Pieces of text become one event up to this length, so that merging never makes one too large. */
+/** The longest text of merged tokens, in characters: well under `MAX_EVENT_BYTES`. */
 const MAX_TOKEN_CHARS = 32_000;
-/** What is shown of a step whose name or detail is too large. */
+/** The longest name of a step whose data exceeds `MAX_EVENT_BYTES`. */
 const MAX_STEP_CHARS = 200;
 
-export interface EventWriterOptions {
+interface EventWriterOptions {
   db: Database;
   job: ClaimedJob;
   log: Logger;
-  /** Sends again what was sent while the database was away. */
   persist: Persist;
-  /** Called when a write showed that the attempt no longer owns its job. */
+  /** Called when a write finds that the attempt no longer owns its job. */
   onLost: (error: LeaseLostError) => void;
 }
 
 /**
- * Writes a run's events to its job's log, in order and fenced; what comes faster than every 40 ms shares a write, and
- * pieces of text become one. The first write begins with `started`, which tells readers to drop what an earlier
- * attempt had begun. A write that failed is sent again with the next; after the lease is lost, nothing is written.
+ * Writes a run's events to its job's log, in order and fenced. Events within 40 ms share a write, and tokens in a row
+ * become one event. The first write begins with `started`: readers then drop the unfinished text of earlier attempts.
+ * The next write retries a failed one; after the lease is lost, nothing is written.
  */
 export class EventWriter {
   readonly #options: EventWriterOptions;
   #waiting: NewEvent[] = [];
+  /** The batch in flight; also one whose answer was lost, which has to be sent again unchanged. */
   #sending: Append | undefined;
   #progress: Progress | undefined;
   #usage: Usage | undefined;
@@ -43,7 +43,7 @@ export class EventWriter {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #wroteAt = -Infinity;
-  /** Set once the lease is lost or the run is over: what a handler that goes on adds then is dropped. */
+  /** True once the lease is lost or the run is over: later events are dropped. */
   #closed = false;
 
   constructor(options: EventWriterOptions) {
@@ -51,10 +51,10 @@ export class EventWriter {
     this.#after = options.job.eventSeq;
   }
 
-  /** Adds an event; it is written within 40 ms. Data that is no JSON value counts as null, and too much of it as a note. */
+  /** Adds an event, which is written within 40 ms: without data that is no JSON value, and with a note for too much data. */
   add(type: string, given: unknown): void {
     if (this.#closed) return;
-    const data = this.#keep(given);
+    const data = this.#toStorable(given);
     if (this.#waiting.length === 0 && this.#wroteAt === -Infinity) {
       const { workerId, attempt } = this.#options.job;
       this.#waiting.push({ type: "started", data: { workerId, attempt } });
@@ -83,17 +83,17 @@ export class EventWriter {
     this.add("progress", progress);
   }
 
-  /** Shows on the job what the attempt has used of models so far. */
-  spend(usage: Usage): void {
+  /** Shows the attempt's use of models so far on the job. */
+  showUsage(usage: Usage): void {
     this.#usage = usage;
     this.add("usage", usage);
   }
 
   /**
-   * Gives what waits to be written to a statement of the run's own; undefined when nothing does, when some is being
-   * written, and after the run's end.
+   * Hands the waiting events to another statement of the run. Undefined when there are none, while a batch is in flight,
+   * and after the run's end.
    */
-  takeAlong(): Along | undefined {
+  piggyback(): Piggyback | undefined {
     if (this.#closed || this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -111,13 +111,13 @@ export class EventWriter {
           this.#written(append);
           void notifyEvents(db.sql, job.jobId);
         }
-        this.#goOn();
+        this.#afterWrite();
         end();
       },
     };
   }
 
-  /** Adds nothing from now on: what a handler that goes on tells after its end is dropped. */
+  /** Drops all events that are added from now on: a handler may go on after its end. */
   seal(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -125,24 +125,24 @@ export class EventWriter {
   }
 
   /**
-   * What is left once it is sealed, for the transaction that completes the job; undefined when nothing is. Call `close`
-   * where that fails, and `forget` where it has committed.
+   * The last events of a sealed writer, for the transaction that completes the job; undefined when there are none. Call
+   * `confirmRest` after its commit, and `close` after its rollback.
    */
-  async rest(): Promise<Append | undefined> {
+  async takeRest(): Promise<Append | undefined> {
     await this.#untilWritten();
-    // A batch that may have been written is sent by itself, which finds out.
+    // The log may have this batch already: only a statement of its own finds out.
     if (this.#sending) await this.#sendLeft();
     return this.#waiting.length > 0 ? this.#next() : undefined;
   }
 
-  /** What `rest` gave is written. */
-  forget(): void {
+  /** The transaction with the events of `takeRest` has committed. */
+  confirmRest(): void {
     this.#sending = undefined;
   }
 
   /**
-   * Writes what is left; call it before the attempt is settled, whose closing event comes after all others. While the
-   * database is away it is sent again, for as long as the lease can hold: the end of an attempt waits for its log.
+   * Seals the writer and writes the last events; call it before the closing event. While the database is away, it retries
+   * for as long as the lease can hold.
    */
   async close(): Promise<void> {
     this.seal();
@@ -158,23 +158,26 @@ export class EventWriter {
     try {
       await this.#send();
     } catch (error) {
-      this.#miss(error);
-      // Nothing more is worth sending.
+      this.#onFailure(error);
+      // `persist` has given up: no later write can succeed.
       this.#sending = undefined;
       this.#waiting = [];
     }
   }
 
-  /** What cannot be stored must not keep the rest from being written. */
-  #keep(data: unknown): unknown {
+  /** One event that cannot be stored must not block the others. */
+  #toStorable(data: unknown): unknown {
     try {
       const kept = storable(data);
       const bytes = byteLengthOf(kept);
       if (bytes <= MAX_EVENT_BYTES) return kept;
-      this.#options.log.warn({ bytes }, "an event's data is too large: a note is written in its place");
+      this.#options.log.warn({ bytes }, "an event's data is too large: a note replaces it");
       return { note: `The data had ${bytes} bytes as JSON: the most is ${MAX_EVENT_BYTES}` };
     } catch (error) {
-      this.#options.log.warn({ err: describeError(error) }, "an event's data is no JSON value: it is written without");
+      this.#options.log.warn(
+        { err: describeError(error) },
+        "an event's data is no JSON value: the event is written without it",
+      );
       return null;
     }
   }
@@ -184,12 +187,12 @@ export class EventWriter {
     const delayMs = Math.max(0, this.#wroteAt + SPACING_MS - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      const writing = this.#send().catch((error: unknown) => this.#miss(error));
-      this.#writing = writing.then(() => this.#goOn());
+      const writing = this.#send().catch((error: unknown) => this.#onFailure(error));
+      this.#writing = writing.then(() => this.#afterWrite());
     }, delayMs);
   }
 
-  #goOn(): void {
+  #afterWrite(): void {
     this.#writing = undefined;
     if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
   }
@@ -204,7 +207,7 @@ export class EventWriter {
     });
   }
 
-  /** What is to be written now: a batch that may have been written again as it was, for the log's number tells whether it had been. */
+  /** The batch to write now. A failed batch is sent again unchanged: the log's last number shows whether it was written. */
   #next(): Append {
     this.#sending ??= {
       events: this.#waiting.splice(0),
@@ -222,8 +225,8 @@ export class EventWriter {
     faultPoint("events written");
   }
 
-  /** Keeps what could not be written for the next time, or for none when the lease is lost. */
-  #miss(error: unknown): void {
+  /** Keeps a failed batch for the next write; drops all events when the lease is lost. */
+  #onFailure(error: unknown): void {
     const { log, onLost } = this.#options;
     if (error instanceof LeaseLostError) {
       this.#closed = true;
@@ -231,7 +234,7 @@ export class EventWriter {
       this.#waiting = [];
       onLost(error);
     } else {
-      log.debug({ err: describeError(error) }, "events were not written; they will be with the next");
+      log.debug({ err: describeError(error) }, "events were not written; the next write retries them");
     }
   }
 }

@@ -15,9 +15,8 @@ import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
 import { defineJob } from "../define-job.ts";
 import { graphJob } from "../jobs/graph-job.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
 
-/* What an absent database costs a job: nothing. The workers reach it through a proxy, the tests directly. */
+/* An outage of the database costs a job nothing. The workers connect through a proxy, the tests directly. */
 const ownerId = "local";
 let db: Database;
 let away: Database;
@@ -79,7 +78,7 @@ function cutGraph() {
     .addEdge(START, "first")
     .addEdge("first", "second")
     .addEdge("second", END);
-  const options = { db: away, openSaver: saverOpener(away), price: null };
+  const options = { db: away, price: null };
   return { runs, handler: graphJob(wrapGraph("cut", graph), options) };
 }
 const submitCut = async () => {
@@ -91,7 +90,7 @@ const submitCut = async () => {
   });
 };
 
-test("a checkpoint that meets an absent database is sent again: no retry is used and no node runs twice", async () => {
+test("a checkpoint is sent again after an outage: no retry is used and no node runs twice", async () => {
   const { runs, handler } = cutGraph();
   const { jobId } = await submitCut();
   const worker = await start([handler]);
@@ -102,7 +101,7 @@ test("a checkpoint that meets an absent database is sent again: no retry is used
   expect(runs).toEqual({ first: 1, second: 1 });
 });
 
-test("an outage that outlasts the lease costs nothing either, whichever worker is back first", async () => {
+test("an outage longer than the lease costs no retry either, whichever worker reconnects first", async () => {
   const { runs, handler } = cutGraph();
   const { jobId } = await submitCut();
   const worker = await start([handler], { leaseMs: 1_000 });
@@ -116,7 +115,7 @@ test("an outage that outlasts the lease costs nothing either, whichever worker i
   expect(said().match(/"level":50,[^\n]*heartbeat failed/g)).toHaveLength(1);
 });
 
-test("the time for which the database is away is not the job's, however short its timeout", async () => {
+test("an outage does not count against the job's timeout, however short", async () => {
   const { runs, handler } = cutGraph();
   const { jobId } = await submitCut();
   await db.sql`update jobs set timeout_ms = 500 where id = ${jobId}`;
@@ -130,7 +129,7 @@ test("the time for which the database is away is not the job's, however short it
   expect(runs).toEqual({ first: 1, second: 1 });
 });
 
-test("a write that comes before the first heartbeat after an outage renews the lease by itself", async () => {
+test("a write before the first heartbeat after an outage renews the lease", async () => {
   const handler = defineJob({
     type: "early",
     payload: z.object({}),
@@ -151,7 +150,7 @@ test("a write that comes before the first heartbeat after an outage renews the l
   expect(job.events.map((event) => event.type)).toEqual(["started", "note", "completed"]);
 });
 
-test("a handler that gives up on the absent database has its job put back, and no retry is used", async () => {
+test("a handler that throws because the database is away gets its job released, without a retry", async () => {
   const handler = defineJob({
     type: "gives up",
     payload: z.object({}),
@@ -175,7 +174,7 @@ test("a handler that gives up on the absent database has its job put back, and n
   });
 });
 
-test("a handler whose query is too slow each time uses its retries, and ends", async () => {
+test("a handler whose query always times out uses its retries and fails", async () => {
   const handler = defineJob({
     type: "slow",
     payload: z.object({}),
@@ -193,7 +192,7 @@ test("a handler whose query is too slow each time uses its retries, and ends", a
   });
 });
 
-test("effects that the database stops each time fail the attempt, which uses its retries", async () => {
+test("effects that always time out fail the attempt, which uses its retries", async () => {
   const handler = defineJob({
     type: "slow effects",
     payload: z.object({}),
@@ -209,7 +208,7 @@ test("effects that the database stops each time fail the attempt, which uses its
   });
 });
 
-test("a worker that leaves while the database is away ends, one lease after its grace", async () => {
+test("a worker that shuts down while the database is away stops one lease after its grace period", async () => {
   const started = deferred();
   const handler = defineJob({
     type: "t",

@@ -15,7 +15,6 @@ import { defineJob, snooze } from "../define-job.ts";
 import type { JobDefinition } from "../define-job.ts";
 import { WaitError } from "../errors.ts";
 import { mlWorkflow } from "../jobs/ml-workflow.ts";
-import { saverOpener } from "../jobs/open-saver.ts";
 
 let db: Database;
 let url: string;
@@ -59,7 +58,6 @@ const chat = () =>
     db,
     price: null,
     model: null,
-    openSaver: saverOpener(db),
   });
 
 test("a turn goes from queued to completed, with its reply, its version and its events", async () => {
@@ -105,7 +103,7 @@ test("the turns of a thread run one after another and build on each other", asyn
   expect(thread.messages.at(-1)?.content).toContain("20 ms");
 });
 
-test("an unknown job type fails for good and says which types there are", async () => {
+test("an unknown job type fails for good and names the known types", async () => {
   const jobId = await add({ jobType: "unheard_of" });
   await run([chat()]);
   const job = await reaches(jobId, "failed");
@@ -122,7 +120,7 @@ test.each<[string, unknown, RegExp]>([
     { messageId: "m", content: "x", history: [{ id: "a", role: "x" }] },
     /history\.0\.role/,
   ],
-])("a payload with %s fails for good and says why", async (_name, payload, message) => {
+])("a payload with %s fails for good and names the reason", async (_name, payload, message) => {
   const jobId = await add({ jobType: "ml_workflow", payload });
   await run([chat()]);
   expect(await reaches(jobId, "failed")).toMatchObject({
@@ -165,14 +163,14 @@ test("a snoozed job is put back for later without using up a retry", async () =>
   });
 });
 
-test("what is no error may be thrown, and counts as a failure", async () => {
+test("a thrown value that is no error counts as a failure", async () => {
   const jobId = await add({ maxRetries: 0 });
   // oxlint-disable-next-line typescript/only-throw-error -- a library may
   await run([handler(async () => Promise.reject(Object.create(null) as Error))]);
   expect((await reaches(jobId, "failed")).error).toContain("no text");
 });
 
-test("a run over its time is stopped, counts as timed out, and does not hold its slot", async () => {
+test("a run over its timeout is stopped, counts as timed out, and frees its place", async () => {
   const jobId = await add({ maxRetries: 0 });
   const reason = deferred<unknown>();
   const never = deferred();
@@ -212,7 +210,7 @@ test("effects and completion commit together or not at all", async () => {
   expect(await db.sql`select attempt from effects`).toEqual([{ attempt: 2 }]);
 });
 
-test("a result with what cannot be stored is kept without that, and harms none of those that end with it", async () => {
+test("a result is stored without its NUL characters, and no job of the same batch fails", async () => {
   const all = deferred();
   let started = 0;
   const jobs = await Promise.all(Array.from({ length: 4 }, async (_, n) => add({ payload: { n } })));
@@ -235,13 +233,13 @@ test("a question that cannot be stored fails the attempt with the reason", async
   expect(await reaches(jobId, "failed")).toMatchObject({ attempts: [{ outcome: "failed" }], workerId: null });
 });
 
-test("snoozing for no time that there is fails the attempt", async () => {
+test("a snooze with an invalid delay fails the attempt", async () => {
   const jobId = await add({ maxRetries: 0 });
   await run([handler(async () => snooze(Number.NaN))]);
   expect((await reaches(jobId, "failed")).error).toContain("snooze takes 0 to");
 });
 
-/** Loses the answer to the first transaction that may be lost, after it has committed. */
+/** Loses the answer to the first transaction with effects, after its commit. */
 class ForgetfulDatabase extends Database {
   lost = 0;
   override async transaction<T>(work: (tx: Tx) => Promise<T>, deadlineMs?: number): Promise<T> {
@@ -275,7 +273,7 @@ test("a completion whose answer was lost is sent again, and its effects are ther
   await forgetful.close();
 });
 
-test("a run that lost its lease is aborted and writes nothing, though it goes on to its end", async () => {
+test("a run that lost its lease is aborted and writes nothing, though its handler runs to its end", async () => {
   const started = deferred();
   const reason = deferred<unknown>();
   const goOn = deferred();
@@ -309,7 +307,7 @@ test("a run that lost its lease is aborted and writes nothing, though it goes on
   expect((await read(jobId)).events.filter((event) => event.type === "progress")).toEqual([]);
 });
 
-test("a claim that a crashed database forgot and gives again to the same worker is given back, and the run that had it ended", async () => {
+test("a claim that a crashed database forgot and gives to the same worker again is released, and the first run is stopped", async () => {
   const started = deferred();
   const reason = deferred<unknown>();
   const goOn = deferred();
@@ -329,7 +327,7 @@ test("a claim that a crashed database forgot and gives again to the same worker 
     { poll: { minMs: 50, maxMs: 100 } },
   );
   await started.promise;
-  // As the job was before it was claimed.
+  // Restores the job's state before the claim.
   await db.sql`
     update jobs set status = 'queued', attempt = 0, worker_id = null, last_worker_id = null, lease_expires_at = null,
       claimed_at = null, started_at = null where id = ${jobId}`;

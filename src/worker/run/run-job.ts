@@ -1,162 +1,93 @@
-import { DatabaseUnavailableError, LeaseLostError } from "#queue";
-import type { ClaimedJob, Database, Tx } from "#queue";
-import { fail, park, release, settleCancelled } from "#queue/settle";
-import type { RetryPolicy } from "#queue/settle";
-import type { Logger } from "pino";
+import { DatabaseUnavailableError, LeaseLostError, together } from "#queue";
+import type { Claim, Database } from "#queue";
+import { complete } from "#queue/settle";
+import type { Ending } from "#queue/settle";
 import { faultPoint } from "#fault";
 import { MAX_RESULT_BYTES } from "#shared/limits";
-import type { JobHandler, RunResult } from "../define-job.ts";
+import { refuse } from "../claim/refuse.ts";
+import type { RunResult } from "../define-job.ts";
+import { JobTimeoutError, PermanentError } from "../errors.ts";
+import type { AttemptRun } from "./attempt-run.ts";
 import { describeError } from "./describe-error.ts";
-import {
-  CancelledError,
-  JobTimeoutError,
-  PermanentError,
-  ProcessDiedError,
-  RetryAfterError,
-  ShutdownError,
-  SnoozeError,
-  WaitError,
-} from "../errors.ts";
-import type { Completer } from "../claim/completer.ts";
-import { JobContext } from "./job-context.ts";
-import { persistFor } from "./persist.ts";
-import { putBackDelayMs, refuse } from "../claim/refuse.ts";
-import type { RunStop } from "./run-stop.ts";
+import { outcomeOf } from "./outcome-of.ts";
+import type { AttemptEnd } from "./outcome-of.ts";
 import { byteLengthOf, storable } from "./storable.ts";
-import { Teller } from "./teller.ts";
-import { writeEffects } from "./write-effects.ts";
+import { followAttempt } from "./trace-attempt.ts";
 
-/** What all runs of a worker have in common. */
-export interface RunEnvironment {
-  db: Database;
-  /** Whether what goes well is logged. */
-  logs: boolean;
-  /** By job type, with their middleware around them. */
-  handlers: ReadonlyMap<string, JobHandler>;
-  completer: Completer;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-  leaseMs: number;
-  /** Aborted when the worker wants to leave. */
-  drain: AbortSignal;
-  /** Aborted when its grace period is over. */
-  leaving: AbortSignal;
-}
-
-export interface Run {
-  job: ClaimedJob;
-  /** How many of its calls are being sent again because the database is away. */
-  resendingCount: number;
-  /** Told to stop with LeaseLostError, CancelledError or ShutdownError as the reason. */
-  stop: RunStop;
-  /** The log that carries the job, made when it is first asked for. */
-  log: () => Logger;
-  /** Called when the handler has ended and only the writing of how is left. */
-  onRan: () => void;
-}
-
-/** How an attempt ended. */
-export interface AttemptEnd {
-  /** As the job's history has it; `lease_lost` and `unsettled` where the attempt could write nothing. */
-  outcome:
-    | "completed"
-    | "failed"
-    | "timed_out"
-    | "crashed"
-    | "released"
-    | "cancelled"
-    | "waiting"
-    | "lease_lost"
-    | "unsettled";
-  /** What was thrown, where that was a failure. */
-  error?: unknown;
-  willRetry?: boolean;
-}
-
-/** How often a run whose time is up, while the database is away, is looked at again, in milliseconds. */
+/** The interval at which an overdue run is checked again while the database is away, in milliseconds. */
 const AWAY_LOOK_MS = 1_000;
 const COMPLETED: AttemptEnd = { outcome: "completed" };
-const RELEASED: AttemptEnd = { outcome: "released" };
 const CANCELLED: AttemptEnd = { outcome: "cancelled" };
-const WAITING: AttemptEnd = { outcome: "waiting" };
 
-/** Runs one claimed job to the end of this attempt: completed, failed, released, or left alone because its lease was lost. */
-export function runJob(run: Run, environment: RunEnvironment): Promise<AttemptEnd> {
-  const teller = new Teller(run, environment);
-  return endOrLeave(run, async () => {
-    let outcome: Outcome;
-    try {
-      outcome = { result: await execute(run, environment, teller) };
-    } catch (error) {
-      outcome = { error };
-    }
-    teller.seal();
-    run.onRan();
-    try {
-      if ("result" in outcome) return await settle(run, outcome.result, { environment, teller });
-      return await settleError(run, outcome.error, { environment, teller });
-    } catch (error) {
-      if (error instanceof LeaseLostError || (error instanceof DatabaseUnavailableError && error.isAbsence))
-        throw error;
-      // How the run ended could not be written, so nothing was: that is a failed attempt as any other.
-      return settleError(run, error, { environment, teller });
-    }
-  });
+/** Runs one claimed job to the end of this attempt and writes that end. Never rejects. */
+export function runJob(run: AttemptRun): Promise<AttemptEnd> {
+  return run.span ? followAttempt(run.span, () => runAttempt(run)) : runAttempt(run);
 }
 
-/** Ends an attempt that did not run here, for the reason that the error gives. */
-export function endAttempt(run: Run, error: Error, environment: RunEnvironment): Promise<AttemptEnd> {
-  const teller = new Teller(run, environment);
-  return endOrLeave(run, () => settleError(run, error, { environment, teller }));
-}
-
-async function endOrLeave(run: Run, work: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+async function runAttempt(run: AttemptRun): Promise<AttemptEnd> {
+  let writeEnd: () => Promise<AttemptEnd>;
   try {
-    return await work();
+    const result = await execute(run);
+    writeEnd = () => settle(run, result);
   } catch (error) {
-    const lost = error instanceof LeaseLostError;
-    if (lost) run.log().warn("lease lost: nothing was written for this attempt");
-    else run.log().error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
-    return { outcome: lost ? "lease_lost" : "unsettled", error };
+    writeEnd = () => settleError(run, error);
+  }
+  run.seal();
+  run.environment.onRan();
+  try {
+    return await writeEnd();
+  } catch (error) {
+    const isHopeless =
+      error instanceof LeaseLostError || (error instanceof DatabaseUnavailableError && error.isAbsence);
+    // The end was rolled back as a whole: the attempt ends as failed.
+    return isHopeless ? leave(run, error) : endAttempt(run, error);
   }
 }
 
-type Outcome = { result: RunResult } | { error: unknown };
-
-/** The longest a run of the job may take, in milliseconds: its own, its type's or the worker's timeout. */
-export function timeoutOf(
-  job: ClaimedJob,
-  { handlers, defaultTimeoutMs }: Pick<RunEnvironment, "handlers" | "defaultTimeoutMs">,
-): number {
-  return job.timeoutMs ?? handlers.get(job.jobType)?.timeoutMs ?? defaultTimeoutMs;
+/** Ends an attempt with an error; its handler may have run elsewhere or not at all. Never rejects. */
+export async function endAttempt(run: AttemptRun, error: unknown): Promise<AttemptEnd> {
+  try {
+    return await settleError(run, error);
+  } catch (failure) {
+    return leave(run, failure);
+  }
 }
 
-async function execute(run: Run, environment: RunEnvironment, teller: Teller): Promise<RunResult> {
-  const { job, stop } = run;
+/** Ends an attempt that can write nothing: another attempt, or the lease's expiry, decides about the job. */
+function leave(run: AttemptRun, error: unknown): AttemptEnd {
+  if (error instanceof LeaseLostError) {
+    const { level, line, end } = outcomeOf(error);
+    run.log[level](line);
+    return { outcome: end, error };
+  }
+  run.log.error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
+  return { outcome: "unsettled", error };
+}
+
+async function execute(run: AttemptRun): Promise<RunResult> {
+  const { job, environment, timeoutMs } = run;
   const handler = environment.handlers.get(job.jobType);
   if (!handler) throw await refuse(job, environment);
-  const timeoutMs = timeoutOf(job, environment);
   const expire = () => {
-    // The time in which the database is away is not the job's.
-    if (run.resendingCount > 0) timer = setTimeout(expire, AWAY_LOOK_MS);
-    else stop.abort(new JobTimeoutError(timeoutMs));
+    // An outage of the database does not use up the job's time.
+    if (run.isRetrying) timer = setTimeout(expire, AWAY_LOOK_MS);
+    else run.abort(new JobTimeoutError(timeoutMs));
   };
   let timer = setTimeout(expire, timeoutMs);
-  const context = new JobContext(run, environment, teller);
   try {
-    if (job.budget !== null) await context.persist(() => teller.purse.open());
+    if (job.budget !== null) await run.persist(() => run.usage.readEarlier());
     faultPoint("before running");
-    if (stop.reason) throw stop.reason;
-    return checkResult(await stop.race(handler.run(context)));
+    if (run.stopReason) throw run.stopReason;
+    return checkResult(await run.race(handler.run(run)));
   } catch (error) {
-    // A run that is told to stop may throw anything; why it was told is what counts.
-    throw stop.reason ?? error;
+    // A stopped handler may throw anything: the reason of the stop counts.
+    throw run.stopReason ?? error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** @throws PermanentError when the result cannot be kept: found before it could spoil the write of others. */
+/** @throws PermanentError when the result cannot be stored: in a batch it would fail the other jobs' completions. */
 function checkResult(run: RunResult): RunResult {
   if (run.result === undefined) return run;
   let result: unknown;
@@ -171,95 +102,62 @@ function checkResult(run: RunResult): RunResult {
   return { ...run, result };
 }
 
-interface Settling {
-  environment: RunEnvironment;
-  /** Sealed: what it has left to tell is written before the closing event. */
-  teller: Teller;
-}
-
-async function settle(
-  run: Run,
-  { result, effects }: RunResult,
-  { environment, teller }: Settling,
-): Promise<AttemptEnd> {
-  const { job, log } = run;
-  const { db, completer, logs } = environment;
-  const persist = persistFor(run, environment);
+async function settle(run: AttemptRun, { result, effects }: RunResult): Promise<AttemptEnd> {
+  const { job, eventWriter: events } = run;
+  const { db, completer, log } = run.environment;
   if (effects === undefined) {
-    if (teller.hasTold) await teller.close();
-    await persist(() => completer.complete({ claim: job, result: result ?? null }));
+    if (events) await events.close();
+    await run.persistAfterStop(() => completer.complete({ claim: job, result: result ?? null }));
   } else {
-    const last = await teller.rest();
+    const last = await events?.takeRest();
     const ending = { result, last };
-    await persist(() => writeEffects(db, job, { ending, effects }));
-    teller.forget();
+    await run.persistAfterStop(() => completeWithEffects(db, job, { ending, effects }));
+    events?.confirmRest();
   }
   faultPoint("completed");
-  if (logs) log().info("job completed");
+  if (log.isLevelEnabled("info")) run.log.info("job completed");
   return COMPLETED;
 }
 
-async function settleError(run: Run, error: unknown, { environment, teller }: Settling): Promise<AttemptEnd> {
-  await teller.close();
-  const { job, log, stop } = run;
-  const { db, retry, handlers } = environment;
-  const persist = persistFor(run, environment);
-  const write = <T>(work: (tx: Tx) => Promise<T>) => persist(() => db.transaction(work));
-  if (error instanceof LeaseLostError) throw error;
-  if (error instanceof ShutdownError) {
-    const status = await write((tx) => release(tx, job, { reason: "The worker was shutting down" }));
-    faultPoint("released");
-    log().info({ status }, "job released");
-    return status === "cancelled" ? CANCELLED : RELEASED;
-  }
-  if (error instanceof SnoozeError) {
-    const status = await write((tx) => release(tx, job, { delayMs: error.delayMs, reason: error.message }));
-    faultPoint("snoozed");
-    log().info({ status, delayMs: error.delayMs, reason: error.message }, "job snoozed");
-    return status === "cancelled" ? CANCELLED : RELEASED;
-  }
-  if (error instanceof CancelledError) {
-    await write((tx) => settleCancelled(tx, job));
-    faultPoint("cancelled");
-    log().info("job cancelled");
-    return CANCELLED;
-  }
-  if (error instanceof WaitError) {
-    const status = await write((tx) => park(tx, job, error.questions));
-    faultPoint("parked");
-    log().info({ status, questions: error.questions.length }, "job waits for a person");
-    return WAITING;
-  }
-  // An absent database puts the job back. What it refuses although it is there, such as a slow query, uses a retry.
-  if (error instanceof DatabaseUnavailableError && error.isAbsence) {
-    const reason = `The database was away: ${describeError(error).message}`;
-    const status = await write((tx) => release(tx, job, { delayMs: putBackDelayMs(job), reason }));
-    log().warn({ status, err: describeError(error) }, "job released: the database was away");
-    return status === "cancelled" ? CANCELLED : RELEASED;
-  }
-  const described = describeError(error);
-  const outcome = outcomeOf(error);
-  faultPoint("before failing");
-  const status = await write((tx) =>
-    fail(tx, job, {
-      error: described,
-      retry: { ...retry, ...handlers.get(job.jobType)?.retry },
-      permanent: error instanceof PermanentError,
-      delayMs: error instanceof RetryAfterError ? error.delayMs : undefined,
-      outcome,
-    }),
-  );
-  faultPoint("failed");
-  // What the handler left running stops as well.
-  stop.abort(error instanceof Error ? error : new Error(described.message));
-  const said = { queued: "job failed and will be retried", failed: "job failed for good", cancelled: "job cancelled" }[
-    status
-  ];
-  log().warn({ err: described }, said);
-  return status === "cancelled" ? CANCELLED : { outcome, error, willRetry: status === "queued" };
+interface Effects {
+  ending: Ending;
+  effects: NonNullable<RunResult["effects"]>;
 }
 
-function outcomeOf(error: unknown): "failed" | "timed_out" | "crashed" {
-  if (error instanceof ProcessDiedError) return "crashed";
-  return error instanceof JobTimeoutError ? "timed_out" : "failed";
+/**
+ * Completes a job and writes its effects in one transaction. To save round trips, it sends the effects before the server
+ * has confirmed the lease; a lost lease rolls them back.
+ * @throws LeaseLostError when the attempt no longer owns the job, or the error of the effects; nothing is written then.
+ */
+export async function completeWithEffects(db: Database, claim: Claim, { ending, effects }: Effects): Promise<void> {
+  try {
+    await db.transaction(async (tx) => {
+      faultPoint("before completing");
+      const [isEnded] = await together([complete(tx, claim, ending), effects(tx, claim)]);
+      if (!isEnded) throw new Error("an earlier call has written them");
+      faultPoint("before the completion commits");
+    });
+  } catch (error) {
+    if (error instanceof DatabaseUnavailableError) throw error;
+    // Sent one after the other, the statements show the culprit, or that an earlier call had committed without an answer.
+    await db.transaction(async (tx) => {
+      if (await complete(tx, claim, ending)) await effects(tx, claim);
+    });
+  }
+}
+
+async function settleError(run: AttemptRun, error: unknown): Promise<AttemptEnd> {
+  const outcome = outcomeOf(error);
+  await run.eventWriter?.close();
+  const { settle: write } = outcome;
+  if (!write) throw error;
+  if (outcome.before) faultPoint(outcome.before);
+  const status = await run.persistAfterStop(() => run.environment.db.transaction((tx) => write(tx, run, error)));
+  if (outcome.after) faultPoint(outcome.after);
+  // A handler that failed may have left work running.
+  if (outcome.isFailure) run.abort(error instanceof Error ? error : new Error(describeError(error).message));
+  const line = status === "queued" ? (outcome.retryLine ?? outcome.line) : outcome.line;
+  run.log[outcome.level]({ status, ...outcome.fields?.(error) }, status === "cancelled" ? "job cancelled" : line);
+  if (status === "cancelled") return CANCELLED;
+  return outcome.isFailure ? { outcome: outcome.end, error, willRetry: status === "queued" } : { outcome: outcome.end };
 }

@@ -39,7 +39,7 @@ test.each([
   expect(storable(value)).toEqual(stored);
 });
 
-test("an event that cannot be stored holds up none of the others", async () => {
+test("an event that cannot be stored does not block the others", async () => {
   const circle: { self?: unknown } = {};
   circle.self = circle;
   await turns.startWorker([
@@ -56,7 +56,7 @@ test("an event that cannot be stored holds up none of the others", async () => {
   expect(result).toEqual({ text: "xy" });
 });
 
-test("a result that is no JSON fails its own job, at once and by name, and none that ends with it", async () => {
+test("a result that is no JSON fails its own job at once, and no job of the same batch", async () => {
   await turns.startWorker([
     job(async () => ({ result: { big: 1n } }), "bad"),
     job(async () => ({ result: { fine: true } }), "good"),
@@ -69,7 +69,7 @@ test("a result that is no JSON fails its own job, at once and by name, and none 
   expect(ended.map(({ error }) => error)).toEqual([fault, null, fault, null]);
 });
 
-test("what a graph asks and replies is stored without what cannot be", async () => {
+test("a graph's questions and replies are stored without NUL characters", async () => {
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("ask", () => ({ messages: [new AIMessage(`you said\0 ${String(interrupt("sure\0?"))}\ud800`)] }))
     .addEdge(START, "ask");
@@ -82,7 +82,7 @@ test("what a graph asks and replies is stored without what cannot be", async () 
   expect((await turns.reaches(jobId, "completed")).reply).toBe("you said yes\uFFFD");
 });
 
-test("a result over the bound fails its own job, at once and by name", async () => {
+test("a result over the size limit fails its own job at once", async () => {
   await turns.startWorker([
     job(async () => ({ result: "x".repeat(MAX_RESULT_BYTES - 2) }), "most"),
     job(async () => ({ result: "x".repeat(MAX_RESULT_BYTES - 1) }), "more"),
@@ -94,7 +94,7 @@ test("a result over the bound fails its own job, at once and by name", async () 
   expect(attempt).toBe(1);
 });
 
-test("a reply over the bound fails its turn, at once and by name", async () => {
+test("a reply over the size limit fails its turn at once", async () => {
   const graph = new StateGraph(MessagesAnnotation)
     .addNode("talk", () => ({ messages: [new AIMessage("é".repeat(MAX_REPLY_BYTES / 2 + 1))] }))
     .addEdge(START, "talk");

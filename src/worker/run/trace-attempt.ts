@@ -1,10 +1,10 @@
 import type { ClaimedJob } from "#queue";
 import type { Span, Tracer } from "#tracing";
-import type { AttemptEnd } from "./run-job.ts";
+import type { AttemptEnd } from "./outcome-of.ts";
 
 /**
- * Begins the span of an attempt, part of the trace that the job was submitted in; so is every other attempt of it.
- * `claimSentMs` is when the claim was sent, in milliseconds since 1970: the attempt begins with it.
+ * Begins the span of an attempt, in the trace in which the job was submitted. It starts when the worker sent the claim,
+ * `claimSentMs`, in milliseconds since 1970.
  */
 export function openAttempt(tracer: Tracer, job: ClaimedJob, claimSentMs: number): Span {
   const span = tracer.start(`job run ${job.jobType}`, {
@@ -32,7 +32,7 @@ export function openAttempt(tracer: Tracer, job: ClaimedJob, claimSentMs: number
   return span;
 }
 
-/** Runs an attempt as what its span tells of, and ends the span with how it ended. */
+/** Runs an attempt within its span and records its end there. */
 export async function followAttempt(span: Span, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
   const end = await span.run(run);
   span.set({ "threadmill.attempt.outcome": end.outcome, "threadmill.attempt.will_retry": end.willRetry });

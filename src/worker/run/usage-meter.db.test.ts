@@ -11,7 +11,7 @@ import { openTurns } from "../../../test/turns.ts";
 import { defineJob } from "../define-job.ts";
 import { graphJob } from "../jobs/graph-job.ts";
 import { mlWorkflow } from "../jobs/ml-workflow.ts";
-import { findExcess } from "./purse.ts";
+import { findExcess } from "./usage-meter.ts";
 
 let turns: Awaited<ReturnType<typeof openTurns>>;
 let server: Awaited<ReturnType<typeof startModelServer>>;
@@ -38,7 +38,7 @@ const submit = async (budget?: Budget, maxRetries = 0) =>
     submitTurn(tx, { ownerId: "local", content: "Predict churn", budget, maxRetries }),
   );
 
-test("what the model's answers used, and what they cost, is on the attempt and on the job", async () => {
+test("the attempt and the job show the tokens and the cost of the model's answers", async () => {
   server.behave({ kind: "answer", texts: ["An ", "answer."] });
   await start();
   const { jobId } = await submit();
@@ -47,7 +47,7 @@ test("what the model's answers used, and what they cost, is on the attempt and o
   expect(job).toMatchObject({ reply: "An answer.", usage, attempts: [{ outcome: "completed", usage }] });
 });
 
-test("without a price the cost is not known", async () => {
+test("without a price the cost is null", async () => {
   server.behave({ kind: "answer", texts: ["An answer."] });
   await start(null);
   const { jobId } = await submit();
@@ -58,7 +58,7 @@ test.each<[string[], number | null]>([
   [["m"], 25e-6],
   [["other"], null],
   [["m", "other"], null],
-])("a graph that asks the models %j costs %j, where the price of one is known", async (names, costUsd) => {
+])("a graph that asks the models %j costs %j, with a known price of one", async (names, costUsd) => {
   const models = await Promise.all(
     names.map(async (name) => openModel(`openai:${name}`, { openaiBaseUrl: server.url })),
   );
@@ -77,7 +77,7 @@ test.each<[string[], number | null]>([
 test.each<[Budget, RegExp]>([
   [{ tokens: 17 }, /used 18 tokens, more than its budget of 17/],
   [{ costUsd: 0.00002 }, /cost \$0\.000025, more than its budget of \$0\.00002/],
-])("a job over its budget %j is stopped for good, with no reply", async (budget, message) => {
+])("a job over its budget %j fails for good, without a reply", async (budget, message) => {
   server.behave({ kind: "answer", texts: ["An answer."] });
   await start();
   const { jobId } = await submit(budget, 3);
@@ -95,7 +95,7 @@ test("a job within its budget completes", async () => {
   expect((await turns.reaches(jobId, "completed")).reply).toBe("An answer.");
 });
 
-test("what earlier attempts used counts: the one that goes over the budget of all is stopped", async () => {
+test("earlier attempts count: the attempt that exceeds the budget is stopped", async () => {
   server.behave({ kind: "answer", texts: ["An answer."] });
   const model = await openModel("openai:m", { openaiBaseUrl: server.url });
   const asks = defineJob({
@@ -118,7 +118,7 @@ test("what earlier attempts used counts: the one that goes over the budget of al
   expect(server.requests).toHaveLength(3);
 });
 
-test("what an attempt used that crashed counts as well", async () => {
+test("the use of a crashed attempt counts too", async () => {
   const over = defineJob({
     type: "over",
     payload: z.unknown(),

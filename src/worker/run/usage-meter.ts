@@ -4,7 +4,7 @@ import type { Budget, Usage } from "#shared/usage";
 import { BudgetExceededError } from "../errors.ts";
 import type { EventWriter } from "./event-writer.ts";
 
-export interface PurseOptions {
+interface UsageMeterOptions {
   db: Database;
   job: ClaimedJob;
   events: EventWriter;
@@ -13,39 +13,38 @@ export interface PurseOptions {
 
 const NOTHING: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
-/** Counts what an attempt uses of models, shows it on the job, and stops the run once all attempts have used too much. */
-export class Purse {
-  readonly #options: PurseOptions;
-  #before: Usage = NOTHING;
-  #spent: Usage = NOTHING;
+/** Adds up an attempt's use of models, shows it on the job, and reports when all attempts exceed the job's budget. */
+export class UsageMeter {
+  readonly #options: UsageMeterOptions;
+  #earlier: Usage = NOTHING;
+  #used: Usage = NOTHING;
 
-  constructor(options: PurseOptions) {
+  constructor(options: UsageMeterOptions) {
     this.#options = options;
   }
 
-  /** Reads what earlier attempts have used, where that matters. */
-  async open(): Promise<void> {
+  /** Reads the use of earlier attempts, where the job has a budget. */
+  async readEarlier(): Promise<void> {
     const { db, job } = this.#options;
     if (job.budget === null || job.attempt === 1) return;
-    this.#before = (await db.call(async (sql) => readSpent(sql, job.jobId))) ?? NOTHING;
+    this.#earlier = (await db.call(async (sql) => readSpent(sql, job.jobId))) ?? NOTHING;
     this.#check();
   }
 
-  /** Adds to what the attempt has used. */
-  spend(usage: Usage): void {
-    this.#spent = add(this.#spent, usage);
-    this.#options.events.spend(this.#spent);
+  add(usage: Usage): void {
+    this.#used = sum(this.#used, usage);
+    this.#options.events.showUsage(this.#used);
     this.#check();
   }
 
   #check(): void {
     const { job, onExceeded } = this.#options;
-    const fault = job.budget && findExcess(job.budget, add(this.#before, this.#spent));
-    if (fault !== null) onExceeded(new BudgetExceededError(fault));
+    const excess = job.budget && findExcess(job.budget, sum(this.#earlier, this.#used));
+    if (excess !== null) onExceeded(new BudgetExceededError(excess));
   }
 }
 
-function add(a: Usage, b: Usage): Usage {
+function sum(a: Usage, b: Usage): Usage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,
     outputTokens: a.outputTokens + b.outputTokens,
@@ -53,14 +52,14 @@ function add(a: Usage, b: Usage): Usage {
   };
 }
 
-/** What is over the budget, as a sentence; null when nothing is. */
+/** A sentence that says how the usage exceeds the budget; null when it does not. */
 export function findExcess(budget: Budget, { inputTokens, outputTokens, costUsd }: Usage): string | null {
   const tokens = inputTokens + outputTokens;
   if (budget.tokens !== undefined && tokens > budget.tokens)
     return `The job has used ${tokens} tokens, more than its budget of ${budget.tokens}`;
   if (budget.costUsd === undefined) return null;
   if (costUsd === null)
-    return "The job has a budget in US dollars, but it used a model whose price is not known: MODEL_PRICE is that of MODEL";
+    return "The job has a budget in US dollars, but it used a model without a known price: MODEL_PRICE is the price of MODEL";
   return costUsd > budget.costUsd
     ? `The job has cost $${costUsd.toFixed(6)}, more than its budget of $${budget.costUsd}`
     : null;

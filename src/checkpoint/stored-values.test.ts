@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { extendLayout, layoutOf } from "./list-layout.ts";
-import type { ListLayout } from "./list-layout.ts";
-import { joinArrays, splitItems } from "./split-items.ts";
+import { extendLayout, joinArrays, layoutOf, splitItems } from "./stored-values.ts";
+import type { ListLayout } from "./stored-values.ts";
 
 interface Row {
   baseVersion: string | null;
@@ -27,7 +26,7 @@ test("splitting an array's text and joining it again changes no character", () =
   );
 });
 
-test("whatever a list becomes, each of its versions reads back whole, also by one that read it from rows", () => {
+test("each version of a list reads back whole after any edits, also with a layout read from rows", () => {
   const edit = fc.record({ keep: fc.nat(12), add: fc.array(fc.string({ maxLength: 200 }), { maxLength: 4 }) });
   fc.assert(
     fc.property(fc.array(fc.record({ edit, reread: fc.boolean() }), { maxLength: 25 }), (edits) => {
@@ -49,7 +48,7 @@ test("whatever a list becomes, each of its versions reads back whole, also by on
   );
 });
 
-test("a list of 1,000 appended items is written a few times over and lies in a few rows", () => {
+test("each of 1,000 appended items is written a few times, and the list lies in a few rows", () => {
   const rows = new Map<string, Row>();
   let layout: ListLayout | undefined;
   let written = 0;

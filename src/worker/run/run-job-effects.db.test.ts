@@ -5,7 +5,7 @@ import { enqueue, enqueueMany } from "#queue/enqueue";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Database } from "#db";
 import { createTestDatabase } from "../../../test/database.ts";
-import { writeEffects } from "./write-effects.ts";
+import { completeWithEffects } from "./run-job.ts";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -38,15 +38,15 @@ const effects = async (tx: Tx, { jobId, attempt }: Claim) => {
   await tx`insert into effects values (${jobId}, ${attempt})`;
 };
 const write = async (of: Claim, body: typeof effects = effects) =>
-  writeEffects(db, of, { ending: { result: "done" }, effects: body });
+  completeWithEffects(db, of, { ending: { result: "done" }, effects: body });
 const written = async () => db.sql`select job_id as "jobId", attempt from effects`;
-/** The jobs' statuses and holds, in the order in which they were stored. */
+/** The jobs' statuses and holds, in submit order. */
 const standing = async (sql: Executor = db.sql) =>
   (await sql<{ status: string; hold: string | null }[]>`select status, hold from jobs order by seq`).map(
     ({ status, hold }) => [status, hold],
   );
 
-test("an attempt that has lost its lease writes none of its effects, though they are sent with its completion", async () => {
+test("an attempt that lost its lease writes none of its effects, though it sends them with its completion", async () => {
   const first = await begin();
   await db.sql`update jobs set status = 'queued', worker_id = null, lease_expires_at = null`;
   const second = await take();
@@ -59,7 +59,7 @@ test("an attempt that has lost its lease writes none of its effects, though they
   expect(await written()).toEqual([{ jobId: second.jobId, attempt: 2 }]);
 });
 
-test("sent again because its answer was lost, a completion is known again, though its effects would clash", async () => {
+test("a completion that is sent again after a lost answer is recognised, though its effects would conflict", async () => {
   const one = await begin("018f0000-0000-7000-8000-000000000001");
   await write(one);
   await write(one);
@@ -67,7 +67,7 @@ test("sent again because its answer was lost, a completion is known again, thoug
   expect(await standing()).toEqual([["completed", null]]);
 });
 
-test("what the effects throw is told, and the job is as it was", async () => {
+test("an error of the effects is thrown, and the job is unchanged", async () => {
   const one = await begin();
   await expect(
     write(one, async (tx, of) => {
@@ -94,7 +94,7 @@ test("effects find the job completed, and the next of its thread ready", async (
   ]);
 });
 
-test("sent again, a completion readies none of its thread but the first time", async () => {
+test("a completion readies the next job of its thread only the first time that it is sent", async () => {
   const threadId = "018f0000-0000-7000-8000-000000000003";
   const one = await begin(threadId);
   const job = { ownerId: "local", jobType: "t", payload: {}, threadId };
