@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { LAYERS } from "./lint/layers.mjs";
@@ -23,4 +24,21 @@ test("ARCHITECTURE.md has the layers of the lint rule; to write them: npx vitest
   const text = readFileSync(DOCUMENT, "utf8");
   expect(text).toMatch(BLOCK);
   await expect(text.replace(BLOCK, `\n${layerTable()}\n\n`)).toMatchFileSnapshot(DOCUMENT);
+});
+
+test("every source file that a document names exists", () => {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const documents = ["", "docs", "docs/decisions"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name)),
+  );
+  const named = documents.flatMap((document) => {
+    const text = readFileSync(join(root, document), "utf8");
+    const paths = [...text.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.(?:ts|tsx|mjs))`/g)].map(([, path = ""]) => path);
+    return paths.map((path) => ({ document, path }));
+  });
+  const missing = named.filter(({ path }) => !existsSync(join(root, path)) && !existsSync(join(root, "src", path)));
+  expect(named.length).toBeGreaterThan(50);
+  expect(missing).toEqual([]);
 });
