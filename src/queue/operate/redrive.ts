@@ -5,7 +5,7 @@ import { lockJob } from "../lock-job.ts";
 import type { JobKey, LockedJob } from "../lock-job.ts";
 import { admit } from "../ready/admit.ts";
 import { dropEndedDependencies } from "../ready/dependencies.ts";
-import { announce } from "../ready/ready.ts";
+import { announce, nextHold } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
@@ -27,7 +27,7 @@ export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = 
   if (job.status === "queued" && job.hold === "time") {
     const json = (await revise?.(job)) ?? null;
     const readied = await tx<Readied[]>`
-      update jobs set run_at = clock_timestamp(), payload = coalesce(${json}::text::jsonb, payload), hold = case when limit_key is not null then 'limit'::job_hold end
+      update jobs set run_at = clock_timestamp(), payload = coalesce(${json}::text::jsonb, payload), hold = ${nextHold(tx, { runAt: tx`clock_timestamp()` })}
       where id = ${job.jobId} returning queue, limit_key, hold`;
     await announce(tx, readied);
     return admit(tx, job);
@@ -60,8 +60,7 @@ async function queueAgain(tx: Tx, jobId: string, json: string | null): Promise<R
         when exists (
           select 1 from jobs as head where head.thread_id = jobs.thread_id and head.${tx.unsafe(UNFINISHED)}
         ) then 'thread'::job_hold
-        when ${waiting} > 0 then 'dependency'::job_hold
-        when limit_key is not null then 'limit'::job_hold
+        else ${nextHold(tx, { runAt: tx`clock_timestamp()`, pending: waiting })}
       end
     where id = ${jobId}
     returning queue, limit_key, hold`;

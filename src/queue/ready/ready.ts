@@ -5,18 +5,25 @@ import type { PendingQuery, Row } from "postgres";
 
 /**
  * Why a queued job at its thread's head is not ready yet; null when it is ready. A job with a limited key is held until
- * `admit` gives it a slot.
+ * `admit` gives it a slot. An update that sets one of these columns passes the new value, as an SQL expression.
  */
-export function nextHold(sql: Executor): PendingQuery<Row[]> {
-  return sql`${sql.unsafe(NEXT_HOLD)}`;
+export function nextHold(sql: Executor, columns: { runAt?: Fragment; pending?: Fragment } = {}): Fragment {
+  const { runAt = sql`jobs.run_at`, pending = sql`jobs.pending_dependencies` } = columns;
+  return sql`case
+    when ${pending} > 0 then 'dependency'::job_hold
+    when ${runAt} > clock_timestamp() then 'time'::job_hold
+    when jobs.limit_key is not null then 'limit'::job_hold
+  end`;
 }
 
-/** `nextHold` as SQL text. */
+/** `nextHold` of a row of `jobs` as it is, for statements that are built as text. */
 export const NEXT_HOLD = `case
     when jobs.pending_dependencies > 0 then 'dependency'::job_hold
     when jobs.run_at > clock_timestamp() then 'time'::job_hold
     when jobs.limit_key is not null then 'limit'::job_hold
   end`;
+
+type Fragment = PendingQuery<Row[]>;
 
 /** A job whose hold was computed again. */
 export interface Readied {

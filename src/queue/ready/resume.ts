@@ -3,6 +3,7 @@ import { insertEvent } from "../events/append-events.ts";
 import { notifyChanged, notifyReady } from "../events/wake.ts";
 import type { LockedJob } from "../lock-job.ts";
 import { admit } from "./admit.ts";
+import { nextHold } from "./ready.ts";
 
 /** Queues a waiting job whose questions were answered, and logs an `answered` event. Call it with the job locked. */
 export async function resume(
@@ -22,7 +23,7 @@ export async function resume(
 export async function readyAnswered(tx: Tx, jobId: string): Promise<void> {
   const [job] = await tx<{ queue: string; limit_key: string | null; hold: string | null }[]>`
     update jobs set status = 'queued', run_at = clock_timestamp(),
-      hold = case when limit_key is not null then 'limit'::job_hold end
+      hold = ${nextHold(tx, { runAt: tx`clock_timestamp()` })}
     where id = ${jobId} and status = 'waiting'
     returning queue, limit_key, hold`;
   if (!job) return;

@@ -1,7 +1,7 @@
 import type { PendingQuery, Row } from "postgres";
 import { mayNotifyWithin, together } from "#db";
 import type { Tx } from "#db";
-import type { AttemptOutcome, Hold, JobStatus } from "#shared/job-states";
+import type { AttemptOutcome, JobStatus } from "#shared/job-states";
 import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
 import { insertEvent, movedOn, noteEvents } from "../events/append-events.ts";
@@ -11,7 +11,7 @@ import { holdsLease } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
 import { admit } from "../ready/admit.ts";
 import { settleDependents } from "../ready/dependencies.ts";
-import { announce, readyNext } from "../ready/ready.ts";
+import { announce, nextHold, readyNext } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { insertAttempts } from "./insert-attempts.ts";
 
@@ -24,9 +24,10 @@ export type NextState =
 
 export interface QueuedAgain {
   status: "queued";
-  /** Null leaves the job ready and in its place under a limit. */
-  hold: Extract<Hold, "time" | "limit"> | null;
-  /** How long from now the job may run at the earliest, in milliseconds; null leaves its time as it is. */
+  /**
+   * How long from now the job may run at the earliest, in milliseconds. Null makes the job ready at once and leaves it its
+   * slot under a limit.
+   */
   delayMs: number | null;
   /** The counter that this end raises; absent for an end that costs nothing. */
   raises?: "retry_count" | "crash_count";
@@ -102,13 +103,13 @@ export async function endAttempt(
       update jobs set ${assignments(tx, next)}, worker_id = null, lease_expires_at = null
         ${last ? tx`, ${movedOn(tx, last)}` : tx``} ${event ? tx`, event_seq = event_seq + 1` : tx``}
       where ${guard} ${last ? tx`and event_seq = ${last.after}` : tx``}
-      returning id, attempt, has_dependents, event_seq, last_worker_id, claimed_at, usage, run_at
+      returning id, attempt, has_dependents, event_seq, last_worker_id, claimed_at, usage, run_at, hold
     )
     ${last ? tx`, noted as (${noteEvents(tx, last)})` : tx``}
     ${event ? tx`, closed as (${insertEvent(tx, tx`owner`, { type: event.type, data: eventData(tx, end) })})` : tx``}
     ${history ? tx`, recorded as (${insertAttempts(tx, tx`owner`, history)})` : tx``}
     ${successor === null ? tx`` : tx`, next as (${readyNext(tx, successor)} and (select true from owner) returning queue, limit_key, hold)`}
-    select has_dependents, event_seq
+    select owner.has_dependents, owner.event_seq, owner.hold as own_hold
       ${successor === null ? tx`` : tx`, next.queue, next.limit_key, next.hold`}
       ${isNotified ? tx`, pg_notify(${EVENTS_CHANNEL}, ${changedNotice(attempt.jobId)})` : tx``}
     from owner ${successor === null ? tx`` : tx`left join next on true`}`.execute(),
@@ -117,8 +118,8 @@ export async function endAttempt(
   if (!isNotified) await notifyChanged(tx, { ...attempt, eventSeq: ended.event_seq });
   if (isReadied(ended)) await announce(tx, [ended]);
   if (next.status === "queued") {
-    await announce(tx, [{ queue: attempt.queue, limit_key: attempt.limitKey, hold: next.hold }]);
-    if (next.hold === null) return true;
+    await announce(tx, [{ queue: attempt.queue, limit_key: attempt.limitKey, hold: ended.own_hold }]);
+    if (next.delayMs === null) return true;
   }
   // A job that waits keeps its thread's head, but not its place under a limit.
   await admit(tx, attempt);
@@ -145,9 +146,10 @@ function assignments(tx: Tx, next: NextState): PendingQuery<Row[]> {
     case "waiting":
       return tx`status = 'waiting', progress = null`;
     case "queued": {
-      const { hold, delayMs, raises, error = null } = next;
-      return tx`status = 'queued', hold = ${hold}::job_hold, error_message = coalesce(${error}, error_message),
-        run_at = coalesce(clock_timestamp() + make_interval(secs => ${delayMs}::float8 / 1000), run_at), progress = null
+      const { delayMs, raises, error = null } = next;
+      const runAt = tx`clock_timestamp() + make_interval(secs => ${delayMs}::float8 / 1000)`;
+      return tx`status = 'queued', error_message = coalesce(${error}, error_message), progress = null
+        ${delayMs === null ? tx`` : tx`, run_at = ${runAt}, hold = ${nextHold(tx, { runAt })}`}
         ${raises === undefined ? tx`` : tx`, ${tx(raises)} = ${tx(raises)} + 1`}`;
     }
     default:
@@ -159,6 +161,7 @@ function assignments(tx: Tx, next: NextState): PendingQuery<Row[]> {
 interface EndedRow extends Partial<Record<keyof Readied, string | null>> {
   has_dependents: boolean;
   event_seq: number;
+  own_hold: string | null;
 }
 
 function isReadied(row: EndedRow): row is EndedRow & Readied {

@@ -54,7 +54,7 @@ export async function settleFailure(
   const locked = await lockAttempt(tx, attempt, guard);
   if (!locked) return undefined;
   const { error, outcome = "failed", suspects = [] } = failure;
-  const next = decide(locked, { ...failure, isLimited: attempt.limitKey !== null });
+  const next = decide(locked, failure);
   const end: AttemptEnd = { next, history: { outcome, error } };
   if (next.status === "queued") {
     const { retryCount, crashCount } = locked;
@@ -71,16 +71,14 @@ export async function settleFailure(
 /** The job's next status: cancelled if somebody asked for that, else queued while retries or crashes are left. */
 function decide(
   job: LockedAttempt,
-  { error, retry, permanent = false, delayMs, outcome = "failed", isLimited }: Failure & { isLimited: boolean },
+  { error, retry, permanent = false, delayMs, outcome = "failed" }: Failure,
 ): Extract<NextState, { status: Settled }> {
   const [count, max] = CRASHES.has(outcome) ? [job.crashCount, job.maxCrashes] : [job.retryCount, job.maxRetries];
   if (job.isCancelRequested) return { status: "cancelled", error: error.message };
   if (permanent || count >= max) return { status: "failed", error: error.message };
-  const waitMs = chosenDelay(delayMs) ?? backoffMs(retry, count);
   return {
     status: "queued",
-    hold: waitMs > 0 ? "time" : isLimited ? "limit" : null,
-    delayMs: waitMs,
+    delayMs: chosenDelay(delayMs) ?? backoffMs(retry, count),
     raises: CRASHES.has(outcome) ? "crash_count" : "retry_count",
     error: error.message,
   };

@@ -19,9 +19,8 @@ export async function release(
   claim: Claim,
   { delayMs = 0, reason = null }: ReleaseOptions = {},
 ): Promise<"queued" | "cancelled"> {
-  const isDelayed = delayMs > 0;
   return endUnlessCancelled(tx, claim, {
-    next: { status: "queued", hold: isDelayed ? "time" : null, delayMs: isDelayed ? delayMs : null },
+    next: { status: "queued", delayMs: delayMs > 0 ? delayMs : null },
     history: { outcome: "released", error: reason === null ? {} : { message: reason } },
     event: { type: "released", data: reason === null ? {} : { reason } },
     formerly: ["queued"],

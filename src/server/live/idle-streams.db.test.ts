@@ -79,6 +79,7 @@ test("one poll costs one statement for any number of readers of idle jobs", asyn
 
 test("without notices, polling finds new events, ended jobs and deleted jobs", async () => {
   const feeds = new JobFeeds(queue.db, { pollMs: 20 });
+  await feeds.start();
   const { got, ends, leave } = await follow(feeds);
   await expect.poll(() => feeds.readers).toBe(JOBS * READERS_PER_JOB);
   const grown = await queue.takeOne();
@@ -94,6 +95,7 @@ test("without notices, polling finds new events, ended jobs and deleted jobs", a
   await queue.db.sql`delete from jobs where id = ${grown.jobId}`;
   await expect.poll(() => feeds.readers, { timeout: 20_000 }).toBe((JOBS - 2) * READERS_PER_JOB);
   await leave().catch(() => undefined);
+  await feeds.stop();
   const failures = (await gone).flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
   expect(failures).toEqual(Array.from({ length: READERS_PER_JOB }, () => "NotFoundError: Job not found"));
 });

@@ -152,5 +152,5 @@ test("a waiting job blocks the next job of its thread until it is cancelled", as
   });
   await turns.db.transaction(async (tx) => cancelTurn(tx, { ownerId, jobId: first.jobId }));
   await turns.reaches(second.jobId, "completed");
-  await expect(reply(first.jobId, colour?.id, "red")).rejects.toThrow(/has cancelled already/);
+  await expect(reply(first.jobId, colour?.id, "red")).rejects.toThrow(/has ended as cancelled/);
 });

@@ -81,6 +81,7 @@ test("events go out with the statement of a checkpoint, in order and without gap
     url: queue.url,
     channels: { [EVENTS_CHANNEL]: (payload) => (payload === job.jobId ? heard.resolve() : listening.resolve()) },
   });
+  await listener.start();
   await listening.promise;
   note("one");
   writer.report({ step: "plan" });
