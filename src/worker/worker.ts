@@ -62,7 +62,7 @@ export class Worker extends Service {
   protected async onStart(): Promise<void> {
     const { db, log } = this.#options;
     await enterRegistry(db, log, describeWorker(this.#options));
-    await this.#heartbeat.start();
+    await Promise.race([this.#heartbeat.start(), this.stopCalled]);
     if (this.stopping.aborted) return;
     process.on("exit", this.#onExit);
     await Promise.all([this.#producer.start(), this.#maintainer.start()]);

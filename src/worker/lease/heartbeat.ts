@@ -80,10 +80,9 @@ export class Heartbeat extends Service {
     const ready = new Promise<void>((resolve) => {
       this.#markReady = resolve;
     });
-    // A stop must not wait for a thread that dies again and again.
-    this.stopping.addEventListener("abort", this.#markReady);
     this.#thread = this.#open();
-    await ready;
+    // The thread may die again and again.
+    await Promise.race([ready, this.stopCalled]);
   }
 
   /** Marks the worker as stopped in the registry, and ends the thread. */
