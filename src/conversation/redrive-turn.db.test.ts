@@ -63,3 +63,13 @@ test("a job that is no turn takes any payload", async () => {
   await again(jobId, { payload: { edited: true } });
   expect(await payloadOf(jobId)).toEqual({ edited: true });
 });
+
+test("an edited turn that never ran no longer counts as the first of a fresh thread", async () => {
+  const { jobId, threadId } = await submit();
+  await queue.inTx(async (tx) => cancelTurn(tx, queue.keyOf(jobId)));
+  await submit({ threadId });
+  await queue.finish(await queue.takeOne());
+  await again(jobId, { payload: { ...(await payloadOf(jobId)), content: "edited" } });
+  expect(await payloadOf(jobId)).toMatchObject({ content: "edited" });
+  expect(await payloadOf(jobId)).not.toHaveProperty("freshThread");
+});

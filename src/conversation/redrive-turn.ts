@@ -48,7 +48,8 @@ async function startOver(
   turn: { jobId: string; messageId: string; decisionSetId: string },
   edited: unknown,
 ): Promise<object> {
-  const payload = checkTurn(edited);
+  // An editor sends the stored fields back, and the thread may have gone on since.
+  const { freshThread: _freshThread, ...payload } = checkTurn(edited);
   const { branch } = await placeAt(tx, turn.decisionSetId, turn.messageId);
   await tx`delete from job_interrupts where job_id = ${turn.jobId}`;
   await tx`update messages set content = ${payload.content} where id = ${turn.messageId}`;

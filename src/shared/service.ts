@@ -42,6 +42,11 @@ export abstract class Service {
     return this.#stopping.signal;
   }
 
+  /** Resolves as soon as `stop` is called: a start that waits for more than a moment races it. */
+  protected readonly stopCalled = new Promise<void>((resolve) => {
+    this.#stopping.signal.addEventListener("abort", () => resolve());
+  });
+
   /** Called once at the most. */
   protected abstract onStart(): Promise<void> | void;
   /** Called once, after `onStart` has settled, also when that failed or was never called. */

@@ -4,7 +4,7 @@ import { release } from "#queue/settle";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Tracer } from "#tracing";
-import { CancelledError } from "./errors.ts";
+import { CancelledError, ShutdownError } from "./errors.ts";
 import type { Heartbeat } from "./lease/heartbeat.ts";
 import { QUARANTINE_GRACE_MS } from "./quarantine/quarantine.ts";
 import type { Quarantine } from "./quarantine/quarantine.ts";
@@ -82,16 +82,21 @@ export class Executor {
   }
 
   cancelRuns(keys: Iterable<string>): void {
-    this.stopRuns(() => new CancelledError("The job was cancelled"), keys);
+    this.#stopRuns(() => new CancelledError("The job was cancelled"), keys);
   }
 
   /** Stops runs whose lease is lost. */
   loseRuns(keys: Iterable<string>): void {
-    this.stopRuns(({ jobId, attempt }) => new LeaseLostError(jobId, attempt), keys);
+    this.#stopRuns(({ jobId, attempt }) => new LeaseLostError(jobId, attempt), keys);
+  }
+
+  /** Stops all runs, so that their jobs are released. */
+  releaseRuns(): void {
+    this.#stopRuns(toShutdown);
   }
 
   /** Aborts runs with a reason of their own; all of them unless keys are given. */
-  stopRuns(reason: (claim: Claim) => Error, keys: Iterable<string> = this.#runs.keys()): void {
+  #stopRuns(reason: (claim: Claim) => Error, keys: Iterable<string> = this.#runs.keys()): void {
     for (const key of keys) {
       const run = this.#runs.get(key);
       run?.abort(reason(run.job));
@@ -131,6 +136,8 @@ export class Executor {
     heartbeat.hold(key, { jobId: job.jobId, attempt: job.attempt, maxAgeMs });
     this.#runs.set(key, run);
     this.#busyCount += 1;
+    // A statement that also completes jobs may bring a claim after the grace period.
+    if (environment.leaving.aborted) run.abort(toShutdown());
     signals?.claimed?.(job);
     return run;
   }
@@ -159,6 +166,10 @@ export class Executor {
     if (environment.log.isLevelEnabled("info")) run.log.info("job started");
     return quarantine && this.#runsAlone(run.job) ? quarantine.run(run) : runJob(run);
   }
+}
+
+function toShutdown(): ShutdownError {
+  return new ShutdownError("The worker is shutting down");
 }
 
 /** The most leases that a worker holds at once. */

@@ -3,7 +3,6 @@ import { Claimer } from "./claim/claimer.ts";
 import { Completer } from "./claim/completer.ts";
 import { Producer } from "./claim/producer.ts";
 import { wrapHandlers } from "./define-job.ts";
-import { ShutdownError } from "./errors.ts";
 import { Executor, maxClaims } from "./executor.ts";
 import { Heartbeat } from "./lease/heartbeat.ts";
 import { describeWorker, enterRegistry } from "./maintain/enter-registry.ts";
@@ -63,7 +62,7 @@ export class Worker extends Service {
   protected async onStart(): Promise<void> {
     const { db, log } = this.#options;
     await enterRegistry(db, log, describeWorker(this.#options));
-    await this.#heartbeat.start();
+    await Promise.race([this.#heartbeat.start(), this.stopCalled]);
     if (this.stopping.aborted) return;
     process.on("exit", this.#onExit);
     await Promise.all([this.#producer.start(), this.#maintainer.start()]);
@@ -95,7 +94,7 @@ export class Worker extends Service {
     await Promise.all([this.#producer.stop(), this.#maintainer.stop()]);
     await this.#executor.idle(Math.max(graceEnd - performance.now(), 0));
     this.#leaving.abort();
-    this.#executor.stopRuns(() => new ShutdownError("The worker is shutting down"));
+    this.#executor.releaseRuns();
     await this.#executor.idle();
     await this.#claimer.releaseUnknown().catch(() => undefined);
     await this.#heartbeat.stop();

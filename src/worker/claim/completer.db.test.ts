@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Database } from "#db";
 import { AttemptSignals } from "../../../test/attempt-signals.ts";
 import { createTestDatabase } from "../../../test/database.ts";
+import { deferred } from "../../../test/deferred.ts";
 import { startWorker } from "../../../test/start-worker.ts";
 import type { TestWorker, TestWorkerOptions } from "../../../test/start-worker.ts";
 import { defineJob } from "../define-job.ts";
@@ -52,9 +53,10 @@ const completed = async (ids: readonly string[]) => {
   expect(await db.sql`select from jobs where status = 'completed'`).toHaveLength(ids.length);
 };
 
-/** Counts calls, and loses the answers for which `loses` returns true. */
+/** Counts calls, delays answers by `delays`, and loses the answers for which `loses` returns true. */
 class LossyDatabase extends Database {
   calls = 0;
+  delays: (answer: unknown) => Promise<void> = () => Promise.resolve();
   loses: (answer: unknown) => boolean = () => false;
   override apart(): Database {
     return this;
@@ -62,6 +64,7 @@ class LossyDatabase extends Database {
   override async call<T>(work: (sql: Database["sql"]) => Promise<T>): Promise<T> {
     this.calls += 1;
     const answer = await super.call(work);
+    await this.delays(answer);
     if (this.loses(answer)) throw new DatabaseUnavailableError("the answer was lost");
     return answer;
   }
@@ -114,4 +117,37 @@ test("when the answer to a completion and claim is lost, the job stays completed
   expect(lines.filter((line) => line.includes("whose answer was lost"))).toHaveLength(1);
   await stop();
   await lossy.close();
+});
+
+test("a job that is claimed with a completion as the grace period ends is released, and does not run", async () => {
+  const slow = new LossyDatabase({ url, avoidTableScans: true });
+  const sent = deferred();
+  const left = deferred();
+  slow.delays = async (answer) => {
+    if (!isOfBoth(answer)) return;
+    sent.resolve();
+    await left.promise;
+  };
+  const [first = "", second = ""] = await addMany(2);
+  const runs: string[] = [];
+  const { stop: stopWorker } = await run(
+    async ({ job, signal }) => {
+      runs.push(job.jobId);
+      signal.addEventListener("abort", () => left.resolve());
+      // The second job would keep the worker from its end.
+      if (job.jobId === second) await new Promise(() => undefined);
+    },
+    { db: slow },
+  );
+  await sent.promise;
+  await stopWorker(0);
+  worker = undefined;
+  await slow.close();
+  expect(runs).toEqual([first]);
+  expect(await getJob(db.sql, { ownerId, jobId: first })).toMatchObject({ status: "completed" });
+  expect(await getJob(db.sql, { ownerId, jobId: second })).toMatchObject({
+    status: "queued",
+    retryCount: 0,
+    attempts: [{ outcome: "released" }],
+  });
 });

@@ -1,5 +1,4 @@
 import type { HeldClaim, Offer } from "#queue/fleet";
-import { once } from "node:events";
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
 import { Service } from "#shared/service";
@@ -63,6 +62,7 @@ export class Heartbeat extends Service {
   /** The ledger slot of each held claim, by its key. */
   readonly #held = new Map<string, number>();
   #thread: Thread | undefined;
+  #markReady: () => void = () => undefined;
   #state: WorkerState = "active";
   #restartMs = FIRST_RESTART_MS;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -77,8 +77,12 @@ export class Heartbeat extends Service {
 
   /** Resolves when the thread runs: before that, a lease could expire unextended. */
   protected async onStart(): Promise<void> {
+    const ready = new Promise<void>((resolve) => {
+      this.#markReady = resolve;
+    });
     this.#thread = this.#open();
-    await once(this.#thread, "message");
+    // The thread may die again and again.
+    await Promise.race([ready, this.stopCalled]);
   }
 
   /** Marks the worker as stopped in the registry, and ends the thread. */
@@ -140,7 +144,8 @@ export class Heartbeat extends Service {
 
   #hear(message: FromHeartbeat): void {
     const { log, onLost, onCancelled } = this.#options;
-    if (message.type === "alive?") this.#send({ type: "alive" });
+    if (message.type === "ready") this.#markReady();
+    else if (message.type === "alive?") this.#send({ type: "alive" });
     else if (message.type === "missed") this.#recordMiss(message.message);
     else if (message.type === "beat") {
       this.#restartMs = FIRST_RESTART_MS;
