@@ -48,5 +48,5 @@ test("npm run dev serves the page, and uses the current graph after each save by
   }
   dev.signal("SIGTERM");
   await dev.silent;
-  expect(dev.stderr()).toContain('"msg":"the sources have changed; starting the processes anew"');
+  expect(dev.stderr()).toContain('"msg":"the sources have changed; restarting the processes"');
 });

@@ -57,7 +57,9 @@ test("the error names a port in use before any process starts", async () => {
   const port = address !== null && typeof address === "object" ? String(address.port) : "";
   const dataDir = join(makeFolder(), "data");
   const line = await refusal("start", { PORT: port, DATA_DIR: dataDir });
-  expect(line).toContain(`PORT ${port} on 127.0.0.1 is in use: stop what uses it, or set PORT to a free one`);
+  expect(line).toContain(
+    `PORT ${port} on 127.0.0.1 is in use: stop the process that uses it, or set PORT to a free port`,
+  );
   expect(existsSync(dataDir)).toBe(false);
   holder.close();
 });

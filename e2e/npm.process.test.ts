@@ -51,7 +51,7 @@ test.each([
   const family = descendants(npm.pid).map(({ pid }) => pid);
   send(npm.pid);
   await npm.silent;
-  expect(npm.stderr()).toContain('"signal":"SIGTERM","msg":"stopping: jobs under way come to a safe point first');
+  expect(npm.stderr()).toContain('"signal":"SIGTERM","msg":"stopping after running jobs reach a safe point');
   expect(npm.stderr()).toContain('"msg":"worker stopped"');
   expect(npm.stderr()).not.toContain('"msg":"stopping at once');
   expect(alive(family)).toEqual([]);

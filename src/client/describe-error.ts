@@ -1,14 +1,14 @@
 import { TRPCClientError } from "@trpc/client";
 
-/** The HTTP status of the server's answer; null when no answer came. */
-function answeredStatus(error: unknown): number | null {
+/** The HTTP status of the server's response; null without a response. */
+function statusOf(error: unknown): number | null {
   const data = error instanceof TRPCClientError ? (error.data as { httpStatus?: unknown } | null | undefined) : null;
   return typeof data?.httpStatus === "number" ? data.httpStatus : null;
 }
 
 /** True when no object has the id, or the id is malformed. */
 export function isNotFound(error: unknown): boolean {
-  const status = answeredStatus(error);
+  const status = statusOf(error);
   return status === 404 || status === 400;
 }
 
@@ -17,21 +17,11 @@ export function retryUnlessNotFound(failureCount: number, error: unknown): boole
   return !isNotFound(error) && failureCount < 2;
 }
 
-/** The first issue of a zod error, whose message is a JSON list of issues; any other message unchanged. */
-function firstIssue(message: string): string {
-  try {
-    const [first] = JSON.parse(message) as { message?: unknown }[];
-    return typeof first?.message === "string" ? first.message : message;
-  } catch {
-    return message;
-  }
-}
-
 /** Explains a failed request to the user in one sentence. */
 export function describeError(error: unknown): string {
-  const status = answeredStatus(error);
+  const status = statusOf(error);
   if (status === null) return "The server could not be reached.";
   // A 503 carries its reason: the database lacks something, or a search took too long.
   if (status >= 500 && status !== 503) return "The server had a problem.";
-  return error instanceof Error ? firstIssue(error.message) : "The request was refused.";
+  return error instanceof Error ? error.message : "The request was refused.";
 }

@@ -1,6 +1,6 @@
 /**
  * The browser client. `features/` holds the pages, `ui/` their visual parts, `shell/` the frame around every page.
- * It must not know the server's code: only the router's type and the shared contracts.
+ * Of the server's code it knows only the router's type and the shared contracts.
  * Invariant: features do not import each other.
  */
 // oxlint-disable-next-line import/no-unassigned-import -- a setting that must come before any schema

@@ -1,4 +1,4 @@
-/** The results of the procedures after JSON, where a value of type `unknown` may be missing. */
+/** The results of the procedures as the client receives them: JSON may omit a property of type `unknown`. */
 import type { inferRouterOutputs } from "@trpc/server";
 import type { AppRouter } from "#server/router";
 

@@ -21,7 +21,7 @@ const thread = createRoute({
   },
 });
 
-/** The filter of the jobs page. The address holds it, so a filtered list can be shared. Invalid values are ignored. */
+/** The filter of the jobs page, as part of the address. Invalid values are ignored. */
 const jobsSearch = z.object({
   status: z.enum(JOB_STATUSES).optional().catch(undefined),
   search: z.string().max(200).optional().catch(undefined),

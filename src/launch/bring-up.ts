@@ -11,12 +11,12 @@ import { reportFailure } from "./report-failure.ts";
 import { Shutdown } from "./shutdown.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
-/** A process has this long after its own grace period before it is killed. */
+/** A process is killed this long after the end of its own grace period. */
 const EXTRA_GRACE_MS = 5_000;
-/** After a second signal the embedded server has this long before it is forced. */
+/** After a second signal, the embedded server is killed when it has not stopped within this time. */
 const HURRIED_STOP_MS = 500;
 
-/** What differs between `npm start` and `npm run dev`. */
+/** The differences between `npm start` and `npm run dev`. */
 export interface Plan {
   /** The main module of a process. */
   locate: (name: "server" | "worker") => URL;
@@ -24,7 +24,7 @@ export interface Plan {
   execArgv: (name: "server" | "worker") => string[];
   /** Serves the page and proxies the API's paths to `apiPort`. Without it, the API serves everything. */
   openFront?: (options: { settings: Settings; apiPort: number }) => Promise<{ close: () => Promise<void> }>;
-  /** Calls back when the processes should restart. */
+  /** Watches the sources, and calls back with the changed paths. */
   watch?: (settings: Settings, onChange: (paths: readonly string[]) => void) => { close: () => Promise<void> };
 }
 
@@ -60,7 +60,7 @@ async function start(plan: Plan, { settings, log, shutdown }: Run): Promise<void
   const apiPort = plan.openFront ? await freePort(settings.HOST) : settings.PORT;
   const env = { ...process.env, DATABASE_URL: url, PORT: String(apiPort) };
   const onMisconfigured = () => void shutdown.begin(1);
-  const run = (name: string, module: "server" | "worker") =>
+  const supervise = (name: string, module: "server" | "worker") =>
     new SupervisedProcess({
       name,
       module: plan.locate(module),
@@ -70,8 +70,8 @@ async function start(plan: Plan, { settings, log, shutdown }: Run): Promise<void
       onMisconfigured,
     });
   const processes = [
-    run("api", "server"),
-    ...Array.from({ length: settings.WORKERS }, (_, index) => run(`worker ${index + 1}`, "worker")),
+    supervise("api", "server"),
+    ...Array.from({ length: settings.WORKERS }, (_, index) => supervise(`worker ${index + 1}`, "worker")),
   ];
   shutdown.add(async (manner) => {
     const graceMs = manner === "drain" ? settings.SHUTDOWN_GRACE_MS + EXTRA_GRACE_MS : 0;
@@ -80,14 +80,14 @@ async function start(plan: Plan, { settings, log, shutdown }: Run): Promise<void
   const front = await plan.openFront?.({ settings, apiPort });
   if (front) shutdown.add(async () => front.close());
   const watcher = plan.watch?.(settings, (paths) => {
-    log.info({ paths }, "the sources have changed; starting the processes anew");
+    log.info({ paths }, "the sources have changed; restarting the processes");
     for (const one of processes) one.restart();
   });
   if (watcher) shutdown.add(async () => watcher.close());
   void announce(settings, { processes, shutdown });
 }
 
-/** Migrates the given database, or that of an embedded server that is kept running; returns its URL. */
+/** Migrates the given database, or starts and keeps an embedded server and migrates its database. Returns the URL. */
 async function openDatabase({ settings, log, shutdown }: Run): Promise<string> {
   const { DATABASE_URL, DATABASE_LISTEN_URL, DATA_DIR } = settings;
   if (DATABASE_URL !== undefined) {

@@ -22,12 +22,14 @@ export async function checkPort({ HOST, PORT }: Address): Promise<void> {
     if (code === undefined) return;
     if (code !== "EADDRINUSE") throw new SettingsError(describe(code, { HOST, PORT }));
     if (performance.now() > lastTry)
-      throw new SettingsError(`PORT ${PORT} on ${HOST} is in use: stop what uses it, or set PORT to a free one`);
+      throw new SettingsError(
+        `PORT ${PORT} on ${HOST} is in use: stop the process that uses it, or set PORT to a free port`,
+      );
     await wait(RETRY_MS);
   }
 }
 
-/** A port of this machine that is free at present. */
+/** Returns a currently free port of the host. */
 export async function freePort(host: string): Promise<number> {
   const probe = createServer().listen(0, host);
   await once(probe, "listening");
@@ -42,7 +44,7 @@ function describe(code: string, { HOST, PORT }: Address): string {
   return `HOST ${HOST} cannot be listened at (${code}): set HOST to 127.0.0.1`;
 }
 
-/** The error's code; undefined when the port is free. */
+/** Returns the code of the error; undefined when the port is free. */
 async function tryPort(host: string, port: number): Promise<string | undefined> {
   const probe = createServer();
   return new Promise((resolve) => {

@@ -1,3 +1,4 @@
+/** The main module of `npm run dev`: Vite serves the page, and changed sources restart the other processes. */
 import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 import { bringUp } from "./bring-up.ts";
@@ -12,8 +13,8 @@ await bringUp({
   execArgv: () => ["--conditions=source", "--import", "tsx"],
   async openFront({ settings, apiPort }) {
     const host = settings.HOST === "::1" ? "[::1]" : settings.HOST;
-    // Keep the browser's Host header: the API's guard compares it with the Origin.
-    const target = { target: `http://${host}:${apiPort}`, changeOrigin: false };
+    // Keeps the browser's Host header: the API's guard compares it with the Origin.
+    const proxied = { target: `http://${host}:${apiPort}`, changeOrigin: false };
     const vite = await createServer({
       configFile: VITE_CONFIG,
       logLevel: "warn",
@@ -22,7 +23,7 @@ await bringUp({
         host: settings.HOST,
         port: settings.PORT,
         strictPort: true,
-        proxy: Object.fromEntries(API_PATHS.map((path) => [path, target])),
+        proxy: Object.fromEntries(API_PATHS.map((path) => [path, proxied])),
       },
     });
     await vite.listen();

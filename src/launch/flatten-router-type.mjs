@@ -1,4 +1,4 @@
-// Turns tsc's declarations into the API's type for clients, which may name only the contracts and tRPC.
+// Turns tsc's declarations into the type of the API for clients. It may name only the contracts and tRPC.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 

@@ -4,8 +4,8 @@ import type { EmbeddedPostgres } from "#db";
 import { RestartDelay } from "./restart-delay.ts";
 
 /**
- * Restarts the embedded server whenever it dies, until the signal. The delay grows with each death; the API and the workers
- * reconnect by themselves.
+ * Restarts the embedded server whenever it dies, until the signal aborts. The delay grows with each death. The API and
+ * the workers reconnect by themselves.
  */
 export async function keepDatabase(
   database: EmbeddedPostgres,

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * The flags that `npm run server` and `npm run worker` give to Node.js, read from `package.json`, where they must stand.
- * They bound the heap: `docs/performance.md` has the measurements.
+ * Reads the Node flags of `npm run server` or `npm run worker` from `package.json`, so that `npm start` uses them too.
+ * They bound the heap (`docs/performance-log.md`).
  */
 export function nodeFlags(name: "server" | "worker"): string[] {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

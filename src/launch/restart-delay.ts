@@ -11,7 +11,7 @@ export function restartDelayMs(deathsInARow: number): number {
 export class RestartDelay {
   readonly #now: () => number;
   #startedAt: number;
-  #deaths = 0;
+  #deathCount = 0;
 
   /** @param now a monotonic clock in milliseconds */
   constructor(now: () => number = () => performance.now()) {
@@ -19,13 +19,14 @@ export class RestartDelay {
     this.#startedAt = now();
   }
 
+  /** Records the start of the process. */
   started(): void {
     this.#startedAt = this.#now();
   }
 
   /** Counts a death and returns the milliseconds to wait before the next start. */
   next(): number {
-    this.#deaths = this.#now() - this.#startedAt > STEADY_AFTER_MS ? 1 : this.#deaths + 1;
-    return restartDelayMs(this.#deaths);
+    this.#deathCount = this.#now() - this.#startedAt > STEADY_AFTER_MS ? 1 : this.#deathCount + 1;
+    return restartDelayMs(this.#deathCount);
   }
 }

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { flattenRouterType } from "./flatten-router-type.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** The main module of each command; `dev` runs the sources instead of a build, `build` runs nothing. */
+/** The main module of each command. `dev` runs the sources instead, and `build` only builds. */
 const mains = {
   start: "launch/main.js",
   server: "server/main.js",
@@ -17,7 +17,7 @@ const mains = {
   build: null,
 };
 const STAMP = join(root, "dist/.stamp");
-const SHELL_LOOK_MS = 500;
+const SHELL_POLL_MS = 500;
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19))
@@ -33,8 +33,8 @@ if (name === "dev") await runSources();
 else if (mains[name]) await import(pathToFileURL(join(root, "dist", mains[name])).href);
 
 /**
- * npm sends SIGTERM to the shell that runs the script, and dash dies without passing it on. So this process sends itself
- * the SIGTERM when the shell has died, unless it received a signal directly, for example one to the whole group.
+ * npm sends SIGTERM to the shell that runs the script, and dash dies without forwarding it. So this process sends
+ * itself SIGTERM when the shell has died, unless it received a signal directly, such as one to the whole group.
  */
 function followShell() {
   if (process.env.npm_lifecycle_event === undefined || process.platform === "win32") return;
@@ -43,7 +43,7 @@ function followShell() {
     if (process.ppid === shell) return;
     clearInterval(timer);
     process.kill(process.pid, "SIGTERM");
-  }, SHELL_LOOK_MS);
+  }, SHELL_POLL_MS);
   timer.unref();
   // Adds its own listener only beside another: alone, it would keep Ctrl-C from ending the install or build.
   const unseen = new Set(["SIGINT", "SIGTERM", "SIGHUP"]);
@@ -58,12 +58,9 @@ function install() {
   // A checkout writes its files in any order, so their times may differ by a second.
   if (existsSync(mark) && statSync(mark).mtimeMs >= wantedMs - 1000) return;
   // Prefers the npm that runs this script.
-  const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : ["npm"];
-  run(
-    npm[0],
-    [...npm.slice(1), "install", "--include=dev", "--no-audit", "--no-fund"],
-    "npm install failed: see above",
-  );
+  const cli = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.env.npm_execpath] : [];
+  const args = [...cli, "install", "--include=dev", "--no-audit", "--no-fund"];
+  run(cli.length > 0 ? process.execPath : "npm", args, "npm install failed: see above");
   // npm does not touch the mark when nothing was missing.
   utimesSync(mark, new Date(), new Date());
 }
@@ -80,36 +77,31 @@ function build() {
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
   rmSync(STAMP, { force: true });
   for (const project of ["tsconfig.build.json", "tsconfig.router.json"])
-    run(
-      process.execPath,
-      [join(root, "node_modules/typescript/bin/tsc"), "-p", project],
-      "the build failed: see above",
-    );
+    runTool("typescript/bin/tsc", ["-p", project], "the build failed: see above");
   flattenRouterType(join(root, "dist"));
-  run(
-    process.execPath,
-    [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"],
-    "the page's build failed: see above",
-  );
+  runTool("vite/bin/vite.js", ["build", "--logLevel", "warn"], "the page's build failed: see above");
   mkdirSync(join(root, "dist"), { recursive: true });
   writeFileSync(STAMP, stamp);
 }
 
 function fingerprint() {
   const hash = createHash("sha256");
-  const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  );
-  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
-  for (const path of [
-    ...paths,
-    ...["package-lock.json", "tsconfig.json", "tsconfig.build.json", "tsconfig.router.json", "vite.config.ts"].map(
-      (file) => join(root, file),
-    ),
-  ]) {
+  const files = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+  const sources = files.map((file) => join(file.parentPath, file.name)).sort();
+  const settings = [
+    "package-lock.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "tsconfig.router.json",
+    "vite.config.ts",
+  ];
+  for (const path of [...sources, ...settings.map((file) => join(root, file))])
     if (existsSync(path)) hash.update(path).update(readFileSync(path));
-  }
   return hash.digest("hex");
+}
+
+function runTool(path, args, message) {
+  run(process.execPath, [join(root, "node_modules", path), ...args], message);
 }
 
 function run(command, args, message) {

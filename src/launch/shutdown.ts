@@ -29,7 +29,7 @@ export class Shutdown {
   }
 
   /**
-   * Runs the start-up. A shutdown waits for it, so every part that it started is stopped as well.
+   * Waits for the start-up. A shutdown also waits for it, so that every started part is stopped.
    * @throws the error of the start-up; a start-up that checks `signal` rejects with the signal's reason.
    */
   async during<T>(startUp: Promise<T>): Promise<T> {
@@ -37,6 +37,7 @@ export class Shutdown {
     return startUp;
   }
 
+  /** Adds the stop of a part that has started. */
   add(step: (manner: Manner) => Promise<void>): void {
     this.#steps.push(step);
   }
@@ -53,10 +54,7 @@ export class Shutdown {
   #onSignal(signal: string): void {
     if (this.#firstSignalAt === undefined) {
       this.#firstSignalAt = performance.now();
-      this.#log.info(
-        { signal },
-        "stopping: jobs under way come to a safe point first; a second signal stops them at once",
-      );
+      this.#log.info({ signal }, "stopping after running jobs reach a safe point; a second signal stops them at once");
       void this.begin(0);
       return;
     }

@@ -12,7 +12,7 @@ export interface ProcessOptions {
   execArgv: string[];
   env: NodeJS.ProcessEnv;
   log: Logger;
-  /** Called when the process ended with `BAD_SETTINGS_EXIT_CODE`; it is not restarted. */
+  /** Called when the process exits with `BAD_SETTINGS_EXIT_CODE`. It is not restarted. */
   onMisconfigured: () => void;
 }
 
@@ -37,14 +37,16 @@ export class SupervisedProcess {
     this.#start();
   }
 
-  /** Lets the process drain, then starts it with the present state of its files. */
+  /** Lets the process drain, then starts it again from the current files. */
   restart(): void {
     if (this.#isStopping || this.#isRestarting) return;
     clearTimeout(this.#timer);
-    if (this.#child === undefined) return this.#start();
+    if (this.#child === undefined) {
+      this.#start();
+      return;
+    }
     this.#isRestarting = true;
     this.#child.kill("SIGTERM");
-    return undefined;
   }
 
   /** Lets the process drain and kills it after `graceMs`. Resolves when the process has ended. */

@@ -5,20 +5,20 @@ import { watch } from "chokidar";
 
 const SETTLE_MS = 100;
 const CODE = /^\.([cm]?[jt]sx?|json)$/;
-/** Vite reloads the page itself, and a restart of the processes would not reload the launcher. */
+/** Vite reloads the page, and a restart of the processes does not reload the launcher. */
 const NOT_WATCHED = ["client", "launch", "../dist"];
 
 export interface Watched {
   /** The folder of the product's sources, without those of the page and the launcher. */
   sources: string;
-  /** The `langgraph.json`, which need not exist yet; the folders of its graphs are watched with it. */
+  /** The `langgraph.json`, which need not exist yet. The folders of its graphs are watched as well. */
   graphsFile: string;
   /** A folder that is never watched: the embedded database writes to it. */
   dataDir: string;
 }
 
 export interface Watcher {
-  /** Resolves when every later change will be seen. */
+  /** Resolves when the watcher sees every later change. */
   ready: Promise<void>;
   close: () => Promise<void>;
 }
@@ -41,7 +41,7 @@ export function watchSources(
     if (!isInside || ignored.has(path) || /^\.|^node_modules$/.test(basename(path))) return true;
     return stats?.isFile() === true && !CODE.test(extname(path));
   };
-  // Watches the folder of `langgraph.json`, because the file itself need not exist yet.
+  // The folder of `langgraph.json` is watched, because the file need not exist yet.
   const watcher = watch([dirname(file), ...folders], { ignoreInitial: true, ignored: isIgnored });
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -73,7 +73,7 @@ export function watchSources(
   };
 }
 
-/** The folders of the modules that a `langgraph.json` names; none if the file is unreadable, which the worker reports. */
+/** The folders of the modules that a `langgraph.json` names. None if it is unreadable, which the worker reports. */
 function graphFolders(file: string): string[] {
   try {
     const { graphs } = JSON.parse(readFileSync(file, "utf8")) as { graphs: Record<string, string | { path: string }> };

@@ -1,7 +1,7 @@
 /**
  * The HTTP server. A request passes the security headers and the origin check (`http/`) and the request metrics
  * (`observe/`), then reaches its route in `trpc/` or `rest/`. The route calls a verb of the queue or of the conversation
- * layer, or reads through `live/`. Errors end in `answerErrors` below.
+ * layer, or reads through `live/`. `handleErrors` below maps thrown errors to responses, `trpc/trpc.ts` those of tRPC.
  *
  * Each room is described at the head of one file: `http/callers.ts`, `observe/error-log.ts`, `trpc/router.ts`,
  * `rest/rest.ts` and `live/job-reads.ts`.
@@ -35,7 +35,7 @@ export interface AppOptions {
   db: Database;
   /** The same database over a separate pool, for reads that may be slow; default `db`. */
   slowReads?: Database;
-  /** The event feeds; the caller passes notices to them. The default gets no notices and only polls. */
+  /** The event feeds; the caller passes notices to them. Default: feeds that only poll. */
   feeds?: JobFeeds;
   logLevel: string;
   /** How long a caller may take to send a request, in milliseconds; default 30 s. */
@@ -63,7 +63,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     logger: { level: logLevel, base: { process: "api" }, ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
-    // Limits the receipt of the request only. An answer may take any time.
+    // Limits the receipt of the request only. A response may take any time.
     requestTimeout: requestTimeoutMs,
     http: {
       headersTimeout: requestTimeoutMs,
@@ -84,7 +84,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     stalledReaderMs,
     tracer,
   };
-  answerErrors(app, services.errors);
+  handleErrors(app, services.errors);
   app.addHook("onReady", async () => feeds.start());
   app.addHook("onClose", async () => feeds.stop());
   app.addHook("preClose", async () => services.callers.abortAll());
@@ -101,11 +101,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** Turns thrown errors into answers, and logs every answer of 500 or more. */
-function answerErrors(app: FastifyInstance, errors: ErrorLog): void {
+/** Turns thrown errors into responses, and logs every response with a status of 500 or more. */
+function handleErrors(app: FastifyInstance, errors: ErrorLog): void {
   app.addHook("onResponse", (request, reply, done) => {
-    // A disconnected caller received no answer.
-    if (!request.raw.socket.destroyed) errors.reportAnswer(reply.statusCode, request);
+    // A disconnected caller received no response.
+    if (!request.raw.socket.destroyed) errors.reportResponse(reply.statusCode, request);
     done();
   });
   app.addHook("onClose", () => errors.close());
@@ -119,7 +119,7 @@ function answerErrors(app: FastifyInstance, errors: ErrorLog): void {
   });
 }
 
-/** Serves the built page. The page routes every path that is neither a file nor an API route. */
+/** Serves the built client. A path that is neither a file nor an API route gets the page, which has its own router. */
 async function addPage(app: FastifyInstance): Promise<void> {
   const isBuilt = existsSync(CLIENT_FOLDER);
   if (isBuilt) {

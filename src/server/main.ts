@@ -9,7 +9,7 @@ import { buildApp } from "./app.ts";
 import { JobFeeds } from "./live/job-feeds.ts";
 import { mapError } from "./http/map-error.ts";
 
-/** One more than there are searches at a time: counts and lists need not wait for them. */
+/** One more than the concurrent searches (`MAX_SEARCHES`), so that counts and lists do not wait for them. */
 const SLOW_READ_CONNECTIONS = 3;
 
 async function main(settings: Settings): Promise<void> {
@@ -36,7 +36,7 @@ async function main(settings: Settings): Promise<void> {
     settings,
     serviceName: "threadmill-server",
     instanceId: `${hostname()}-${process.pid}`,
-    // As in answers to callers: the text of an unknown error goes to the log only.
+    // A span, like a response, never contains the text of an unknown error.
     describe: (error) => ({ name: error instanceof Error ? error.name : "Error", message: mapError(error).message }),
     log: {
       warn: (fields, text) => app.log.warn(fields, text),
@@ -47,10 +47,10 @@ async function main(settings: Settings): Promise<void> {
   await listenOn(app, settings);
   process.send?.({ type: "ready" });
 
-  let leaving = false;
+  let isLeaving = false;
   const leave = (signal: string) => {
-    if (leaving) process.exit(1);
-    leaving = true;
+    if (isLeaving) process.exit(1);
+    isLeaving = true;
     app.log.info({ signal }, "closing");
     const forced = setTimeout(() => process.exit(1), settings.SHUTDOWN_GRACE_MS);
     forced.unref();
@@ -69,7 +69,7 @@ async function main(settings: Settings): Promise<void> {
   process.on("disconnect", () => leave("disconnect"));
 }
 
-/** @throws SettingsError when the port is in use, or this user may not open it. */
+/** @throws SettingsError when the port is in use, or this user may not open it. The message names the remedy. */
 async function listenOn(app: FastifyInstance, settings: Settings): Promise<void> {
   try {
     await app.listen({ host: settings.HOST, port: settings.PORT });
@@ -77,7 +77,7 @@ async function listenOn(app: FastifyInstance, settings: Settings): Promise<void>
     if (error instanceof Error && "code" in error && (error.code === "EADDRINUSE" || error.code === "EACCES")) {
       const why = error.code === "EACCES" ? "may not be opened by this user" : "is in use";
       throw new SettingsError(
-        `PORT ${settings.PORT} on ${settings.HOST} ${why}: stop what uses it, or set PORT to a free one`,
+        `PORT ${settings.PORT} on ${settings.HOST} ${why}: stop the process that uses it, or set PORT to a free port`,
         { cause: error },
       );
     }
@@ -88,9 +88,8 @@ async function listenOn(app: FastifyInstance, settings: Settings): Promise<void>
 try {
   await main(loadEnv());
 } catch (error) {
-  const expected = error instanceof SettingsError;
-  process.stderr.write(
-    `${expected ? error.message : `The API could not start: ${error instanceof Error ? error.message : "unknown error"}`}\n`,
-  );
-  process.exit(expected ? BAD_SETTINGS_EXIT_CODE : 1);
+  const isKnown = error instanceof SettingsError;
+  const text = error instanceof Error ? error.message : "unknown error";
+  process.stderr.write(`${isKnown ? text : `The API could not start: ${text}`}\n`);
+  process.exit(isKnown ? BAD_SETTINGS_EXIT_CODE : 1);
 }

@@ -5,7 +5,7 @@ const STORAGE_KEY = "threadmill.theme";
 const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
-const readers = new Set<() => void>();
+const listeners = new Set<() => void>();
 let theme: Theme = "system";
 
 /** Adopts the theme that `public/theme.js` applied. Call it once. */
@@ -24,7 +24,7 @@ function chooseTheme(next: Theme): void {
   } catch {
     // Storage may be denied; the theme then lasts until the page is closed.
   }
-  for (const read of readers) read();
+  for (const listener of listeners) listener();
 }
 
 /** The next theme in the order system, light, dark. */
@@ -32,9 +32,9 @@ export function nextTheme(current: Theme): Theme {
   return THEMES[(THEMES.indexOf(current) + 1) % THEMES.length] ?? "system";
 }
 
-function subscribe(read: () => void): () => void {
-  readers.add(read);
-  return () => readers.delete(read);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** The current theme, and the function that changes it. */

@@ -1,24 +1,24 @@
 import { useSyncExternalStore } from "react";
 
 const TICK_MS = 1000;
-const readers = new Set<() => void>();
+const listeners = new Set<() => void>();
 let nowMs = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 function tick(): void {
   nowMs = Date.now();
-  for (const read of readers) read();
+  for (const listener of listeners) listener();
 }
 
-function subscribe(read: () => void): () => void {
-  readers.add(read);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
   if (timer === undefined) {
     nowMs = Date.now();
     timer = setInterval(tick, TICK_MS);
   }
   return () => {
-    readers.delete(read);
-    if (readers.size > 0) return;
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   };

@@ -1,15 +1,15 @@
 /*
  * http/ owns the rules for every request: origin check, security headers, error codes, disconnected callers and stalled
- * readers. It must not know any route, and imports no other room.
+ * readers. It imports no other room. Of the routes it knows only their path prefixes.
  */
 import type { FastifyReply } from "fastify";
 
-/** The callers that still wait for an answer. */
+/** The callers that still wait for a response. */
 export class Callers {
   readonly #waiting = new Set<AbortController>();
   #isClosing = false;
 
-  /** Returns a signal that aborts when the caller disconnects before its answer is complete, or the server closes. */
+  /** Returns a signal that aborts when the caller disconnects before its response is complete, or the server closes. */
   signalFor(reply: FastifyReply): AbortSignal {
     const gone = new AbortController();
     if (this.#isClosing || reply.raw.closed) {

@@ -11,7 +11,7 @@ const MACHINE_PATH = /^\/(?:api|metrics|healthz|readyz)(?:[/?]|$)/;
  * @see https://w3c.github.io/webappsec-fetch-metadata/
  */
 export function guardOrigin(app: FastifyInstance): void {
-  // Almost all requests name the same host: the cached one needs no parsing.
+  // Almost all requests name the same host. The cached host needs no parsing.
   let allowedHost: string | undefined;
   app.addHook("onRequest", (request, reply, done) => {
     const { host, origin } = request.headers;

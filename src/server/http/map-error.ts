@@ -28,7 +28,9 @@ const DATABASE_MESSAGES: Record<Exclude<DatabaseFault, "TOO_SLOW">, string> = {
   SYSTEM_ERROR: "The database cannot read or write its files",
 };
 
-/** How long a caller should wait before its next try when the database cannot serve, in seconds. */
+/** The public message of an unknown error. */
+export const INTERNAL_ERROR = "Internal error: see the server's log";
+/** Seconds that a caller should wait before its next try when the database cannot serve. */
 export const RETRY_AFTER_SECONDS = 2;
 
 /** Maps an error to its tRPC code, HTTP status and public message. The text of an unknown error never becomes public. */
@@ -44,7 +46,7 @@ export function mapError(error: unknown): MappedError {
           : `${describeUnavailable(error)}: try again shortly; a submit is safe to repeat with the same idempotency key`,
     };
   }
-  return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: "Internal error: see the server's log" };
+  return { trpcCode: "INTERNAL_SERVER_ERROR", httpStatus: 500, message: INTERNAL_ERROR };
 }
 
 /** Explains in public words why the database cannot serve. */

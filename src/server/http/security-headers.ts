@@ -19,7 +19,7 @@ const PAGE_POLICY = {
 };
 
 /**
- * Adds security headers to every answer, including event streams. An answer without a cache header gets `no-store`,
+ * Adds security headers to every response, including event streams. A response without a cache header gets `no-store`,
  * because it may contain a conversation.
  * @see https://helmetjs.github.io
  */
@@ -31,7 +31,7 @@ export function addSecurityHeaders(app: FastifyInstance): void {
     xFrameOptions: { action: "deny" },
     // The server speaks plain HTTP on loopback.
     strictTransportSecurity: false,
-    // Only obsolete browsers read these.
+    // Obsolete headers, and a header that Fastify never sends.
     xDownloadOptions: false,
     xPermittedCrossDomainPolicies: false,
     xXssProtection: false,

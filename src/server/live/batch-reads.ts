@@ -24,14 +24,10 @@ export function batchReads<Key, Value>({ read, idOf }: BatchOptions<Key, Value>)
       // The statement starts now. A later caller may have written in between, so it must not share this read.
       loader.clearAll();
       const reading = read(keys);
-      const settled: Promise<void> = reading
-        .then(
-          () => undefined,
-          () => undefined,
-        )
-        .then(() => {
-          if (previous === settled) previous = undefined;
-        });
+      const clear = () => {
+        if (previous === settled) previous = undefined;
+      };
+      const settled: Promise<void> = reading.then(clear, clear);
       previous = settled;
       return reading;
     },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { JobFeed } from "./job-feed.ts";
 
-/** Opens a feed.isOver `count` events of `chars` characters each, and records the reads of the log. */
+/** Opens a feed over a log of `count` events with `chars` characters each, and records the reads of the log. */
 async function open(count: number, chars: number) {
   const log = Array.from({ length: count }, (_, index) => ({
     seq: index + 1,

@@ -2,18 +2,17 @@ import type { EventPage } from "#queue/events";
 import type { JobEvent } from "#shared/contracts";
 import { JobWatch } from "./job-watch.ts";
 
-/** The newest events are cached for readers that keep up; slower readers read their pages from the database. */
+/** The newest events are cached for readers that keep up. Slower readers read their pages from the database. */
 const CACHED_EVENTS = 500;
 const CACHED_CHARS = 200_000;
 
 /** The newest events of one job, shared by its readers. */
 export class JobFeed {
-  /** How many readers follow this feed; its owner counts them. */
+  /** The owner of the feed counts its readers here. */
   readers = 0;
   readonly #read: (after: number) => Promise<EventPage>;
   #cached: JobEvent[] = [];
   #sizes: number[] = [];
-  /** The number of the newest event known. */
   #head: number;
   #isClosed = false;
   #failure: Error | undefined;
@@ -21,7 +20,7 @@ export class JobFeed {
   #isReading = false;
   readonly #waiting = new Set<JobWatch>();
 
-  /** @param head the number after which the feed reads; @param read reads the page after a number. */
+  /** @param head the number of the event after which the feed reads. @param read reads the page after an event. */
   constructor(head: number, read: (after: number) => Promise<EventPage>) {
     this.#head = head;
     this.#read = read;
@@ -32,7 +31,7 @@ export class JobFeed {
     return this.#isClosed || this.#failure !== undefined;
   }
 
-  /** The number of the newest event known. */
+  /** The number of the newest known event. */
   get head(): number {
     return this.#head;
   }

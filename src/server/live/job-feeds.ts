@@ -6,7 +6,7 @@ import { Service } from "#shared/service";
 import { JobFeed } from "./job-feed.ts";
 import { JobWatch } from "./job-watch.ts";
 
-/** The most events that a slow reader holds in memory. */
+/** Events per page, and so the most that a slow reader holds in memory. */
 const PAGE_EVENTS = 100;
 
 export interface FollowOptions {
@@ -52,12 +52,12 @@ export class JobFeeds extends Service {
     clearInterval(this.#timer);
   }
 
-  /** How many readers follow a log at the moment. */
+  /** The number of readers that currently follow a log. */
   get readers(): number {
     return this.#readers;
   }
 
-  /** Takes a payload of `EVENTS_CHANNEL`; without one, any log may have grown and any status may have changed. */
+  /** Takes a payload of `EVENTS_CHANNEL`. Without one, after a reconnect, any log and any status may have changed. */
   hear(payload?: string): void {
     if (payload === undefined) {
       void this.#poll();
@@ -90,7 +90,7 @@ export class JobFeeds extends Service {
   }
 
   /**
-   * Yields a job's events after a number, each once and in order; waits for new ones until the closing one.
+   * Yields a job's events after the number `after`, each once and in order. Ends after the closing event.
    * @throws NotFoundError when the owner has no such job; DatabaseUnavailableError: follow again from the last number.
    */
   async *follow({ ownerId, jobId, after, signal, first }: FollowOptions): AsyncGenerator<JobEvent, void> {
@@ -121,7 +121,7 @@ export class JobFeeds extends Service {
     const feed = known && !known.isOver ? known : new JobFeed(last, read);
     feed.readers += 1;
     this.#feeds.set(jobId, feed);
-    // Nobody heard the notices of events that were written since the page was read.
+    // The feed missed the notices of events that were written since the page was read.
     feed.refresh();
     return feed;
   }
@@ -148,7 +148,7 @@ export class JobFeeds extends Service {
     try {
       const jobIds = followed.map(([jobId]) => jobId);
       const heads = await this.#db.call(async (sql) => readLogHeads(sql, jobIds));
-      // A job that is gone is read as well: that read tells its readers.
+      // A deleted job is read as well: the read fails, which ends its readers' streams.
       for (const [jobId, feed] of followed) if (heads.get(jobId) !== feed.head) feed.refresh();
     } catch (error) {
       for (const [, feed] of followed) feed.fail(error);

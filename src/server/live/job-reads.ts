@@ -12,6 +12,7 @@ import type { BatchedReads } from "./batch-reads.ts";
 
 /** A search scans a whole table. A third concurrent one would only slow down the others and the submits. */
 const MAX_SEARCHES = 2;
+/** After this wait for a running search to end, a search is refused. */
 const SEARCH_WAIT_MS = 1_000;
 
 type ListQuery = JobListInput & { ownerId: string };

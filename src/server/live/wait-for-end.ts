@@ -3,7 +3,7 @@ import { isTerminal } from "#shared/job-states";
 import type { JobFeeds } from "./job-feeds.ts";
 import type { JobReads } from "./job-reads.ts";
 
-/** Polls besides listening, because a notice can be lost. */
+/** It also polls, because a notice can be lost. */
 const POLL_MS = 500;
 const MAX_WAIT_MS = 300_000;
 

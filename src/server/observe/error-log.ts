@@ -19,9 +19,9 @@ interface Window {
 }
 
 /**
- * Logs the answers with a status of 500 or more. The first answer per reason is logged at once, with its error. The
- * answers of the next 5 seconds are only counted, in one line. Invariant: no line contains a secret or a caller's input.
- * Of an error, only the name, code, message and stack are written, redacted.
+ * Logs the responses with a status of 500 or more. The first response per reason is logged at once, with its error. The
+ * responses of the next 5 seconds are only counted, in one line. Invariant: no line contains a secret or a caller's
+ * input. Of an error, only the name, code, message and stack are written, redacted.
  */
 export class ErrorLog {
   readonly #log: FastifyBaseLogger;
@@ -37,8 +37,8 @@ export class ErrorLog {
     if (this.#reported.has(request)) return;
     this.#reported.add(request);
     const status = mapError(error).httpStatus;
-    const known = this.#windows.size < MAX_REASONS || this.#windows.has(reasonOf(error));
-    const reason = known ? reasonOf(error) : "others";
+    const own = reasonOf(error);
+    const reason = this.#windows.size < MAX_REASONS || this.#windows.has(own) ? own : "others";
     const window = this.#windows.get(reason);
     if (window) {
       window.leftOut += 1;
@@ -51,8 +51,8 @@ export class ErrorLog {
     else this.#log.error(fields, "request failed");
   }
 
-  /** Logs an answer of 500 or more whose error was not reported. */
-  reportAnswer(status: number, request: FastifyRequest): void {
+  /** Logs a response with a status of 500 or more whose error was not reported. */
+  reportResponse(status: number, request: FastifyRequest): void {
     if (status >= 500) this.report(Object.assign(new Error(`answered ${status}`), { name: `HTTP${status}` }), request);
   }
 

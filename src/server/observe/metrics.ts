@@ -14,7 +14,7 @@ const OUTSIDE_API = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /**
  * Adds `GET /metrics` in Prometheus's text format. Without its database it still answers 200: `threadmill_database_up`
- * is 0, and the database's figures are missing. Call it before the routes are added, because it counts their requests.
+ * is 0, and the database's figures are missing. Call it before adding routes, or it does not count their requests.
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function addMetrics(

@@ -1,7 +1,7 @@
 import { lastEventIdSchema } from "#shared/contracts";
 import { idSchema } from "#shared/fields";
 import { idempotencyKeySchema } from "#shared/rest";
-import { answer, faultsOf, json, RETRY_AFTER } from "./openapi-answers.ts";
+import { body, faultsOf, respond, RETRY_AFTER } from "./openapi-responses.ts";
 import { refTo, toJson } from "./openapi-schemas.ts";
 
 const JOB_ID = "0192f0c1-2f4e-7cc3-b1aa-6a3f5d1e9c01";
@@ -45,12 +45,12 @@ const STATUS_EXAMPLE = {
 
 type Paths = Record<string, { get?: object; post?: object }>;
 
-/** The request of a chat. */
+/** The header and the body of both chat requests. */
 function chatRequest() {
   const { description, ...schema } = toJson(idempotencyKeySchema);
   return {
     parameters: [{ name: "Idempotency-Key", in: "header", schema, description }],
-    requestBody: { required: true, content: json("ChatRequest", { messages: [USER_MESSAGE] }) },
+    requestBody: { required: true, content: body("ChatRequest", { messages: [USER_MESSAGE] }) },
   };
 }
 
@@ -75,7 +75,7 @@ export function chatPaths(): Paths {
           "The message and its job are stored before the wait begins. The job continues when the wait is cut short.",
         ...chatRequest(),
         responses: {
-          200: answer("The conversation with the reply as its last message", "ChatReply", {
+          200: respond("The conversation with the reply as its last message", "ChatReply", {
             messages: [USER_MESSAGE, { role: "assistant", content: "## Card fraud detection\n…" }],
             thread_id: THREAD_ID,
           }),
@@ -85,7 +85,7 @@ export function chatPaths(): Paths {
             content: { "application/json": { schema: { anyOf: [refTo("ChatWithoutReply"), refTo("Fault")] } } },
           },
           ...faultsOf("Unavailable"),
-          504: answer("The job has not ended yet: ask for its status", "ChatWithoutReply", {
+          504: respond("The job has not ended yet: ask for its status", "ChatWithoutReply", {
             detail: "The job has not ended yet: ask for its status",
             job_id: JOB_ID,
             thread_id: THREAD_ID,
@@ -101,7 +101,7 @@ export function chatPaths(): Paths {
         summary: "Submits a message and answers when the message and its job are stored",
         ...chatRequest(),
         responses: {
-          200: answer("The job that will answer the message", "ChatSubmitted", {
+          200: respond("The job that will answer the message", "ChatSubmitted", {
             decision_set_id: DECISION_SET_ID,
             thread_id: THREAD_ID,
             job_id: JOB_ID,
@@ -130,7 +130,7 @@ export function jobPaths(): Paths {
         summary: "Returns the status of a job",
         parameters: [jobId],
         responses: {
-          200: answer("The job", "JobStatus", STATUS_EXAMPLE),
+          200: respond("The job", "JobStatus", STATUS_EXAMPLE),
           ...faultsOf("Forbidden", "NotFound", "Internal", "Unavailable"),
         },
       },
@@ -174,12 +174,12 @@ export function operationPaths(): Paths {
       200: { description: "OpenAPI 3.1", content: { "application/json": { schema: { type: "object" } } } },
     }),
     "/healthz": operation("getHealth", "Tells that the process is alive", {
-      200: answer("The process is alive", "Health", { status: "ok" }),
+      200: respond("The process is alive", "Health", { status: "ok" }),
     }),
     "/readyz": operation("getReadiness", "Tells whether the process can serve", {
-      200: answer("The process can serve", "Health", { status: "ready" }),
+      200: respond("The process can serve", "Health", { status: "ready" }),
       503: {
-        ...answer("A write to the database would fail; `detail` gives the reason", "Health", {
+        ...respond("A write to the database would fail; `detail` gives the reason", "Health", {
           status: "not ready",
           detail: "The database has no space left on its disk",
         }),

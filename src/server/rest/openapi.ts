@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { componentResponses } from "./openapi-answers.ts";
+import { componentResponses } from "./openapi-responses.ts";
 import { chatPaths, jobPaths, operationPaths } from "./openapi-paths.ts";
 import { componentSchemas } from "./openapi-schemas.ts";
 

@@ -5,6 +5,7 @@ import { lastEventIdSchema } from "#shared/contracts";
 import type { JobEvent } from "#shared/contracts";
 import { cutStalled } from "../http/cut-stalled.ts";
 import type { Services } from "../services.ts";
+import { MALFORMED_JOB_ID } from "./rest.ts";
 
 const COMMENT_EVERY_MS = 15_000;
 
@@ -19,12 +20,12 @@ export function addRestEvents(app: FastifyInstance, services: Services): void {
     "/api/jobs/:job_id/events",
     async (request, reply) => {
       const jobId = idSchema("job_id").safeParse(request.params.job_id);
-      if (!jobId.success) return reply.code(404).send({ detail: "Job not found", reason: "job_id must be a UUID" });
+      if (!jobId.success) return reply.code(404).send(MALFORMED_JOB_ID);
       const given = request.headers["last-event-id"] ?? request.query.last_event_id;
       const after = lastEventIdSchema.safeParse(given);
       if (!after.success) return reply.code(422).send({ detail: "Last-Event-ID must be the number of an event" });
       const key = { ownerId, jobId: jobId.data };
-      // An unknown job or an unreachable database still gets its own HTTP status here. A begun stream has none.
+      // Before the stream begins, an unknown job or an unreachable database can still get its HTTP status.
       const first = await feeds.open({ ...key, after: after.data });
       const signal = callers.signalFor(reply);
       reply.hijack();
@@ -41,7 +42,7 @@ export function addRestEvents(app: FastifyInstance, services: Services): void {
       }, COMMENT_EVERY_MS);
       try {
         for await (const event of feeds.follow({ ...key, after: after.data, signal, first })) {
-          // Events of the same turn of the event loop share a packet.
+          // Events of one event loop iteration share a packet.
           if (stream.writableCorked === 0) {
             stream.cork();
             setImmediate(() => stream.uncork());
@@ -61,7 +62,7 @@ export function addRestEvents(app: FastifyInstance, services: Services): void {
   );
 }
 
-/** Several readers of a job receive the same event objects; each is formatted once. */
+/** All readers of a job receive the same event objects, so each event is formatted once. */
 const texts = new WeakMap<JobEvent, string>();
 
 function formatEvent(event: JobEvent): string {

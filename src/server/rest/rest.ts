@@ -1,7 +1,7 @@
 /*
  * rest/ owns the REST API: snake_case shapes, HTTP status codes, server-sent events and the OpenAPI document. It calls
  * the same verbs and reads as `trpc/`, and imports nothing from there. Invariant: `openapi.db.test.ts` compares every
- * answer with the document.
+ * response with the document.
  */
 import { submitTurn } from "#conversation";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -15,9 +15,9 @@ import { waitForEnd } from "../live/wait-for-end.ts";
 import { traceSubmit } from "../observe/trace-submit.ts";
 import type { Services } from "../services.ts";
 
-const NOT_FOUND: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
+export const MALFORMED_JOB_ID: Fault = { detail: "Job not found", reason: "job_id must be a UUID" };
 
-/** Adds the chat and status routes, in the shapes of existing clients. */
+/** Adds the chat and status routes, in the shapes that existing clients expect. */
 export function addRest(app: FastifyInstance, services: Services): void {
   const { db, reads, feeds, errors, ownerId, callers, tracer } = services;
   const submit = async ({ body, idempotencyKey }: Chat, request: FastifyRequest): Promise<Submitted> => {
@@ -67,7 +67,7 @@ export function addRest(app: FastifyInstance, services: Services): void {
 
   app.get<{ Params: { job_id: string } }>("/api/jobs/:job_id/status", async (request, reply) => {
     const jobId = idSchema("job_id").safeParse(request.params.job_id);
-    if (!jobId.success) return reply.code(404).send(NOT_FOUND);
+    if (!jobId.success) return reply.code(404).send(MALFORMED_JOB_ID);
     return inSnakeCase(await reads.status({ ownerId, jobId: jobId.data }));
   });
 }

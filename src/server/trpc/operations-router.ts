@@ -40,8 +40,8 @@ function checkPayload(jobType: string, payload: unknown): void {
   if (parsed && !parsed.success) throw new InvalidJobError(`payload: ${describeIssues(parsed.error)}`);
 }
 
-/** Changes each job separately. The answer lists every refused job with the reason. */
-async function forEach(ctx: Context, jobIds: readonly string[], act: (jobId: string) => Promise<void>) {
+/** Changes each job in its own transaction. The result lists every refused job with the reason. */
+async function changeEach(ctx: Context, jobIds: readonly string[], act: (jobId: string) => Promise<void>) {
   const refused: { jobId: string; reason: string }[] = [];
   for (const jobId of jobIds) {
     try {
@@ -67,11 +67,17 @@ async function retry(ctx: Context, entry: string, { jobId, payload }: { jobId: s
   });
 }
 
-async function stop(ctx: Context, entry: string, jobId: string) {
+async function cancel(ctx: Context, entry: string, jobId: string) {
   return traceChange(ctx, { name: "job cancel", entry, jobId }, async () =>
     ctx.db.transaction(async (tx) => cancelTurn(tx, { ownerId: ctx.ownerId, jobId })),
   );
 }
+
+const setTypePaused = (paused: boolean) =>
+  procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input: { jobType } }) => {
+    await ctx.db.call(async (sql) => pauseJobType(sql, jobType, paused));
+    return { jobType, paused };
+  });
 
 /** The operators' procedures of the `jobs` router. */
 export const jobActions = {
@@ -84,17 +90,17 @@ export const jobActions = {
   retryMany: procedure
     .input(jobIdsInputSchema)
     .mutation(async ({ ctx, input }) =>
-      forEach(ctx, input.jobIds, async (jobId) => retry(ctx, "jobs.retryMany", { jobId })),
+      changeEach(ctx, input.jobIds, async (jobId) => retry(ctx, "jobs.retryMany", { jobId })),
     ),
   /** Cancels a queued or waiting job at once, and asks a running job to stop. */
   cancel: procedure.input(jobIdInputSchema).mutation(async ({ ctx, input: { jobId } }) => {
-    const status = await stop(ctx, "jobs.cancel", jobId);
+    const status = await cancel(ctx, "jobs.cancel", jobId);
     ctx.log.info({ jobId, status }, "job cancelled by an operator");
     return { jobId, status };
   }),
   cancelMany: procedure.input(jobIdsInputSchema).mutation(async ({ ctx, input }) =>
-    forEach(ctx, input.jobIds, async (jobId) => {
-      await stop(ctx, "jobs.cancelMany", jobId);
+    changeEach(ctx, input.jobIds, async (jobId) => {
+      await cancel(ctx, "jobs.cancelMany", jobId);
     }),
   ),
   changePriority: procedure
@@ -112,19 +118,13 @@ export const jobActions = {
   discard: procedure
     .input(jobIdsInputSchema)
     .mutation(async ({ ctx, input }) =>
-      forEach(ctx, input.jobIds, async (jobId) =>
+      changeEach(ctx, input.jobIds, async (jobId) =>
         ctx.db.transaction(async (tx) => discard(tx, { ownerId: ctx.ownerId, jobId })),
       ),
     ),
   /** Stops the claiming of a job type until `resumeType`. */
-  pauseType: procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input }) => {
-    await ctx.db.call(async (sql) => pauseJobType(sql, input.jobType, true));
-    return { jobType: input.jobType, paused: true };
-  }),
-  resumeType: procedure.input(jobTypeInputSchema).mutation(async ({ ctx, input }) => {
-    await ctx.db.call(async (sql) => pauseJobType(sql, input.jobType, false));
-    return { jobType: input.jobType, paused: false };
-  }),
+  pauseType: setTypePaused(true),
+  resumeType: setTypePaused(false),
 };
 
 /** Enqueues a job that exports the thread as one document. The job's result is the document. */
@@ -137,20 +137,20 @@ export const exportProcedure = procedure.input(exportPayloadSchema).mutation(asy
   return { jobId: job.jobId };
 });
 
+const setQueuePaused = (paused: boolean) =>
+  procedure.input(queueInputSchema).mutation(async ({ ctx, input: { queue } }) => {
+    await ctx.db.call(async (sql) => pauseQueue(sql, queue, paused));
+    return { queue, paused };
+  });
+
 export const queues = router({
   list: procedure.query(async ({ ctx }) => ({ queues: await ctx.db.call(listQueues) })),
   create: procedure.input(queueInputSchema).mutation(async ({ ctx, input }) => {
     await ctx.db.call(async (sql) => createQueue(sql, input.queue));
     return input;
   }),
-  pause: procedure.input(queueInputSchema).mutation(async ({ ctx, input: { queue } }) => {
-    await ctx.db.call(async (sql) => pauseQueue(sql, queue, true));
-    return { queue, paused: true };
-  }),
-  resume: procedure.input(queueInputSchema).mutation(async ({ ctx, input: { queue } }) => {
-    await ctx.db.call(async (sql) => pauseQueue(sql, queue, false));
-    return { queue, paused: false };
-  }),
+  pause: setQueuePaused(true),
+  resume: setQueuePaused(false),
   setLimits: procedure.input(queueLimitsInputSchema).mutation(async ({ ctx, input: { queue, limits } }) => {
     await ctx.db.transaction(async (tx) => setQueueLimits(tx, queue, limits));
     return { queue, limits };
@@ -162,6 +162,13 @@ const scheduleKey = (ctx: Context, { scheduleId }: z.infer<typeof scheduleIdInpu
   scheduleId,
 });
 
+const setSchedulePaused = (paused: boolean) =>
+  procedure
+    .input(scheduleIdInputSchema)
+    .mutation(async ({ ctx, input }) =>
+      ctx.db.transaction(async (tx) => pauseSchedule(tx, scheduleKey(ctx, input), paused)),
+    );
+
 export const schedules = router({
   list: procedure.query(async ({ ctx }) => ({
     schedules: await ctx.db.call(async (sql) => listSchedules(sql, ctx.ownerId)),
@@ -171,16 +178,8 @@ export const schedules = router({
     checkPayload(input.jobType, input.payload);
     return ctx.db.transaction(async (tx) => saveSchedule(tx, { ...input, ownerId: ctx.ownerId }));
   }),
-  pause: procedure
-    .input(scheduleIdInputSchema)
-    .mutation(async ({ ctx, input }) =>
-      ctx.db.transaction(async (tx) => pauseSchedule(tx, scheduleKey(ctx, input), true)),
-    ),
-  resume: procedure
-    .input(scheduleIdInputSchema)
-    .mutation(async ({ ctx, input }) =>
-      ctx.db.transaction(async (tx) => pauseSchedule(tx, scheduleKey(ctx, input), false)),
-    ),
+  pause: setSchedulePaused(true),
+  resume: setSchedulePaused(false),
   runNow: procedure.input(scheduleIdInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = await ctx.db.transaction(async (tx) => runScheduleNow(tx, scheduleKey(ctx, input)));
     return { jobId };

@@ -53,9 +53,9 @@ const listThreadsInputSchema = z
   .optional();
 
 const chat = router({
-  /** Stores one message and its job. Answers after the commit. */
+  /** Stores one message and its job. Returns after the commit. */
   submit: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => submit(ctx, input, "chat.submit")),
-  /** Submits, and waits for at most 5 minutes for the end. */
+  /** Submits, and waits at most 5 minutes for the job's end. */
   send: procedure.input(submitInputSchema).mutation(async ({ ctx, input }) => {
     const { jobId } = await submit(ctx, input, "chat.send");
     return waitForEnd({ ...ctx, jobId });

@@ -13,6 +13,7 @@ import type { Context } from "./trpc.ts";
 const PREFIX = "/api/trpc";
 const JSON_TYPE = "application/json";
 const VARY = "trpc-accept, accept";
+const RETRY_AFTER = { "retry-after": String(RETRY_AFTER_SECONDS) };
 
 // oxlint-disable-next-line no-underscore-dangle -- tRPC's own name
 const { _config: config, procedures } = appRouter._def;
@@ -32,7 +33,7 @@ interface PathParams {
 
 /**
  * Adds the tRPC API. A plain query is answered here, exactly as by tRPC's adapter. The adapter would build a web request,
- * a response, streams and signals, which cost several times as much as the query (`docs/performance.md`). All other
+ * a response, streams and signals, which cost several times as much as the query (`docs/performance-log.md`). All other
  * calls go to the adapter.
  */
 export function addTrpc(app: FastifyInstance, services: Services): void {
@@ -46,9 +47,9 @@ export function addTrpc(app: FastifyInstance, services: Services): void {
       // The Fetch standard forbids this method, so tRPC's adapter would throw.
       if (request.method === "TRACE") return reply.code(405).send({ detail: "TRACE is not allowed" });
       const query = isPlainQuery(path, request) ? readInput(request) : undefined;
-      if (query) return answer(reply, { path, input: query.input, ctx: createContext(services, request, reply) });
+      if (query) return answerQuery(reply, { path, input: query.input, ctx: createContext(services, request, reply) });
       if (SUBSCRIPTIONS.has(path)) cutStalled(reply.raw, services.stalledReaderMs);
-      // A compressor would delay streamed events. The adapter's other answers are small.
+      // A compressor would delay streamed events. The adapter's other responses are small.
       request.headers["x-no-compression"] = "1";
       await fastifyRequestHandler({
         router: appRouter,
@@ -56,7 +57,7 @@ export function addTrpc(app: FastifyInstance, services: Services): void {
         res: reply,
         path,
         createContext: () => createContext(services, request, reply),
-        responseMeta: ({ errors }) => (errors.some(isUnavailable) ? { headers: retryAfter() } : {}),
+        responseMeta: ({ errors }) => (errors.some(isUnavailable) ? { headers: RETRY_AFTER } : {}),
       });
       return reply;
     });
@@ -94,7 +95,7 @@ interface Call {
   ctx: Context;
 }
 
-async function answer(reply: FastifyReply, { path, input, ctx }: Call): Promise<string> {
+async function answerQuery(reply: FastifyReply, { path, input, ctx }: Call): Promise<string> {
   // With a serializer Fastify adds no charset; JSON has none.
   void reply
     .header("content-type", JSON_TYPE)
@@ -113,26 +114,22 @@ async function answer(reply: FastifyReply, { path, input, ctx }: Call): Promise<
     return toText(data);
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
-    if (isUnavailable(error)) void reply.headers(retryAfter());
+    if (isUnavailable(error)) void reply.headers(RETRY_AFTER);
     const shape = getTRPCErrorShape({ config, error, type: "query", path, input, ctx });
     void reply.code(getHTTPStatusCodeFromError(error));
     return JSON.stringify({ error: shape });
   }
 }
 
-/** The callers of a shared read are answered in direct succession, so their common result is serialized once. */
+/** Callers of a shared read are answered one after the other, so the last text serves all of them. */
 let latest: { data: unknown; text: string } | undefined;
 
 function toText(data: unknown): string {
-  // Only objects: equal primitives may come from different reads.
+  // Only the same object proves the same read: equal primitives may come from different reads.
   if (typeof data !== "object" || latest?.data !== data) latest = { data, text: JSON.stringify({ result: { data } }) };
   return latest.text;
 }
 
 function isUnavailable(error: TRPCError): boolean {
   return error.code === "SERVICE_UNAVAILABLE";
-}
-
-function retryAfter(): { "retry-after": string } {
-  return { "retry-after": String(RETRY_AFTER_SECONDS) };
 }

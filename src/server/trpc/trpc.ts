@@ -3,7 +3,7 @@ import { initTRPC, TRPCError } from "@trpc/server";
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from "fastify";
 import { ZodError } from "zod";
 import { describeIssues } from "../http/describe-issues.ts";
-import { mapError } from "../http/map-error.ts";
+import { INTERNAL_ERROR, mapError } from "../http/map-error.ts";
 import type { Services } from "../services.ts";
 
 const PING_MS = 10_000;
@@ -12,7 +12,7 @@ const PING_MS = 10_000;
 export interface Context extends Services {
   headers: IncomingHttpHeaders;
   log: FastifyBaseLogger;
-  /** Logs an error that is answered with a status of 500 or more. */
+  /** Logs an error whose response has a status of 500 or more. */
   report: (error: unknown) => void;
   /** Aborts when the caller disconnects. Made on demand, because most procedures do not wait. */
   signal: AbortSignal;
@@ -37,7 +37,7 @@ const trpc = initTRPC.context<Context>().create({
     client: { reconnectAfterInactivityMs: PING_MS * 3 },
   },
   errorFormatter({ shape, error }) {
-    if (error.code === "INTERNAL_SERVER_ERROR") return { ...shape, message: "Internal error: see the server's log" };
+    if (error.code === "INTERNAL_SERVER_ERROR") return { ...shape, message: INTERNAL_ERROR };
     return error.cause instanceof ZodError ? { ...shape, message: describeIssues(error.cause) } : shape;
   },
 });
@@ -52,7 +52,7 @@ export const procedure = trpc.procedure.use(async ({ ctx, next }) => {
   throw toTrpcError(result.error.cause, ctx);
 });
 
-/** Converts an error to the caller's view, and logs it when the server caused it. */
+/** Converts an error to its public form. Logs it when its status is 500 or more. */
 export function toTrpcError(error: unknown, { report }: Pick<Context, "report">): TRPCError {
   const { httpStatus, trpcCode, message } = mapError(error);
   if (httpStatus >= 500) report(error);

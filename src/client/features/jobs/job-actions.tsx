@@ -10,18 +10,18 @@ export function JobActions({ job, onDone }: { job: JobDetail; onDone: () => void
   const cancel = trpc.jobs.cancel.useMutation(done);
   const { jobId, status, hold } = job;
   const failure = retry.error ?? cancel.error;
-  const retriable = status === "failed" || status === "cancelled" || (status === "queued" && hold === "time");
-  const cancellable = status === "queued" || status === "running" || status === "waiting";
+  const canRetry = status === "failed" || status === "cancelled" || (status === "queued" && hold === "time");
+  const canCancel = status === "queued" || status === "running" || status === "waiting";
   return (
     <>
       {failure && <span className="text-sm text-bad">{describeError(failure)}</span>}
       {cancel.isSuccess && status === "running" && <span className="text-sm text-faint">Stopping…</span>}
-      {retriable && (
+      {canRetry && (
         <Button disabled={retry.isPending} onClick={() => retry.mutate({ jobId })}>
           {status === "queued" ? "Run now" : "Retry"}
         </Button>
       )}
-      {cancellable && (
+      {canCancel && (
         <Button disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>
           Cancel
         </Button>

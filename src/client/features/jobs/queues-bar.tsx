@@ -5,7 +5,7 @@ import { Badge, Button } from "../../ui/index.ts";
 
 const REFRESH_MS = 5_000;
 
-/** The queues with their job counts, and a button that pauses claims. */
+/** The queues with their job counts, and a button that pauses or resumes each. */
 export function QueuesBar() {
   const list = trpc.queues.list.useQuery(undefined, { refetchInterval: REFRESH_MS });
   const refresh = { onSuccess: async () => list.refetch() };

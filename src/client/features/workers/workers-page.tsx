@@ -17,7 +17,7 @@ const COLUMNS = {
   Version: "left",
 } as const;
 
-/** The worker processes with a recent heartbeat. */
+/** The worker processes: live, draining, stopped and lost ones. */
 export function WorkersPage() {
   const list = trpc.workers.list.useQuery(undefined, { refetchInterval: REFRESH_MS });
   const rows = list.data?.workers ?? [];

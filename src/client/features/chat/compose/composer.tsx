@@ -4,7 +4,7 @@ import type { KeyboardEvent, ReactNode } from "react";
 import { MAX_CONTENT_CHARS } from "#shared/limits";
 import { Button } from "../../../ui/index.ts";
 
-/** Names the facts that the built-in graph needs. */
+/** Asks for the facts that the built-in graph needs. */
 export const PLACEHOLDER = "Describe the system you need: the task, the data, how fast, for how much";
 
 /** Above this length the character count is shown. */
@@ -24,7 +24,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
   const [content, setContent] = useState(() => drafts.get(draftKey) ?? "");
   const box = useRef<HTMLTextAreaElement>(null);
   const overBy = content.length - MAX_CONTENT_CHARS;
-  const sendable = content.trim().length > 0 && overBy <= 0;
+  const isSendable = content.trim().length > 0 && overBy <= 0;
   useEffect(() => box.current?.focus({ preventScroll: true }), []);
 
   const change = (next: string) => {
@@ -32,7 +32,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
     drafts.set(draftKey, next);
   };
   const send = () => {
-    if (!sendable) return;
+    if (!isSendable) return;
     onSend(content);
     drafts.delete(draftKey);
     setContent("");
@@ -74,7 +74,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
           )}
         </p>
         <span className="ml-auto min-w-0">{options}</span>
-        <Button type="submit" variant="primary" size="icon" aria-label="Send" title="Send" disabled={!sendable}>
+        <Button type="submit" variant="primary" size="icon" aria-label="Send" title="Send" disabled={!isSendable}>
           <ArrowUp aria-hidden className="size-4" />
         </Button>
       </div>
@@ -82,7 +82,7 @@ export function Composer({ draftKey, onSend, placeholder, options }: ComposerPro
   );
 }
 
-/** The place of the message box below the conversation. */
+/** The bar below the conversation that holds the message box. */
 export function ComposerBar({ children }: { children: ReactNode }) {
   return <div className="mx-auto mt-auto w-full max-w-3xl shrink-0 px-3 pb-3 sm:px-6 sm:pb-5">{children}</div>;
 }

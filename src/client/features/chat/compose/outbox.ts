@@ -8,27 +8,27 @@ import type { MultitaskStrategy } from "#shared/contracts";
 
 /** A sent message that the thread does not show yet. */
 export interface Outgoing {
-  /** The same in every try. */
+  /** Stays the same when the message is resent. */
   idempotencyKey: string;
   threadId: string;
   /** True for the first message of a thread: the server creates the thread with it. */
   startsThread: boolean;
   content: string;
-  /** The reply it follows or the message it replaces; null follows the newest message. */
+  /** The reply that it follows or the message that it replaces; null follows the newest message. */
   parentId: string | null;
-  /** The treatment of the thread's unfinished jobs; null waits behind them. */
+  /** How it treats the thread's unfinished jobs; null waits behind them. */
   strategy: MultitaskStrategy | null;
   /** The graph of a new thread; null means the built-in one. */
   graph: string | null;
   state: "sending" | "failed" | "sent";
-  /** The error of the last try; null when it did not fail. */
+  /** The error of the last request; null unless it failed. */
   error: string | null;
   /** The message's job; null until the server has acknowledged the message. */
   jobId: string | null;
 }
 
 const STORAGE_KEY = "threadmill.outbox";
-const readers = new Set<() => void>();
+const listeners = new Set<() => void>();
 let messages: readonly Outgoing[] = restore();
 
 /** Restores the messages of the page before a reload. A message in flight counts as failed; resending it is safe. */
@@ -53,7 +53,7 @@ function change(next: readonly Outgoing[]): void {
   } catch {
     // Storage may be denied; the outbox then does not survive a reload.
   }
-  for (const read of readers) read();
+  for (const listener of listeners) listener();
 }
 
 export function addOutgoing(message: Outgoing): void {
@@ -64,16 +64,16 @@ export function changeOutgoing(idempotencyKey: string, changed: Partial<Outgoing
   change(messages.map((message) => (message.idempotencyKey === idempotencyKey ? { ...message, ...changed } : message)));
 }
 
-/** Removes messages that the thread shows by now. */
+/** Removes messages that the thread now shows. */
 export function removeOutgoing(keys: ReadonlySet<string>): void {
   if (messages.some((message) => keys.has(message.idempotencyKey))) {
     change(messages.filter((message) => !keys.has(message.idempotencyKey)));
   }
 }
 
-function subscribe(read: () => void): () => void {
-  readers.add(read);
-  return () => readers.delete(read);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** All messages of the outbox, oldest first. */

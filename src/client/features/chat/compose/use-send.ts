@@ -26,12 +26,12 @@ export function useSend(): {
 
   const resend = ({ idempotencyKey, threadId, content, parentId, strategy, graph }: Outgoing) => {
     changeOutgoing(idempotencyKey, { state: "sending", error: null });
-    const chosen = {
+    const options = {
       ...(parentId !== null && { parentId }),
       ...(strategy !== null && { multitaskStrategy: strategy }),
       ...(graph !== null && { graph }),
     };
-    submit({ threadId, content, idempotencyKey, ...chosen }).then(
+    submit({ threadId, content, idempotencyKey, ...options }).then(
       async ({ jobId }) => {
         changeOutgoing(idempotencyKey, { state: "sent", jobId });
         await Promise.all([cache.threads.get.invalidate({ threadId }), cache.threads.list.invalidate()]);
@@ -41,7 +41,7 @@ export function useSend(): {
   };
 
   const send = ({ threadId, content, parentId = null, strategy = null, graph = null }: NewMessage) => {
-    // The client makes the thread's id: resending the first message then cannot start a second thread.
+    // The client creates the thread's id, so that resending the first message cannot start a second thread.
     const message: Outgoing = {
       idempotencyKey: crypto.randomUUID(),
       threadId: threadId ?? crypto.randomUUID(),

@@ -11,7 +11,7 @@ import { Reply } from "./reply.tsx";
 import type { Line } from "../threads/turns.ts";
 import { Bubble, UserMessage } from "./user-message.tsx";
 
-/** Within this distance of its end, the list scrolls along with new content. */
+/** Within this distance of its end, the list keeps scrolling to new content. */
 const NEAR_END_PX = 120;
 
 interface ConversationProps {
@@ -28,11 +28,11 @@ interface ConversationProps {
 export function Conversation({ lines, ...rest }: ConversationProps) {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLOListElement>(null);
-  const following = useRef(true);
+  const isFollowing = useRef(true);
   useEffect(() => {
     if (content.current === null) return undefined;
     const observer = new ResizeObserver(() => {
-      if (following.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+      if (isFollowing.current && box.current) box.current.scrollTop = box.current.scrollHeight;
     });
     observer.observe(content.current);
     return () => observer.disconnect();
@@ -42,7 +42,7 @@ export function Conversation({ lines, ...rest }: ConversationProps) {
   useEffect(() => {
     // A message that the user just sent always scrolls into view.
     if (sent === null || box.current === null) return;
-    following.current = true;
+    isFollowing.current = true;
     box.current.scrollTop = box.current.scrollHeight;
   }, [sent]);
 
@@ -51,7 +51,7 @@ export function Conversation({ lines, ...rest }: ConversationProps) {
       ref={box}
       className="min-h-0 flex-1 overflow-y-auto"
       onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-        following.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+        isFollowing.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
       }}
     >
       <ol ref={content} aria-label="Conversation" className="mx-auto flex max-w-3xl flex-col gap-6 px-4 py-6 sm:px-6">

@@ -26,7 +26,7 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
       setFault("This is not valid JSON. Put text in quotes.");
     }
   };
-  const asked = findButtons(fields);
+  const choice = findChoice(fields);
   const withValue = (field: Field, value: string) => ({ ...entries, [field.name]: value });
   return (
     <form
@@ -43,7 +43,7 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
       </p>
       {fields.map(
         (field) =>
-          field !== asked && (
+          field !== choice && (
             <FieldInput
               key={field.name}
               field={field}
@@ -53,8 +53,8 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
           ),
       )}
       <div className="flex flex-wrap items-center gap-2">
-        {asked ? (
-          <Choices field={asked} disabled={answer.isPending} onChoose={(value) => send(withValue(asked, value))} />
+        {choice ? (
+          <Choices field={choice} disabled={answer.isPending} onChoose={(value) => send(withValue(choice, value))} />
         ) : (
           <Button type="submit" variant="primary" size="sm" disabled={answer.isPending}>
             Answer
@@ -73,8 +73,8 @@ export function InterruptCard({ jobId, interrupt }: { jobId: string; interrupt: 
   );
 }
 
-/** The one field that is answered by buttons. A click also sends the other fields. */
-function findButtons(fields: readonly Field[]): Field | undefined {
+/** The only field with a fixed choice, if it is required: one button per choice, and a click sends the whole form. */
+function findChoice(fields: readonly Field[]): Field | undefined {
   const buttons = fields.filter((field) => field.kind === "boolean" || field.kind === "choice");
   return buttons.length === 1 && buttons[0]?.required === true ? buttons[0] : undefined;
 }

@@ -65,7 +65,7 @@ export function JobState({ jobId, threadId, first }: { jobId: string; threadId: 
     <UnfinishedJob
       jobId={jobId}
       job={job}
-      unreachable={status.isError ? describeError(status.error) : null}
+      pollError={status.isError ? describeError(status.error) : null}
       onEnd={() => void status.refetch()}
     />
   );
@@ -88,12 +88,13 @@ interface UnfinishedJobProps {
   jobId: string;
   job: JobStatusView | undefined;
   /** The error of the last status poll; null when it succeeded. */
-  unreachable: string | null;
+  pollError: string | null;
+  /** Called when the event log reports that the job has ended or waits for a person. */
   onEnd: () => void;
 }
 
 /** The partial reply of a job, its current step and a stop button. */
-function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
+function UnfinishedJob({ jobId, job, pollError, onEnd }: UnfinishedJobProps) {
   const queries = useQueryClient();
   const cancel = trpc.jobs.cancel.useMutation({ onSuccess: async () => queries.invalidateQueries() });
   const [partial, read] = useReducer(readPartial, NOTHING_YET);
@@ -112,7 +113,7 @@ function UnfinishedJob({ jobId, job, unreachable, onEnd }: UnfinishedJobProps) {
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-faint">
         <LoaderCircle aria-hidden className="size-4 animate-spin" />
         <span role="status">
-          {unreachable === null ? describeProgress(job, partial.step) : `${unreachable} Still trying.`}
+          {pollError === null ? describeProgress(job, partial.step) : `${pollError} Still trying.`}
         </span>
         <DetailsLink jobId={jobId} />
         <Button variant="ghost" size="sm" disabled={cancel.isPending} onClick={() => cancel.mutate({ jobId })}>

@@ -6,7 +6,7 @@ export interface PartialReply {
   attempt: number;
   /** The texts in progress, in the order of their start. Models may write several at once. */
   parts: readonly { message: string; text: string }[];
-  /** All parts, one after the other. */
+  /** All parts, joined by blank lines. */
   text: string;
   /** The run's current step; null before the first. */
   step: string | null;

@@ -12,16 +12,15 @@ export interface Polled {
 }
 
 /**
- * The delay until the next poll of a job's status, in milliseconds; false once the job has ended. It grows to a tenth of
- * the time watched so far, from 250 ms to 3 s, and waits for a due retry.
+ * Returns the milliseconds until the next poll of a job's status; false once the job has ended. The delay is a tenth of
+ * the time watched so far, from 250 ms to 3 s. A queued job that is not due yet is polled when it is due, or after 3 s.
  * @param job the last status; undefined before the first.
- * @param sinceMs the time this job has been watched.
+ * @param sinceMs the milliseconds for which this job has been watched.
  */
 export function pollDelayMs(job: Polled | undefined, sinceMs: number, nowMs: number = Date.now()): number | false {
   if (job && isTerminal(job.status)) return false;
   if (job?.status === "waiting") return WAITING_MS;
   const paced = Math.min(Math.max(FIRST_MS, sinceMs / 10), SLOWEST_MS);
   if (job?.status !== "queued") return paced;
-  const dueMs = Date.parse(job.runAt) - nowMs;
-  return Math.min(Math.max(paced, dueMs), Math.max(paced, SLOWEST_MS));
+  return Math.min(Math.max(paced, Date.parse(job.runAt) - nowMs), SLOWEST_MS);
 }

@@ -82,13 +82,13 @@ interface EditorProps {
 }
 
 function Editor({ draft, onChange, onCancel, onSend }: EditorProps) {
-  const sendable = draft.trim() !== "" && draft.length <= MAX_CONTENT_CHARS;
+  const isSendable = draft.trim() !== "" && draft.length <= MAX_CONTENT_CHARS;
   return (
     <form
       className="flex flex-col gap-2"
       onSubmit={(event) => {
         event.preventDefault();
-        if (sendable) onSend();
+        if (isSendable) onSend();
       }}
     >
       <textarea
@@ -105,7 +105,7 @@ function Editor({ draft, onChange, onCancel, onSend }: EditorProps) {
         <Button size="sm" onClick={onCancel}>
           Cancel
         </Button>
-        <Button size="sm" variant="primary" type="submit" disabled={!sendable}>
+        <Button size="sm" variant="primary" type="submit" disabled={!isSendable}>
           Send as a new version
         </Button>
       </div>

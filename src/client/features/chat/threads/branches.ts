@@ -1,6 +1,6 @@
 import type { Message } from "../../../outputs.ts";
 
-/** By parent id ("" for none): the version that the user chose to see after it. */
+/** The id of the version that the user chose, by the id of its parent ("" for none). */
 export type Chosen = Readonly<Record<string, string>>;
 
 /** A message of the shown branch, with its versions on other branches. */
@@ -13,7 +13,7 @@ export interface PathMessage {
 const keyOf = (parentId: string | null) => parentId ?? "";
 
 /**
- * The shown branch from its first loaded message. It follows the chosen versions, otherwise the branch of the newest
+ * Returns the shown branch from its first loaded message. Without a chosen version it follows the branch of the newest
  * message.
  * @param messages oldest first.
  */
@@ -46,7 +46,7 @@ function ancestors(messages: readonly Message[]): Set<string> {
   return found;
 }
 
-/** The parent to name for a new message on the shown branch; null when that branch is the newest. */
+/** The last reply of an older branch: a new message must name it as its parent. Null on the newest branch. */
 export function parentToName(messages: readonly Message[], path: readonly PathMessage[]): string | null {
   const last = path.at(-1)?.message;
   const newest = readPath(messages, {}).at(-1)?.message;

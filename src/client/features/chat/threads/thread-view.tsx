@@ -24,17 +24,17 @@ export function ThreadView({ threadId }: { threadId: string }) {
   const { query: thread, data } = useThread(threadId, !isUncreated);
   useRemoveShown(outbox, data);
   const lines = useMemo(() => toLines(data, outbox, chosen), [data, outbox, chosen]);
-  const busy = data?.jobs.some((job) => ["queued", "running", "waiting"].includes(job.status)) ?? false;
+  const isBusy = data?.jobs.some((job) => ["queued", "running", "waiting"].includes(job.status)) ?? false;
 
   const write = (content: string, strategy: MultitaskStrategy) => {
     const messages = data?.messages ?? [];
     const parentId = parentToName(messages, readPath(messages, chosen));
-    send({ threadId, content, parentId, strategy: busy ? strategy : null });
+    send({ threadId, content, parentId, strategy: isBusy ? strategy : null });
   };
   const rewrite = (messageId: string, content: string) => {
-    // Without choices the newest branch is shown, which the new version starts.
+    // Shows the newest branch, which the new version starts.
     setChosen({});
-    send({ threadId, content, parentId: messageId, strategy: busy ? "interrupt" : null });
+    send({ threadId, content, parentId: messageId, strategy: isBusy ? "interrupt" : null });
   };
   const choose = (parentId: string | null, messageId: string) =>
     setChosen((before) => ({ ...before, [parentId ?? ""]: messageId }));
@@ -68,7 +68,7 @@ export function ThreadView({ threadId }: { threadId: string }) {
         <ShowOlder isLoading={thread.isFetchingNextPage} onShow={() => void thread.fetchNextPage()} />
       )}
       <Conversation threadId={threadId} lines={lines} onResend={resend} onRewrite={rewrite} onChooseVersion={choose} />
-      <ThreadComposer threadId={threadId} busy={busy} graph={data?.graph ?? null} onSend={write} />
+      <ThreadComposer threadId={threadId} isBusy={isBusy} graph={data?.graph ?? null} onSend={write} />
     </>
   );
 }
@@ -87,12 +87,12 @@ function ShowOlder({ isLoading, onShow }: { isLoading: boolean; onShow: () => vo
 interface ThreadComposerProps {
   threadId: string;
   /** True while the thread has unfinished jobs. */
-  busy: boolean;
+  isBusy: boolean;
   graph: string | null;
   onSend: (content: string, strategy: MultitaskStrategy) => void;
 }
 
-function ThreadComposer({ threadId, busy, graph, onSend }: ThreadComposerProps) {
+function ThreadComposer({ threadId, isBusy, graph, onSend }: ThreadComposerProps) {
   const [strategy, setStrategy] = useState<Strategy>("enqueue");
   return (
     <ComposerBar>
@@ -103,7 +103,7 @@ function ThreadComposer({ threadId, busy, graph, onSend }: ThreadComposerProps) 
           onSend(content, strategy);
           setStrategy("enqueue");
         }}
-        options={busy && <WhileBusy value={strategy} onChange={setStrategy} />}
+        options={isBusy && <StrategySelect value={strategy} onChange={setStrategy} />}
       />
     </ComposerBar>
   );
@@ -125,8 +125,8 @@ const STRATEGIES = {
 } satisfies Partial<Record<MultitaskStrategy, string>>;
 type Strategy = keyof typeof STRATEGIES;
 
-/** Chooses the fate of the reply in progress when another message is sent. */
-function WhileBusy({ value, onChange }: { value: Strategy; onChange: (strategy: Strategy) => void }) {
+/** Chooses how the next message treats the reply in progress. */
+function StrategySelect({ value, onChange }: { value: Strategy; onChange: (strategy: Strategy) => void }) {
   return (
     <Select label="While a reply is being written" value={value} onChange={(chosen) => onChange(chosen as Strategy)}>
       {Object.entries(STRATEGIES).map(([strategy, label]) => (

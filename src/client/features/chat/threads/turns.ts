@@ -31,18 +31,18 @@ export interface Editable {
 
 /**
  * The lines of the shown branch in reading order. A user message is followed by its reply, or by its job until then.
- * Outgoing messages come last, or in place of the message they replace. Messages the thread has are left out.
+ * Outgoing messages that the thread does not contain come last, or in place of the message that they replace.
  */
 export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[], chosen: Chosen = {}): Line[] {
   const jobs = new Map(thread?.jobs.map((job) => [job.jobId, job]));
   const shown = shownJobs(thread);
-  const waiting = outbox.filter((message) => message.jobId === null || !shown.has(message.jobId));
+  const unshown = outbox.filter((message) => message.jobId === null || !shown.has(message.jobId));
   const lines: Line[] = [];
   const path = readPath(thread?.messages ?? [], chosen);
   const replied = new Set(path.flatMap(({ message }) => (message.role === "assistant" ? [message.jobId] : [])));
   for (const { message, versions } of path) {
     const { id, parentId, role, content, jobId, usage } = message;
-    if (waiting.some((one) => one.parentId === id && role === "user")) break;
+    if (unshown.some((one) => one.parentId === id && role === "user")) break;
     const edit = role === "user" ? { messageId: id, parentId, versions } : null;
     // A job and its reply share a key, so the reply replaces the job in place.
     const key = role === "assistant" && jobId !== null ? `reply-${jobId}` : id;
@@ -50,7 +50,7 @@ export function toLines(thread: Thread | undefined, outbox: readonly Outgoing[],
     if (jobId !== null && role === "user" && !replied.has(jobId))
       lines.push({ kind: "job", key: `reply-${jobId}`, jobId, job: jobs.get(jobId) ?? null });
   }
-  for (const message of waiting) lines.push({ kind: "outgoing", key: message.idempotencyKey, message });
+  for (const message of unshown) lines.push({ kind: "outgoing", key: message.idempotencyKey, message });
   return lines;
 }
 

@@ -1,5 +1,5 @@
 import { MAX_BODY_BYTES } from "#shared/limits";
-import { RETRY_AFTER_SECONDS } from "../http/map-error.ts";
+import { INTERNAL_ERROR, RETRY_AFTER_SECONDS } from "../http/map-error.ts";
 import { refTo } from "./openapi-schemas.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
@@ -7,14 +7,14 @@ export const RETRY_AFTER = {
   "retry-after": { description: "Seconds to wait before the next try.", schema: { type: "integer" } },
 };
 
-/** A body with one of the document's schemas and an example. */
-export function json(name: SchemaName, example: unknown): object {
+/** A JSON body with one of the document's schemas and an example. */
+export function body(name: SchemaName, example: unknown): object {
   return { "application/json": { schema: refTo(name), example } };
 }
 
-/** An answer with a JSON body. */
-export function answer(description: string, name: SchemaName, example: unknown): object {
-  return { description, content: json(name, example) };
+/** A response with a JSON body. */
+export function respond(description: string, name: SchemaName, example: unknown): object {
+  return { description, content: body(name, example) };
 }
 
 const FAULTS = {
@@ -37,7 +37,7 @@ const FAULTS = {
   TooLarge: [413, `The body has more than ${MAX_BODY_BYTES} bytes`, "body: Request body is too large"],
   NotJson: [415, "The body is of another type than application/json", "body: Unsupported Media Type"],
   Unprocessable: [422, "A field is invalid or unknown", "messages must not be empty"],
-  Internal: [500, "An error of the server", "Internal error: see the server's log"],
+  Internal: [500, "An error of the server", INTERNAL_ERROR],
   Unavailable: [
     503,
     "The database cannot be reached, lacks disk space or connections, or took too long",
@@ -46,7 +46,7 @@ const FAULTS = {
 } as const satisfies Record<string, readonly [status: number, description: string, example: string]>;
 type FaultName = keyof typeof FAULTS;
 
-/** The error answers of an operation, by status. */
+/** The error responses of an operation, by status. */
 export function faultsOf(...names: FaultName[]): Record<number, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [FAULTS[name][0], { $ref: `#/components/responses/${name}` }]));
 }
@@ -56,7 +56,7 @@ export function componentResponses(): Record<string, object> {
   return Object.fromEntries(
     Object.entries(FAULTS).map(([name, [status, description, detail]]) => [
       name,
-      { ...answer(description, "Fault", { detail }), ...(status === 503 && { headers: RETRY_AFTER }) },
+      { ...respond(description, "Fault", { detail }), ...(status === 503 && { headers: RETRY_AFTER }) },
     ]),
   );
 }
