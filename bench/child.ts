@@ -10,7 +10,7 @@ interface Pending {
 /** An answer of a child, or an event. */
 export type FromChild = { id: number; value?: unknown; error?: string } | { event: unknown };
 
-/** True for Threadmill, whose processes get the flags of the product; the peers run with the defaults of Node.js. */
+/** True for Threadmill: its processes get the product's flags. The peers run with the defaults of Node.js. */
 function isThreadmill(settings: unknown): boolean {
   return typeof settings === "object" && settings !== null && "name" in settings && settings.name === "threadmill";
 }

@@ -54,7 +54,7 @@ export async function openClaimLoop(context: BenchContext): Promise<ClaimLoop> {
 
 const JOB = { ownerId: "local", jobType: "bench", payload: {} };
 
-/** Like a worker, each claim passes on the line of jobs that the one before took from. */
+/** As in a worker, each claim receives the `line` that the previous claim returned. */
 async function claimAndComplete(db: Database, seen: Line | undefined): Promise<Line | undefined> {
   const { jobs, line } = await db.call(async (sql) =>
     claim(sql, { workerId: "bench", limit: BATCH, leaseMs: LEASE_MS, line: seen }),

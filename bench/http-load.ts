@@ -19,7 +19,7 @@ export interface HttpLoad {
   /** The duration or the number of requests: one of the two. */
   seconds?: number;
   amount?: number;
-  /** Requests that all connections together send in a second; as many as are answered unless given. */
+  /** Requests a second of all connections together. Unless given, each request waits for the previous response. */
   perSecond?: number;
 }
 

@@ -13,7 +13,7 @@ export async function logStatements(sql: postgres.Sql): Promise<void> {
   await sql`alter database ${sql(row?.name ?? "")} set log_statement = 'all'`;
 }
 
-/** The present size of the log in bytes. */
+/** The current size of the log in bytes. */
 export function logBytes(file: string): number {
   return statSync(file).size;
 }

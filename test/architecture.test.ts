@@ -20,7 +20,7 @@ function layerTable(): string {
   return [line(heading), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-test("ARCHITECTURE.md has the layers of the lint rule; to write them: npx vitest run --project unit test/architecture.test.ts -u", async () => {
+test("ARCHITECTURE.md lists the layers of the lint rule; to update it: npx vitest run --project unit test/architecture.test.ts -u", async () => {
   const text = readFileSync(DOCUMENT, "utf8");
   expect(text).toMatch(BLOCK);
   await expect(text.replace(BLOCK, `\n${layerTable()}\n\n`)).toMatchFileSnapshot(DOCUMENT);

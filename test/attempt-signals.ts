@@ -8,7 +8,7 @@ export class AttemptSignals implements WorkerSignals {
   readonly claimed: NonNullable<WorkerSignals["claimed"]> = ({ jobId }) => this.#signal(`${jobId} running`);
   readonly ended: NonNullable<WorkerSignals["ended"]> = ({ jobId }, { outcome }) => this.#signal(`${jobId} ${outcome}`);
 
-  /** Resolves when a worker runs the job, or when an attempt at it has ended so; at once if that is past. */
+  /** Resolves once a worker has claimed the job (`running`), or once an attempt has ended with the outcome `state`. */
   async reached(jobId: string, state: string): Promise<void> {
     const signal = `${jobId} ${state}`;
     if (this.#seen.has(signal)) return;

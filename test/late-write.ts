@@ -1,4 +1,4 @@
-/** Run by a process test: makes postgres.js write to a closed connection, as can happen when a server goes away. */
+/** A process test runs this file. It makes postgres.js write to a closed connection, as can happen when a server goes away. */
 import postgres from "postgres";
 import { Database } from "#db";
 

@@ -13,7 +13,7 @@ import { deferred } from "./deferred.ts";
 const OWNER_ID = "local";
 /** A retry policy without a delay. */
 export const AT_ONCE = { baseMs: 0, capMs: 0 };
-/** An error that an attempt failed with. */
+/** The error of a failed attempt. */
 export const BOOM = { name: "Error", message: "boom", stack: "Error: boom\n  at x" };
 export const HOUR_MS = 3_600_000;
 
@@ -30,7 +30,7 @@ export const WORKER: Parameters<typeof reportWorker>[1] = {
   offers: [],
 };
 
-/** Times that a process's clock shows while the database's is right. */
+/** Wrong times of a process's clock. The database's clock stays right. */
 export const WRONG_CLOCKS = ["1999-12-31T00:00:00Z", "2150-01-01T00:00:00Z"];
 
 /** Sets the process's clock until the test ends. */
@@ -52,7 +52,7 @@ export function setUpQueue(maxConnections?: number): Queue {
 
 type Queue = Awaited<ReturnType<typeof openQueue>>;
 
-/** A new database with a queue's verbs, their parameters filled in with defaults. */
+/** Creates a database. Returns the queue's verbs with default arguments. */
 export async function openQueue(maxConnections = 25) {
   const { url, drop } = await createTestDatabase();
   const db = new Database({ url, maxConnections });
@@ -81,7 +81,7 @@ export async function openQueue(maxConnections = 25) {
     /** Claims the ready jobs, 10 at most, and returns their ids. */
     takeIds: async (limit = 10) => (await take(limit)).map((job) => job.jobId),
     finish: async (job: ClaimedJob) => inTx(async (tx) => complete(tx, job)),
-    /** Fails an attempt: without a retry when `permanent`, else with a retry at once where one is left. */
+    /** Fails an attempt. Unless `permanent`, the job retries at once while it has retries left. */
     failOne: async (job: ClaimedJob, permanent = false) =>
       inTx(async (tx) => fail(tx, job, { error: BOOM, retry: AT_ONCE, permanent })),
     /** Lets a running job's lease expire and has it reaped. */

@@ -79,7 +79,7 @@ describe.each(SERVICES)("%s", (_name, make) => {
     }
   });
 
-  test("starts once and stops once, however often it is told to", async () => {
+  test("starts once and stops once, however often either is called", async () => {
     await Promise.all([service.start(), service.start()]);
     await service.start();
     await Promise.all([service.stop(), service.stop()]);

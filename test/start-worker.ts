@@ -16,7 +16,7 @@ export interface TestWorkerOptions {
   concurrency?: number;
   leaseMs?: number;
   heartbeatMs?: number;
-  /** So long by default that only a notice wakes the worker within a test. */
+  /** Default 60 s: within a test, only a notice wakes the worker. */
   poll?: { minMs: number; maxMs: number };
   retry?: { baseMs: number; capMs: number };
   defaultTimeoutMs?: number;

@@ -13,7 +13,7 @@ export interface TransactionPooler {
 interface Upstream {
   socket: Socket;
   client: Client | undefined;
-  /** Queries and syncs without a ReadyForQuery so far. */
+  /** The number of queries and syncs that await their ReadyForQuery. */
   unanswered: number;
   /** True while parts of a query were sent without their sync. */
   open: boolean;

@@ -35,7 +35,7 @@ export async function openTurns() {
       running.push(worker);
       return worker;
     },
-    /** A handler that never settles after its work is done, as if its process had died there. */
+    /** Wraps a handler so that it never settles after its work, as if its process had died there. */
     dieAtEnd(handler: JobHandler): JobHandler {
       const never = deferred();
       releases.push(never.resolve);

@@ -58,7 +58,7 @@ async function readFinalJobs(db: Database): Promise<Map<string, FinalJob>> {
   return new Map(rows.map((row) => [row.id, { ...row, outcomes: JSON.parse(row.outcomes) as Record<string, string> }]));
 }
 
-/** A job that was acknowledged before another job of its thread was first sent comes before that job. */
+/** Checks the order in a thread: a job acknowledged before another was first sent has the lower `seq`. */
 export function checkSubmitOrder({ entries, jobs }: Evidence): string[] {
   const sentMs = new Map<string, number>();
   const acknowledged = entries

@@ -158,10 +158,10 @@ async function checkConversations(db: Database, acknowledged: Acknowledged): Pro
           select attempt, string_agg(data ->> 'text', '' order by seq) as text from job_events
           where job_id = ${jobId} and type = 'token' group by attempt`,
       );
-      // An attempt that died has told the beginning; none has told anything twice.
+      // The log of an attempt that died has the beginning of the reply. No log has a part twice.
       for (const { attempt, text } of tokens)
         if (!expected.reply.startsWith(text))
-          faults.push(`a log tells the reply once: not attempt ${attempt} of job ${jobId}`);
+          faults.push(`an attempt's log has the reply once: not attempt ${attempt} of job ${jobId}`);
     }
   }
   return faults;

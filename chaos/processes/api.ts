@@ -21,7 +21,7 @@ export class Api {
   readonly #port: number;
   #child: ChildProcess | undefined;
   #closed = false;
-  /** The number of kills, and of exits that nobody caused. */
+  /** The number of kills, and of exits for other reasons. */
   readonly ends = { killed: 0, unexpected: 0 };
 
   private constructor(options: ApiOptions, port: number) {

@@ -38,7 +38,7 @@ interface Member {
   workerId: string | undefined;
 }
 
-/** After a freeze, a worker is spared for this time. */
+/** No other fault hits a worker for this time after its freeze. */
 const RECOVERY_MS = 1_000;
 
 /**

@@ -8,7 +8,7 @@ import type { FromWorker, ToWorker } from "./fleet.ts";
 import { QUARANTINE_CRASHES } from "../load-facts.ts";
 import { openParts } from "./open-parts.ts";
 
-// The driver may have exited: the callback swallows the error.
+// The crash test may have exited. The callback ignores the error.
 const send = (message: FromWorker) => process.send?.(message, undefined, undefined, () => undefined);
 
 // A spare waits here, fully loaded, until the fleet needs it.
@@ -22,7 +22,7 @@ process.env["FAULT_PLAN"] = JSON.stringify(plan);
 process.env["FAULT_PLAN_QUARANTINE"] = JSON.stringify(quarantinePlan);
 process.removeAllListeners("SIGTERM").removeAllListeners("disconnect");
 
-/** Like the product's worker, with the crash test's job types, short leases and armed fault points. */
+// Like the product's worker, with the crash test's job types, short leases and armed fault points.
 const url = process.env["DATABASE_URL"] ?? "";
 const workerId = `chaos-${process.pid}-${Date.now().toString(36)}`;
 const parts = openParts(workerId);

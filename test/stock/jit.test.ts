@@ -17,8 +17,8 @@ import { startTransactionPooler } from "../transaction-pooler.ts";
 import type { TransactionPooler } from "../transaction-pooler.ts";
 
 /*
- * A server with default settings compiles plans that it estimates to be expensive, which takes a hundred times as long as
- * any of these statements. The server logs all plans of the test's database.
+ * A server with default settings compiles plans with a high cost estimate. That takes a hundred times as long as any of
+ * these statements. The server logs all plans of the test's database.
  */
 const ownerId = "local";
 const taking = { workerId: "w", limit: 5, leaseMs: 60_000 };

@@ -133,7 +133,7 @@ test("a turn without a stored content hash is found by its key alone", async () 
   expect(await APIS.tRPC({ content: "Detect fraud" })).toBe(jobId);
 });
 
-test("the key of a job that is not a turn is a conflict over both APIs", async () => {
+test("both APIs answer conflict to the key of a job that is not a turn", async () => {
   await api.queue.db.transaction(async (tx) =>
     enqueue(tx, { ownerId: "local", jobType: "t", payload: {}, idempotencyKey: "k" }),
   );
