@@ -26,11 +26,11 @@ export function checkBatch(entries: readonly Entry[]): void {
  * @throws InvalidJobError naming the first field that is out of range.
  */
 export function checkJob(job: Entry): string {
-  whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
-  whole("maxRetries", job.maxRetries, [0, 100]);
-  whole("maxCrashes", job.maxCrashes, [0, 100]);
-  whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
-  whole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
+  checkWhole("priority", job.priority, [INT32_MIN, INT32_MAX]);
+  checkWhole("maxRetries", job.maxRetries, [0, 100]);
+  checkWhole("maxCrashes", job.maxCrashes, [0, 100]);
+  checkWhole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
+  checkWhole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
   for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)
     checkText(name, job[name]);
   for (const name of ["jobId", "threadId", "decisionSetId"] as const) {
@@ -78,7 +78,11 @@ export function toStorableJson(name: string, value: unknown): string {
 }
 
 /** @throws InvalidJobError unless the value is absent or a whole number within the bounds. */
-export function whole(name: string, value: number | undefined, [min, max]: readonly [min: number, max: number]): void {
+export function checkWhole(
+  name: string,
+  value: number | undefined,
+  [min, max]: readonly [min: number, max: number],
+): void {
   if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
     throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
   }

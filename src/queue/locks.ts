@@ -1,10 +1,9 @@
 import type { Tx } from "#db";
 
 /*
- * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two verbs then
- * cannot deadlock, with two exceptions whose locks are not known in advance: the threads of dependents that fail with
- * their job, and batches that share keys in another order. There PostgreSQL rolls one of the two back, and `Database`
- * sends it again.
+ * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two verbs can then
+ * deadlock in two cases only, because their locks are not known in advance: the threads of dependents that fail with their
+ * job, and batches that share keys in another order. PostgreSQL then rolls one of the two back, and `Database` sends it again.
  */
 
 /**
@@ -23,11 +22,16 @@ export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise
   );
 }
 
-/** A queue's limits per key count a job by this. */
+/** The key by which a queue's limits per key count a job. */
 export interface LimitedKey {
   queue: string;
   /** Null for a job without a limited key. */
   limitKey: string | null;
+}
+
+/** The keys without repetitions. */
+export function distinctKeys(keys: readonly LimitedKey[]): LimitedKey[] {
+  return [...new Map(keys.map((key) => [`${key.queue}\n${key.limitKey}`, key])).values()];
 }
 
 /** Locks the slots of a limited key until the transaction ends. Every verb that takes or frees a slot takes it. */
@@ -48,7 +52,7 @@ export async function lockIdempotencyKey(tx: Tx, ownerId: string, key: string): 
   await lockAll(tx, [`key:${ownerId}:${key}`]);
 }
 
-/** Takes advisory locks in one order for all callers. Sent at once: statements that are sent after the call wait for them. */
+/** Takes advisory locks in one order for all callers. Sent at once: statements sent after the call wait in the server. */
 async function lockAll(tx: Tx, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx`

@@ -2,7 +2,7 @@ import { newId, together } from "#db";
 import type { Executor, Tx } from "#db";
 import { checkBatch, checkJob } from "../check-job.ts";
 import { InvalidJobError } from "../errors.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 import { flushStored } from "../flush.ts";
 import { lockLimits, lockThreads } from "../locks.ts";
 import type { EnqueuedJob, Entry, NewJob } from "../new-job.ts";

@@ -1,6 +1,6 @@
 import { mayNotifyWithin, send, UNFLUSHED } from "#db";
 import type { Executor } from "#db";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import type { Entry } from "../new-job.ts";
 import { NEXT_HOLD } from "../ready/ready.ts";
 import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";

@@ -1,6 +1,6 @@
 import { setUpQueue } from "../../../test/queue.ts";
 import { NotFoundError } from "../errors.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { sweepPaused } from "../ready/sweep-paused.ts";
 import { pauseJobType, pauseQueue } from "./pause.ts";
 import { createQueue } from "./queue-limits.ts";

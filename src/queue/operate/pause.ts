@@ -1,6 +1,6 @@
 import type { Executor } from "#db";
 import { NotFoundError } from "../errors.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 
 /**
  * Pauses a queue, or lets it go on: workers claim no job of a paused queue. Running jobs go on.

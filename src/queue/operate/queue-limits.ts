@@ -1,7 +1,7 @@
 import type { Executor, Tx } from "#db";
 import { textFault } from "../check-job.ts";
 import { InvalidQueueError, NotFoundError } from "../errors.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 import { admitSoon } from "../ready/admit.ts";
 import { queueLimitsSchema } from "#shared/operations";
 import type { QueueLimits, QueueRow } from "#shared/operations";

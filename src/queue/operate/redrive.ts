@@ -5,7 +5,7 @@ import { lockJob } from "../lock-job.ts";
 import type { JobKey, LockedJob } from "../lock-job.ts";
 import { admit } from "../ready/admit.ts";
 import { dropEndedDependencies } from "../ready/dependencies.ts";
-import { announce } from "../ready/ready.ts";
+import { dispatch } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
@@ -29,7 +29,7 @@ export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = 
     const readied = await tx<Readied[]>`
       update jobs set run_at = clock_timestamp(), payload = coalesce(${json}::text::jsonb, payload), hold = case when limit_key is not null then 'limit'::job_hold end
       where id = ${job.jobId} returning queue, limit_key, hold`;
-    await announce(tx, readied);
+    await dispatch(tx, readied);
     return admit(tx, job);
   }
   if (job.status !== "failed" && job.status !== "cancelled") {
@@ -38,7 +38,7 @@ export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = 
   await checkUnique(tx, job.jobId);
   await dropEndedDependencies(tx, job.jobId);
   const readied = await queueAgain(tx, job.jobId, (await revise?.(job)) ?? null);
-  await announce(tx, readied);
+  await dispatch(tx, readied);
   return admit(tx, job);
 }
 

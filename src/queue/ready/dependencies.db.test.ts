@@ -1,6 +1,6 @@
 import { setUpQueue } from "../../../test/queue.ts";
 import { InvalidJobError } from "../errors.ts";
-import { EVENTS_CHANNEL } from "../events/wake.ts";
+import { EVENTS_CHANNEL } from "../events/notices.ts";
 import { setQueueLimits } from "../operate/queue-limits.ts";
 import { redrive } from "../operate/redrive.ts";
 import { cancel } from "../settle/cancel.ts";

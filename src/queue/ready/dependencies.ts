@@ -1,10 +1,10 @@
 import type { Tx } from "#db";
 import { InvalidJobError } from "../errors.ts";
-import { notifyChanged } from "../events/wake.ts";
+import { notifyChanged } from "../events/notices.ts";
 import { lockThreads } from "../locks.ts";
 import type { Entry } from "../new-job.ts";
 import { admitSoon } from "./admit.ts";
-import { announce, nextHold, readyNextInThread } from "./ready.ts";
+import { dispatch, NEXT_HOLD, readyNextInThread } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
@@ -63,8 +63,8 @@ export async function recordDependencies(
 }
 
 /**
- * Settles the dependents of a job that has ended. A dependent without other dependencies becomes ready, or fails if the
- * job failed and its `onDependencyFailure` says so; then its own dependents are settled.
+ * Settles the dependents of a job that has ended. A dependent without other unfinished dependencies becomes ready. If the
+ * job did not complete, dependents with `onDependencyFailure: "fail"` fail, and their dependents are settled in turn.
  */
 export async function settleDependents(
   tx: Tx,
@@ -112,7 +112,7 @@ interface FailedDependent {
   was_head: boolean;
 }
 
-/** Fails the dependents that fail with these jobs. They keep their dependencies, for a later redrive. */
+/** Fails queued dependents with `onDependencyFailure: "fail"`. They keep their dependencies, for a later redrive. */
 async function failDependents(tx: Tx, ended: readonly string[]): Promise<FailedDependent[]> {
   return tx<FailedDependent[]>`
     with dependent as (
@@ -141,10 +141,10 @@ async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void
     returning jobs.id`;
   if (released.length === 0) return;
   const ready = await tx<Readied[]>`
-    update jobs set hold = ${nextHold(tx)}
+    update jobs set hold = ${tx.unsafe(NEXT_HOLD)}
     where id = any(${released.map((row) => row.id)}::uuid[]) and status = 'queued' and hold = 'dependency' and pending_dependencies = 0
     returning queue, limit_key, hold`;
-  await announce(tx, ready);
+  await dispatch(tx, ready);
 }
 
 /** Keeps only the unfinished dependencies of a job that is queued again. Call it with the job locked. */

@@ -1,6 +1,6 @@
 import { newId } from "#db";
 import type { Executor, Tx } from "#db";
-import { checkPayload, textFault, whole } from "../check-job.ts";
+import { checkPayload, checkWhole, textFault } from "../check-job.ts";
 import { InvalidScheduleError } from "../errors.ts";
 import { listOffers } from "../fleet/list-offers.ts";
 import { nextTick } from "./next-tick.ts";
@@ -42,7 +42,7 @@ function checkFields({ name, jobType, queue = DEFAULT_QUEUE, priority, payload }
     const fault = textFault(field, value);
     if (fault !== undefined) throw new InvalidScheduleError(fault);
   }
-  whole("priority", priority, [INT32_MIN, INT32_MAX]);
+  checkWhole("priority", priority, [INT32_MIN, INT32_MAX]);
   checkPayload(payload);
 }
 

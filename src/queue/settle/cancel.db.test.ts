@@ -2,7 +2,7 @@ import type { Tx } from "#db";
 import { AT_ONCE, BOOM, setUpQueue } from "../../../test/queue.ts";
 import type { ClaimedJob } from "../claimed-job.ts";
 import { JobConflictError, NotFoundError } from "../errors.ts";
-import { CANCEL_CHANNEL } from "../events/wake.ts";
+import { CANCEL_CHANNEL } from "../events/notices.ts";
 import { heartbeat } from "../fleet/heartbeat.ts";
 import { cancel } from "./cancel.ts";
 import { fail } from "./fail.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { AT_ONCE, BOOM, setProcessClock, setUpQueue, WRONG_CLOCKS } from "../../../test/queue.ts";
 import { MAX_DELAY_MS } from "../check-job.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { survey } from "../read/survey.ts";
 import { promote } from "../ready/promote.ts";
 import { fail } from "./fail.ts";

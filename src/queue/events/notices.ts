@@ -28,10 +28,10 @@ export async function notifyEvents(sql: Executor, jobId: string): Promise<void> 
 }
 
 const CHANGED = " changed";
-/** Shared: most jobs have no reader, and hundreds end at once. */
+/** Shared, because hundreds of jobs without a reader may end at once. */
 const NO_READER = Promise.resolve();
 
-/** Tells readers of a job's event log that its status has changed. A job without a thread and without events has none. */
+/** Tells readers of a job's event log that its status has changed. A job without a thread and events has no readers. */
 export function notifyChanged(
   sql: Executor,
   job: { jobId: string; threadId: string | null; eventSeq: number },
