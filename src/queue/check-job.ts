@@ -4,7 +4,7 @@ import { z } from "zod";
 import { INT32_MAX, INT32_MIN, MAX_BODY_BYTES } from "#shared/limits";
 
 /** The pattern of `z.guid()`, without zod's cost: batches check ten thousand ids. */
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const isoTime = z.iso.datetime({ offset: true });
 const MAX_KEY_CHARS = 200;
 const MAX_DEPENDENCIES = 1_000;

@@ -3,7 +3,6 @@ import { NotFoundError } from "./errors.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import type { Hold, JobStatus } from "#shared/job-states";
 
-/** Names a job of an owner. */
 export interface JobKey {
   ownerId: string;
   jobId: string;

@@ -1,6 +1,6 @@
-/** Reads PostgreSQL URLs, which may list several hosts. The settings check them with it, the database connects by it. */
+/** Reads PostgreSQL URLs, which may list several hosts, for the check of the settings and for connections. */
 
-/** Where one server listens. */
+/** The address of one server. */
 export interface Host {
   host: string;
   port: number;

@@ -9,7 +9,7 @@ export class ServiceStoppedError extends Error {
 
 /**
  * A part of a process that runs from `start` until `stop`. Both may be called more than once, at any time and in any order:
- * - Several calls of one are one; each resolves when it is done.
+ * - Repeated calls share one run; each resolves when it is done.
  * - `stop` during `start` waits for the start to end, then stops; that `start` rejects.
  * - `stop` is final: `start` after it rejects. `stop` without `start` only frees what the constructor opened.
  * - `stop` also frees what a failed `start` left behind.
@@ -22,7 +22,7 @@ export abstract class Service {
 
   /**
    * Resolves when the service runs.
-   * @throws ServiceStoppedError when `stop` was called before or meanwhile; else what kept the service from starting.
+   * @throws ServiceStoppedError when `stop` was called before or meanwhile; else the error of `onStart`.
    */
   async start(): Promise<void> {
     this.stopping.throwIfAborted();
@@ -42,7 +42,7 @@ export abstract class Service {
     return this.#stopping.signal;
   }
 
-  /** Called once at the most. */
+  /** Called at most once. */
   protected abstract onStart(): Promise<void> | void;
   /** Called once, after `onStart` has settled, also when that failed or was never called. */
   protected abstract onStop(): Promise<void> | void;

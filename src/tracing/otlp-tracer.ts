@@ -50,7 +50,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
     spanProcessors: [new BatchSpanProcessor({ exporter: new WatchedExporter(exporter, settings, log) })],
   });
   const manager = new InnermostContextManager();
-  // If an agent has set up OpenTelemetry already, both kinds of spans still join: both read the active span.
+  // An agent may have set up OpenTelemetry already. Its spans and ours still join, because both read the active span.
   const undo = [
     context.setGlobalContextManager(manager) && (() => context.disable()),
     trace.setGlobalTracerProvider(provider) && (() => trace.disable()),
@@ -76,10 +76,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
  * The sampler that the settings name. A parent-based sampler keeps the decision of the trace's caller.
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
  */
-function chooseSampler({
-  OTEL_TRACES_SAMPLER: name,
-  OTEL_TRACES_SAMPLER_ARG: ratio,
-}: Pick<TracingSettings, "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG">): Sampler {
+function chooseSampler({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: ratio }: TracingSettings): Sampler {
   const root = ROOT_SAMPLERS[name.replace(PARENT_BASED, "") as keyof typeof ROOT_SAMPLERS](ratio);
   return PARENT_BASED.test(name) ? new ParentBasedSampler({ root }) : root;
 }

@@ -8,8 +8,8 @@ import type { QueueLimits, QueueRow } from "#shared/operations";
 import { READY } from "../predicates.ts";
 
 /**
- * Sets how many jobs a queue may run at once, in all and per `limitKey`; an absent limit is unlimited. Running jobs go on.
- * The queue's limit applies to later claims, the limits per key to jobs admitted later.
+ * Sets the most jobs that a queue may run at once, in all and per `limitKey`; an absent limit is unlimited. Running jobs
+ * continue. The queue's limit applies to later claims, the limits per key to jobs admitted later.
  * @throws NotFoundError when there is no such queue; InvalidQueueError when a limit is no whole number from 1.
  */
 export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits): Promise<void> {
@@ -31,8 +31,8 @@ export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits)
 }
 
 /**
- * Makes a queue before its first job, so that it can be paused or limited. An existing queue stays as it is.
- * @throws InvalidQueueError when no job could have such a queue's name.
+ * Creates a queue before its first job, so that it can be paused or limited. An existing queue stays as it is.
+ * @throws InvalidQueueError when the name is empty, too long, or cannot be stored.
  */
 export async function createQueue(sql: Executor, queue: string): Promise<void> {
   const fault = textFault("queue", queue);

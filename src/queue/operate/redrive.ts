@@ -16,9 +16,9 @@ export interface RedriveOptions {
 }
 
 /**
- * Queues a dead letter or a cancelled job again, with all its retries and with its history. A job that waits for its
- * retry becomes ready at once. In a thread that has gone on, the job runs after the thread's head and before the rest. It
- * waits for its unfinished dependencies. A job with enough crashes to run alone goes on running alone.
+ * Queues a dead letter or a cancelled job again, with all its retries and its history. A delayed job becomes ready at
+ * once. In a thread with unfinished jobs, the job runs after the thread's head and before the rest. It waits for its
+ * unfinished dependencies. A job that ran alone because of its crashes still runs alone.
  * @throws NotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
  * completed, or when another unfinished job has its unique key. Nothing is changed then.
  */

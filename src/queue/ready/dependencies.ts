@@ -43,7 +43,6 @@ export async function lockDependencies(
   return unfinished;
 }
 
-/** Records the dependencies of new jobs. */
 export async function recordDependencies(
   tx: Tx,
   entries: readonly Dependent[],

@@ -36,7 +36,7 @@ export async function saveSchedule(
   return toScheduleRow(row);
 }
 
-/** Applies the rules for jobs, so that no tick makes a job that is refused. */
+/** Applies the rules for jobs: otherwise every tick would make a job that `enqueue` refuses. */
 function checkFields({ name, jobType, queue = DEFAULT_QUEUE, priority, payload }: NewSchedule): void {
   for (const [field, value] of Object.entries({ name, jobType, queue })) {
     const fault = textFault(field, value);

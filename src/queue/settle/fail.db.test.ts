@@ -134,7 +134,7 @@ test.each(WRONG_CLOCKS)("a retry is delayed by the database's clock when the pro
   expect(dueMs).toBeLessThanOrEqual(60_000);
 });
 
-test("a failure with a delayed retry wakes the workers, who may have to run it before they would look again", async () => {
+test("a failure with a delayed retry wakes the workers, because the retry may be due before their next poll", async () => {
   const heard = await queue.hear(READY_CHANNEL);
   await queue.add({ queue: "woken", maxRetries: 1 });
   await expect.poll(() => heard).toEqual(["woken"]);

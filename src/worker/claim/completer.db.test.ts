@@ -56,7 +56,7 @@ const completed = async (ids: readonly string[]) => {
 class LossyDatabase extends Database {
   calls = 0;
   loses: (answer: unknown) => boolean = () => false;
-  override apart(): Database {
+  override withOwnConnection(): Database {
     return this;
   }
   override async call<T>(work: (sql: Database["sql"]) => Promise<T>): Promise<T> {
