@@ -32,7 +32,7 @@ export function checkJob(job: Entry): string {
   checkWhole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
   checkWhole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
   for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)
-    checkText(name, job[name]);
+    if (job[name] !== undefined) checkText(name, job[name]);
   for (const name of ["jobId", "threadId", "decisionSetId"] as const) {
     const id = job[name];
     if (id !== undefined && id !== null && !UUID.test(id)) throw new InvalidJobError(`${name} must be a UUID`);
@@ -88,9 +88,9 @@ export function checkWhole(
   }
 }
 
-/** @throws InvalidJobError unless the text is absent or has 1 to 200 characters that PostgreSQL can store. */
-function checkText(name: string, value: string | undefined): void {
-  const fault = value === undefined ? undefined : textFault(name, value);
+/** @throws InvalidJobError unless the text has 1 to 200 characters that PostgreSQL can store. */
+function checkText(name: string, value: string): void {
+  const fault = textFault(name, value);
   if (fault !== undefined) throw new InvalidJobError(fault);
 }
 
@@ -102,7 +102,7 @@ export function textFault(name: string, value: string): string | undefined {
 }
 
 /**
- * Stored jobs cannot depend on new ones, so a cycle lies within the batch. A job also depends on the one before it in its
+ * Stored jobs cannot depend on new jobs, so a cycle lies within the batch. A job also depends on the preceding job of its
  * thread.
  * @throws InvalidJobError naming a job of the cycle.
  */

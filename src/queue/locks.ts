@@ -1,9 +1,9 @@
 import type { Tx } from "#db";
 
 /*
- * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two verbs can then
- * deadlock in two cases only, because their locks are not known in advance: the threads of dependents that fail with their
- * job, and batches that share keys in another order. PostgreSQL then rolls one of the two back, and `Database` sends it again.
+ * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two cases break the
+ * order: the threads of dependents that fail with their job, and batches that share keys in another order. Their locks are
+ * not known in advance. If two verbs then deadlock, PostgreSQL rolls one back, and `Database` sends it again.
  */
 
 /**
@@ -16,10 +16,8 @@ export async function lockThread(tx: Tx, threadId: string | null): Promise<void>
 
 /** Locks the order of several threads. */
 export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise<void> {
-  await lockAll(
-    tx,
-    threadIds.map((id) => `thread:${id.toLowerCase()}`),
-  );
+  const names = threadIds.map((id) => `thread:${id.toLowerCase()}`);
+  await lockAll(tx, names);
 }
 
 /** The key by which a queue's limits per key count a job. */
@@ -41,10 +39,8 @@ export async function lockLimit(tx: Tx, key: LimitedKey): Promise<void> {
 
 /** Locks the slots of several limited keys. */
 export async function lockLimits(tx: Tx, keys: readonly LimitedKey[]): Promise<void> {
-  await lockAll(
-    tx,
-    keys.flatMap(({ queue, limitKey }) => (limitKey === null ? [] : [`limit:${queue}:${limitKey}`])),
-  );
+  const names = keys.flatMap(({ queue, limitKey }) => (limitKey === null ? [] : [`limit:${queue}:${limitKey}`]));
+  await lockAll(tx, names);
 }
 
 /** Locks an owner's idempotency key until the transaction ends: the second of two submitters waits for the first. */

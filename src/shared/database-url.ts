@@ -25,7 +25,7 @@ const TARGETS = new Set(["any", "read-write", "primary"]);
 
 /**
  * Reads a URL such as `postgres://user:password@one:5432,two:5433/database?target_session_attrs=read-write`.
- * @throws TypeError with what the URL must be; the message holds no part of the URL, which may contain a password.
+ * @throws TypeError with the rule for URLs; the message holds no part of the URL, which may contain a password.
  * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
  */
 export function readHosts(url: string): HostList {

@@ -30,7 +30,7 @@ export const deadLetterFilterSchema = z.object({
 export type DeadLetterFilter = z.infer<typeof deadLetterFilterSchema>;
 
 /**
- * `jobs.retry`: retries one job, with its payload or an edited one that fits the job type. A chat turn resumes from its last
+ * `jobs.retry`: retries one job, with its own or an edited payload that fits the job type. A chat turn resumes from its last
  * checkpoint; with an edited payload it starts over.
  */
 export const retryInputSchema = jobIdInputSchema.extend({ payload: z.unknown().optional() });

@@ -11,8 +11,8 @@ export class ServiceStoppedError extends Error {
  * A part of a process that runs from `start` until `stop`. Both may be called more than once, at any time and in any order:
  * - Repeated calls share one run; each resolves when it is done.
  * - `stop` during `start` waits for the start to end, then stops; that `start` rejects.
- * - `stop` is final: `start` after it rejects. `stop` without `start` only frees what the constructor opened.
- * - `stop` also frees what a failed `start` left behind.
+ * - `stop` is final: `start` after it rejects. `stop` without `start` frees the constructor's resources.
+ * - `stop` also frees the resources of a failed `start`.
  * @see https://github.com/riverqueue/river/blob/master/rivershared/startstop/start_stop.go
  */
 export abstract class Service {

@@ -1,4 +1,13 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import type { Context, Link, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
@@ -30,13 +39,6 @@ const ROOT_SAMPLERS = {
 };
 const PARENT_BASED = /^parentbased_/;
 const PROPAGATOR = new W3CTraceContextPropagator();
-const MAP_GETTER = {
-  keys: (carrier: TraceContext) => Object.keys(carrier),
-  get: (carrier: TraceContext, key: string) => carrier[key],
-};
-const MAP_SETTER = {
-  set: (carrier: Record<string, string>, key: string, value: string) => void (carrier[key] = value),
-};
 
 /** Starts tracing to the exporter, including the spans that other code of the process creates with OpenTelemetry. */
 export function startTracer(options: OpenTracerOptions, exporter: SpanExporter): Tracer {
@@ -104,11 +106,11 @@ function startSpan(deps: SpanDeps, name: string, spanOptions: SpanOptions) {
 function contextOf(parent: SpanOptions["parent"]): Context {
   if (parent === undefined) return context.active();
   if (parent instanceof OtlpSpan) return parent.inner;
-  return PROPAGATOR.extract(context.active(), parent, MAP_GETTER);
+  return PROPAGATOR.extract(context.active(), parent, defaultTextMapGetter);
 }
 
 function toLink(linked: TraceContext): Link[] {
-  const found = trace.getSpanContext(PROPAGATOR.extract(ROOT_CONTEXT, linked, MAP_GETTER));
+  const found = trace.getSpanContext(PROPAGATOR.extract(ROOT_CONTEXT, linked, defaultTextMapGetter));
   return found === undefined ? [] : [{ context: found }];
 }
 
@@ -130,7 +132,7 @@ class OtlpSpan implements Span {
 
   get context(): TraceContext {
     const carrier: Record<string, string> = {};
-    PROPAGATOR.inject(this.inner, carrier, MAP_SETTER);
+    PROPAGATOR.inject(this.inner, carrier, defaultTextMapSetter);
     return carrier;
   }
 

@@ -48,8 +48,8 @@ export interface MigrateOptions {
 
 /**
  * Brings the database to the present data model. Idempotent, and safe when several processes run it at once.
- * @throws DatabaseSetupError when the server is away, read-only or too old, refuses the login, does not answer in time, or
- * holds tables of another application; the message names the remedy.
+ * @throws DatabaseSetupError with the remedy when the server is away, read-only, too old or too slow, refuses the login, or
+ * holds tables of another application.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { setting = "DATABASE_URL", also, deadlineMs = DEADLINE_MS } = options;

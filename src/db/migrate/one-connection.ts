@@ -14,8 +14,8 @@ const CONNECT_TIMEOUT = "CONNECT_TIMEOUT";
 /**
  * Runs work on one connection that is never replaced, so a session's lock lasts as long as the work. Of several hosts only
  * the first is used.
- * @throws an error with the code `NO_ANSWER` or `CONNECT_TIMEOUT` when the work does not end in time, `CONNECTION_CLOSED`
- * when the connection was lost, and every error of the work.
+ * @throws every error of the work; an error with the code `NO_ANSWER` or `CONNECT_TIMEOUT` when the work is late.
+ * @throws an error with the code `CONNECTION_CLOSED` when the connection was lost.
  */
 export async function onOneConnection<T>(
   { url, deadlineMs }: { url: string; deadlineMs: number },

@@ -26,17 +26,17 @@ export function collectNotices(sql: Executor, collector: Collector): void {
 }
 
 /**
- * Returns true when a statement may contain its NOTIFY, which saves a round trip: in a caller's own transaction, and while
- * notices are so rare that their commits do not wait for each other. Call it once for each statement.
+ * Returns true when a statement may contain its NOTIFY, which saves a round trip. It may in a caller's own transaction, and
+ * while notices are so rare that their commits do not wait for each other. Call it once for each statement.
  */
 export function mayNotifyWithin(sql: Executor): boolean {
   return collecting.get(sql)?.mayNotifyNow() ?? true;
 }
 
 /**
- * Sends a NOTIFY that is delivered after the transaction has committed. `Database` sends it after the commit, in one batch
- * with others: PostgreSQL commits notifying transactions one at a time, so submitters would wait for each other. A caller's
- * own transaction contains its NOTIFY.
+ * Sends a NOTIFY that is delivered after the transaction has committed. A caller's own transaction contains it. `Database`
+ * sends it after the commit, in one batch with others. PostgreSQL commits notifying transactions one at a time, so
+ * submitters would otherwise wait for each other.
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {

@@ -67,7 +67,7 @@ export const jobs = pgTable(
   },
   // oxlint-disable-next-line max-lines-per-function -- a list of indexes and checks
   (table) => [
-    // Holds only ready jobs: the cost of a claim must not depend on finished, scheduled, held or running ones.
+    // Contains only ready jobs: the cost of a claim must not depend on finished, scheduled, held or running jobs.
     index("idx_jobs_queue_claim")
       .on(table.queue, table.priority.desc().nullsFirst(), table.ownerId.desc().nullsFirst(), table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} is null`),

@@ -104,7 +104,7 @@ export const CLAIM_OPEN: Statement = {
 /** Claims from one queue, the last value. */
 export const CLAIM_NAMED = claimFrom("select $5::text as name");
 
-/** Sends a claiming statement; its own values follow the common ones. */
+/** Sends a claiming statement; its own values follow the values that all claims share. */
 async function claimLevel(sql: Executor, options: ClaimOptions, { text, values }: Statement): Promise<Level> {
   const { workerId, afterOwner = "" } = options;
   const rows = await send<LevelRow[]>(sql, { text, values: [...claimValues(options), afterOwner, ...values] });

@@ -7,8 +7,8 @@ export const READY_CHANNEL = "threadmill_ready";
 export const CANCEL_CHANNEL = "threadmill_cancel";
 
 /**
- * Tells readers about a job's event log. The payload is the job's id when the log has grown, and `<id> changed` when the
- * job has ended, waits or is queued again: see `readNotice`.
+ * Tells readers about a job's event log. The payload is the job's id when the log has grown. It is `<id> changed` when the
+ * job has ended, waits or is queued again; `readNotice` parses both.
  */
 export const EVENTS_CHANNEL = "threadmill_events";
 

@@ -18,15 +18,13 @@ export async function setQueueLimits(tx: Tx, queue: string, limits: QueueLimits)
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "limits"}: ${message}`);
     throw new InvalidQueueError(faults.join("; "));
   }
-  const rows =
+  const updated =
     await tx`update queues set limits = ${JSON.stringify(limits)}::text::jsonb where name = ${queue} returning name`;
-  if (rows.length === 0) throw new NotFoundError("Queue", queue);
-  const keys = await tx<{ limit_key: string }[]>`
+  if (updated.length === 0) throw new NotFoundError("Queue", queue);
+  const rows = await tx<{ limit_key: string }[]>`
     select distinct limit_key from jobs where queue = ${queue} and status = 'queued' and hold = 'limit'`;
-  await admitSoon(
-    tx,
-    keys.map((row) => ({ queue, limitKey: row.limit_key })),
-  );
+  const keys = rows.map((row) => ({ queue, limitKey: row.limit_key }));
+  await admitSoon(tx, keys);
   await notifyReady(tx, queue);
 }
 

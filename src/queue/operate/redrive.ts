@@ -20,7 +20,7 @@ export interface RedriveOptions {
  * once. In a thread with unfinished jobs, the job runs after the thread's head and before the rest. It waits for its
  * unfinished dependencies. A job that ran alone because of its crashes still runs alone.
  * @throws NotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
- * completed, or when another unfinished job has its unique key. Nothing is changed then.
+ * completed. JobConflictError also when another unfinished job has its unique key. Nothing is changed then.
  */
 export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = {}): Promise<void> {
   const job = await lockJob(tx, key);

@@ -8,7 +8,7 @@ export const MAX_COUNTED = 10_000;
 const MAX_QUEUES = 200;
 /** The (priority, owner) lines of a queue that are searched for the oldest job, the lowest priority first. */
 const MAX_LINES = 100;
-/** The jobs of each line that are searched: a retried job may precede one that has been ready for longer. */
+/** The jobs of each line that are searched: a retried job may precede a job that has been ready for longer. */
 const MAX_LINE_JOBS = 10;
 /** A table up to this size is read whole; in a larger one completed jobs are estimated. */
 const SMALL_TABLE_BYTES = 4 * 1024 * 1024;

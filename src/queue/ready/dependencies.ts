@@ -11,7 +11,7 @@ type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
 
 /**
  * Locks the jobs that new jobs depend on, so that none ends before the dependency is recorded. Returns the ids of the
- * unfinished ones and of the batch's own jobs.
+ * unfinished jobs among them and of the batch's own jobs.
  * @throws InvalidJobError when the owner has no such job, or when it has failed and its dependents fail with it.
  */
 export async function lockDependencies(
@@ -84,10 +84,8 @@ export async function settleDependents(
       await notifyChanged(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
     }
     // A redriven dependent may have held a slot of its limited key.
-    await admitSoon(
-      tx,
-      failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }])),
-    );
+    const freed = failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }]));
+    await admitSoon(tx, freed);
     ended = failed.map((job) => job.id);
   }
 }
@@ -96,10 +94,8 @@ async function lockThreadsOfDependents(tx: Tx, ended: readonly string[]): Promis
   const threads = await tx<{ thread_id: string }[]>`
     select distinct jobs.thread_id from job_dependencies join jobs on jobs.id = job_dependencies.job_id
     where depends_on = any(${[...ended]}::uuid[]) and jobs.thread_id is not null`;
-  await lockThreads(
-    tx,
-    threads.map((row) => row.thread_id),
-  );
+  const threadIds = threads.map((row) => row.thread_id);
+  await lockThreads(tx, threadIds);
 }
 
 interface FailedDependent {

@@ -22,12 +22,12 @@ export interface Readied {
 
 /** Wakes the workers for jobs that are ready or held for a time, and requests admission for jobs with limited keys. */
 export async function dispatch(tx: Executor, jobs: readonly Readied[]): Promise<void> {
-  for (const queue of new Set(jobs.filter((job) => job.hold === null || job.hold === "time").map((job) => job.queue))) {
-    await notifyReady(tx, queue);
-  }
+  const awaited = jobs.filter((job) => job.hold === null || job.hold === "time").map((job) => job.queue);
+  for (const queue of new Set(awaited)) await notifyReady(tx, queue);
+  const limited = jobs.filter((job) => job.hold === "limit");
   await admitSoon(
     tx,
-    jobs.filter((job) => job.hold === "limit").map((job) => ({ queue: job.queue, limitKey: job.limit_key })),
+    limited.map(({ queue, limit_key: limitKey }) => ({ queue, limitKey })),
   );
 }
 

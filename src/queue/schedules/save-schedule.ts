@@ -11,8 +11,8 @@ import type { NewSchedule, ScheduleRow } from "#shared/operations";
 
 /**
  * Stores a schedule, or replaces the owner's schedule of the same name. Its first tick is the next one after now.
- * @throws InvalidScheduleError when the cron line never ticks, a field is invalid or no worker runs the job type;
- *   InvalidJobError when the priority or the payload is invalid.
+ * @throws InvalidScheduleError when the cron line never ticks, a field is invalid or no worker runs the job type.
+ * @throws InvalidJobError when the priority or the payload is invalid.
  */
 export async function saveSchedule(
   tx: Tx,

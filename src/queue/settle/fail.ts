@@ -17,7 +17,7 @@ export interface RetryPolicy {
 export interface Failure {
   error: AttemptError;
   retry: RetryPolicy;
-  /** True when no retry can help: the job fails for good, whatever retries are left. */
+  /** True when no retry can help: the job fails for good, even with retries left. */
   permanent?: boolean;
   /** Replaces the policy's delay, such as a provider's Retry-After, in milliseconds; a value that is not finite is ignored. */
   delayMs?: number | undefined;

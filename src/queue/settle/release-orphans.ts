@@ -5,8 +5,8 @@ import { notifyReady } from "../events/notices.ts";
 import { insertAttempts } from "./insert-attempts.ts";
 
 /**
- * Gives back the jobs that a worker holds without knowing it, because the answer to its claim was lost: all its claims
- * that are not in `known`. Jobs with a cancel request stay until their lease expires. Returns how many it gave back.
+ * Gives back a worker's claims that are not in `known`: the worker lost the answer to its claim. Jobs with a cancel
+ * request stay until their lease expires. Returns how many it gave back.
  */
 export async function releaseOrphans(sql: Executor, workerId: string, known: readonly Claim[]): Promise<number> {
   const error = { message: "The answer to the worker's claim was lost" };
