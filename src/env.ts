@@ -1,7 +1,6 @@
 /**
- * The only reader of the environment. It checks every setting at start: a bad value stops the process with the variable's
- * name and what it must be. It must not know what the settings do. Invariant: no value appears in an error, because some
- * values are secrets.
+ * The only reader of the environment. It owns the rule of every setting and checks it at start. It must not know the effect
+ * of a setting. Invariant: no value appears in an error, because some values are secrets.
  */
 import { z } from "zod";
 import { readHosts } from "#shared/database-url";
@@ -127,7 +126,7 @@ const settingsSchema = z.object({
     .default("info"),
 });
 
-/** The checked settings of a process; unset optional ones are absent. */
+/** The checked settings of a process; unset optional settings are absent. */
 export type Settings = z.infer<typeof settingsSchema>;
 
 /** A setting is at fault. The message is one line that names it and the remedy. */
@@ -140,7 +139,7 @@ export const BAD_SETTINGS_EXIT_CODE = 78;
 
 /**
  * Reads and checks the settings. An empty value counts as unset.
- * @throws SettingsError naming every bad variable and what it must be.
+ * @throws SettingsError naming every bad variable and its rule.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = process.env): Settings {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ""));

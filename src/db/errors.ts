@@ -88,11 +88,16 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** An error of our own with a code like the driver's. */
+export function codedError(code: string, message = code, cause?: unknown): Error {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
+}
+
 /** True when the connection is at fault and a new pool is needed (SQLSTATE class 08 and similar). */
 export function isConnectionError(error: unknown): boolean {
   const code = errorCode(error);
   if (code === undefined) return false;
-  // Fatal, it is a pooler that ends the connection. As the error of a statement, it is a bug of ours.
+  // A fatal one comes from a pooler that ends the connection. Otherwise a statement of ours is wrong.
   if (code === PROTOCOL_VIOLATION) return error instanceof Error && "severity" in error && error.severity === "FATAL";
   return CONNECTION_CODES.has(code) || /^08...$/.test(code);
 }
@@ -117,7 +122,7 @@ export function isServerError(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(errorCode(error) ?? "") && !isConnectionError(error);
 }
 
-/** Maps errors of the driver and the server to those that callers handle; returns every other error unchanged. */
+/** Maps errors of the driver and the server to the errors that callers handle; returns every other error unchanged. */
 export function toDatabaseError(error: unknown, statementLimitMs: number): unknown {
   if (error instanceof DatabaseUnavailableError) return error;
   const code = errorCode(error);

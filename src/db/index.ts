@@ -1,6 +1,6 @@
 /**
- * The database: schema, pool, migrations, the embedded server. It owns how PostgreSQL is reached and what a fault of the
- * connection means. It must not know a job's rules. Invariant: no attempt of a call outlives its deadline.
+ * The database: schema, pool, migrations, the embedded server. It owns every connection to PostgreSQL and the meaning of its
+ * faults. It must not know a job's rules. Invariant: no attempt of a call outlives its deadline.
  */
 export { Database } from "./connection/client.ts";
 export type { Executor, Tx } from "./connection/client.ts";

@@ -7,15 +7,12 @@ export interface Statement {
   values: readonly unknown[];
 }
 
-/**
- * Selected by a statement, it makes the transaction commit without waiting for a flush. The next flush of any transaction
- * includes it.
- */
+/** A column that makes the transaction commit without waiting for a flush. The next flush of any transaction includes it. */
 export const UNFLUSHED = "set_config('synchronous_commit', 'off', true)";
 
 /**
- * Sends a statement with a constant text. Each fragment of a postgres.js template is a promise: in hot statements with
- * dozens of fragments, those would be most of the garbage.
+ * Sends a statement with a constant text. Each fragment of a postgres.js template is a promise: in hot statements these
+ * would be most of the garbage.
  */
 export function send<T extends readonly object[] = Row[]>(
   sql: Executor,

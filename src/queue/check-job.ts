@@ -4,7 +4,7 @@ import { z } from "zod";
 import { INT32_MAX, INT32_MIN, MAX_BODY_BYTES } from "#shared/limits";
 
 /** The pattern of `z.guid()`, without zod's cost: batches check ten thousand ids. */
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const isoTime = z.iso.datetime({ offset: true });
 const MAX_KEY_CHARS = 200;
 const MAX_DEPENDENCIES = 1_000;
@@ -26,13 +26,13 @@ export function checkBatch(entries: readonly Entry[]): void {
  * @throws InvalidJobError naming the first field that is out of range.
  */
 export function checkJob(job: Entry): string {
-  whole("priority", job.priority, [INT32_MIN, INT32_MAX]);
-  whole("maxRetries", job.maxRetries, [0, 100]);
-  whole("maxCrashes", job.maxCrashes, [0, 100]);
-  whole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
-  whole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
+  checkWhole("priority", job.priority, [INT32_MIN, INT32_MAX]);
+  checkWhole("maxRetries", job.maxRetries, [0, 100]);
+  checkWhole("maxCrashes", job.maxCrashes, [0, 100]);
+  checkWhole("timeoutMs", job.timeoutMs, [1, INT32_MAX]);
+  checkWhole("delayMs", job.delayMs, [0, MAX_DELAY_MS]);
   for (const name of ["ownerId", "jobType", "queue", "idempotencyKey", "uniqueKey", "limitKey"] as const)
-    checkText(name, job[name]);
+    if (job[name] !== undefined) checkText(name, job[name]);
   for (const name of ["jobId", "threadId", "decisionSetId"] as const) {
     const id = job[name];
     if (id !== undefined && id !== null && !UUID.test(id)) throw new InvalidJobError(`${name} must be a UUID`);
@@ -78,15 +78,19 @@ export function toStorableJson(name: string, value: unknown): string {
 }
 
 /** @throws InvalidJobError unless the value is absent or a whole number within the bounds. */
-export function whole(name: string, value: number | undefined, [min, max]: readonly [min: number, max: number]): void {
+export function checkWhole(
+  name: string,
+  value: number | undefined,
+  [min, max]: readonly [min: number, max: number],
+): void {
   if (value !== undefined && (!Number.isInteger(value) || value < min || value > max)) {
     throw new InvalidJobError(`${name} must be a whole number from ${min} to ${max}`);
   }
 }
 
-/** @throws InvalidJobError unless the text is absent or has 1 to 200 characters that PostgreSQL can store. */
-function checkText(name: string, value: string | undefined): void {
-  const fault = value === undefined ? undefined : textFault(name, value);
+/** @throws InvalidJobError unless the text has 1 to 200 characters that PostgreSQL can store. */
+function checkText(name: string, value: string): void {
+  const fault = textFault(name, value);
   if (fault !== undefined) throw new InvalidJobError(fault);
 }
 
@@ -98,7 +102,7 @@ export function textFault(name: string, value: string): string | undefined {
 }
 
 /**
- * Stored jobs cannot depend on new ones, so a cycle lies within the batch. A job also depends on the one before it in its
+ * Stored jobs cannot depend on new jobs, so a cycle lies within the batch. A job also depends on the preceding job of its
  * thread.
  * @throws InvalidJobError naming a job of the cycle.
  */

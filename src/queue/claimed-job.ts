@@ -28,7 +28,7 @@ export interface ClaimedJob extends Claim {
   budget: Budget | null;
   /** The number of the last event in the job's log; 0 when there is none. */
   eventSeq: number;
-  /** Time between due and claimed, in milliseconds; null for a job without a trace context. */
+  /** The time from due to claimed, in milliseconds; null for a job without a trace context. */
   waitedMs: number | null;
   /** W3C trace context of the submitter; null without one. */
   traceContext: Record<string, string> | null;

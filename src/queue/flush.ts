@@ -1,7 +1,7 @@
 import { DatabaseUnavailableError, send } from "#db";
 import type { Executor } from "#db";
 
-/** An empty record in the write-ahead log: only a commit that wrote something is flushed. */
+/** Writes an empty record to the write-ahead log: a commit that wrote nothing is not flushed. */
 const FLUSH = "pg_logical_emit_message(true, 'threadmill', '')";
 const FLUSH_CLAIMS = `select ${FLUSH}`;
 const FLUSH_STORED = `select exists (select 1 from jobs where id = $1) as stored, ${FLUSH}`;

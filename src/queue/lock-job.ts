@@ -3,7 +3,6 @@ import { NotFoundError } from "./errors.ts";
 import { lockLimit, lockThread } from "./locks.ts";
 import type { Hold, JobStatus } from "#shared/job-states";
 
-/** Names a job of an owner. */
 export interface JobKey {
   ownerId: string;
   jobId: string;
@@ -27,21 +26,21 @@ export interface LockedJob {
  */
 export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
   // A job's thread and key never change, so they may be read before the locks; its state may not.
-  const [place] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
+  const [keys] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
     select id, thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
-  if (!place) throw new NotFoundError("Job", jobId);
-  await lockThread(tx, place.thread_id);
-  await lockLimit(tx, { queue: place.queue, limitKey: place.limit_key });
+  if (!keys) throw new NotFoundError("Job", jobId);
+  await lockThread(tx, keys.thread_id);
+  await lockLimit(tx, { queue: keys.queue, limitKey: keys.limit_key });
   const [row] = await tx<
     { status: JobStatus; hold: Hold | null; job_type: string; has_dependents: boolean; event_seq: number }[]
   >`
     select status, hold, job_type, has_dependents, event_seq from jobs where id = ${jobId} for update`;
   if (!row) throw new NotFoundError("Job", jobId);
   return {
-    jobId: place.id,
-    threadId: place.thread_id,
-    limitKey: place.limit_key,
-    queue: place.queue,
+    jobId: keys.id,
+    threadId: keys.thread_id,
+    limitKey: keys.limit_key,
+    queue: keys.queue,
     jobType: row.job_type,
     status: row.status,
     hold: row.hold,

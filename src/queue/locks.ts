@@ -1,10 +1,9 @@
 import type { Tx } from "#db";
 
 /*
- * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two verbs then
- * cannot deadlock, with two exceptions whose locks are not known in advance: the threads of dependents that fail with
- * their job, and batches that share keys in another order. There PostgreSQL rolls one of the two back, and `Database`
- * sends it again.
+ * Every verb takes its locks in this order: threads, limited keys, rows; several keys by their hashes. Two cases break the
+ * order: the threads of dependents that fail with their job, and batches that share keys in another order. Their locks are
+ * not known in advance. If two verbs then deadlock, PostgreSQL rolls one back, and `Database` sends it again.
  */
 
 /**
@@ -17,17 +16,20 @@ export async function lockThread(tx: Tx, threadId: string | null): Promise<void>
 
 /** Locks the order of several threads. */
 export async function lockThreads(tx: Tx, threadIds: readonly string[]): Promise<void> {
-  await lockAll(
-    tx,
-    threadIds.map((id) => `thread:${id.toLowerCase()}`),
-  );
+  const names = threadIds.map((id) => `thread:${id.toLowerCase()}`);
+  await lockAll(tx, names);
 }
 
-/** A queue's limits per key count a job by this. */
+/** The key by which a queue's limits per key count a job. */
 export interface LimitedKey {
   queue: string;
   /** Null for a job without a limited key. */
   limitKey: string | null;
+}
+
+/** The keys without repetitions. */
+export function distinctKeys(keys: readonly LimitedKey[]): LimitedKey[] {
+  return [...new Map(keys.map((key) => [`${key.queue}\n${key.limitKey}`, key])).values()];
 }
 
 /** Locks the slots of a limited key until the transaction ends. Every verb that takes or frees a slot takes it. */
@@ -37,10 +39,8 @@ export async function lockLimit(tx: Tx, key: LimitedKey): Promise<void> {
 
 /** Locks the slots of several limited keys. */
 export async function lockLimits(tx: Tx, keys: readonly LimitedKey[]): Promise<void> {
-  await lockAll(
-    tx,
-    keys.flatMap(({ queue, limitKey }) => (limitKey === null ? [] : [`limit:${queue}:${limitKey}`])),
-  );
+  const names = keys.flatMap(({ queue, limitKey }) => (limitKey === null ? [] : [`limit:${queue}:${limitKey}`]));
+  await lockAll(tx, names);
 }
 
 /** Locks an owner's idempotency key until the transaction ends: the second of two submitters waits for the first. */
@@ -48,7 +48,7 @@ export async function lockIdempotencyKey(tx: Tx, ownerId: string, key: string): 
   await lockAll(tx, [`key:${ownerId}:${key}`]);
 }
 
-/** Takes advisory locks in one order for all callers. Sent at once: statements that are sent after the call wait for them. */
+/** Takes advisory locks in one order for all callers. Sent at once: statements sent after the call wait in the server. */
 async function lockAll(tx: Tx, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await tx`

@@ -17,8 +17,8 @@ export interface NewJob {
   /** 0 to 100; 3 unless given, so at most four executions. */
   maxRetries?: number | undefined;
   /**
-   * 0 to 100; 3 unless given. How many attempts may end because their process died, froze or lost the database. From its
-   * second crash on a job runs alone. With 0 or 1 it never does, and may be blamed for a crash that another job caused.
+   * 0 to 100; 3 unless given. The attempts that may end because their process died, froze or lost the database. From its
+   * second crash on a job runs alone. With 0 or 1 it never does, and another job's crash may count against it.
    */
   maxCrashes?: number | undefined;
   /** Unique per owner for as long as the job is kept: enqueueing it again returns the first job. */
@@ -27,7 +27,7 @@ export interface NewJob {
   requestHash?: string | undefined;
   /** Unique per owner and job type among unfinished jobs: enqueueing it again returns the unfinished job. */
   uniqueKey?: string | undefined;
-  /** The queue's limits per key count jobs by this, such as a user's id. */
+  /** The key by which the queue's limits per key count jobs, such as a user's id. */
   limitKey?: string | undefined;
   timeoutMs?: number | undefined;
   /** The most tokens or US dollars that all attempts together may use; no limit unless given. */
@@ -52,7 +52,7 @@ export interface EnqueuedJob {
   threadId: string | null;
   decisionSetId: string | null;
   status: JobStatus;
-  /** False when a key already had a job: that one is returned. */
+  /** False when this is the job that already had the key. */
   created: boolean;
 }
 

@@ -23,7 +23,7 @@ const maxRetriesSchema = z
 export const MULTITASK_STRATEGIES = ["enqueue", "reject", "interrupt", "rollback"] as const;
 export type MultitaskStrategy = (typeof MULTITASK_STRATEGIES)[number];
 
-/** `chat.submit`: one user message, in an existing thread or a new one, whose id may be given. */
+/** `chat.submit`: one user message in an existing thread, or in a new thread, whose id the caller may choose. */
 export const submitInputSchema = z.object({
   content: contentSchema,
   threadId: idSchema("threadId").optional(),
@@ -151,7 +151,7 @@ export const jobEventSchema = z.object({
 export type JobEvent = z.infer<typeof jobEventSchema>;
 
 const NO_EVENT = "lastEventId must be the number of an event";
-/** The number of the reader's last event, as text or number. Unless given 0, which is before the first event. */
+/** The number of the reader's last event, as text or number; unless given, 0, which precedes the first event. */
 export const lastEventIdSchema = z.coerce.number().int().min(0).max(INT32_MAX).default(0);
 
 /** `jobs.events`: a job, and the number of the reader's last event. */
@@ -179,7 +179,7 @@ export type MessageRole = (typeof MESSAGE_ROLES)[number];
 /** One message of a thread; `jobId` is null for messages that seeded the thread. */
 export type Message = {
   id: string;
-  /** The message before it; messages with the same one are branches. Null for a first message. */
+  /** The preceding message; messages that share it are branches. Null for a first message. */
   parentId: string | null;
   role: MessageRole;
   content: string;
@@ -213,8 +213,8 @@ export type Thread = ThreadRow & {
 export type GraphRow = { name: string; description: string | null; error: string | null; registeredAt: string };
 
 /**
- * `workers.list`: one worker process. `alive` is true when its last heartbeat is recent by the database's clock; `jobTypes`
- * are the types that it runs.
+ * `workers.list`: one worker process. `alive` is false once it stopped or its last heartbeat is a minute old by the
+ * database's clock; `jobTypes` are the types that it runs.
  */
 export type WorkerRow = {
   workerId: string;

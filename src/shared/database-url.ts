@@ -1,6 +1,6 @@
-/** Reads PostgreSQL URLs, which may list several hosts. The settings check them with it, the database connects by it. */
+/** Reads PostgreSQL URLs, which may list several hosts, for the check of the settings and for connections. */
 
-/** Where one server listens. */
+/** The address of one server. */
 export interface Host {
   host: string;
   port: number;
@@ -25,7 +25,7 @@ const TARGETS = new Set(["any", "read-write", "primary"]);
 
 /**
  * Reads a URL such as `postgres://user:password@one:5432,two:5433/database?target_session_attrs=read-write`.
- * @throws TypeError with what the URL must be; the message holds no part of the URL, which may contain a password.
+ * @throws TypeError with the rule for URLs; the message holds no part of the URL, which may contain a password.
  * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
  */
 export function readHosts(url: string): HostList {

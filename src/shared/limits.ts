@@ -17,8 +17,9 @@ export const CHAT_JOB_TYPE = "ml_workflow";
 export const EXPORT_JOB_TYPE = "export_thread";
 /** The queue of jobs whose submitter names none. */
 export const DEFAULT_QUEUE = "default";
-/** The most jobs of one batch, and the most distinct threads and limited keys among them. */
+/** The most jobs of one batch. */
 export const MAX_BATCH_JOBS = 10_000;
+/** The most distinct threads and limited keys, counted together, of one batch. */
 export const MAX_BATCH_LOCKS = 1_000;
 
 /** The most bytes of one event's data as JSON (256 KiB); larger data is replaced by a note. */
@@ -31,5 +32,5 @@ export const MAX_REPLY_BYTES = 1_048_576;
 export const MAX_RESULT_BYTES = 8_388_608;
 /** The most bytes of messages in a page of `threads.get` (2 MiB); a page has at least one message. */
 export const MAX_THREAD_PAGE_BYTES = 2_097_152;
-/** A reader of an event stream that reads nothing for this long is disconnected, in milliseconds. */
+/** The longest that a reader of an event stream may read nothing before it is disconnected, in milliseconds. */
 export const STALLED_READER_MS = 30_000;

@@ -30,7 +30,7 @@ export const deadLetterFilterSchema = z.object({
 export type DeadLetterFilter = z.infer<typeof deadLetterFilterSchema>;
 
 /**
- * `jobs.retry`: retries one job, with its payload or an edited one that fits the job type. A chat turn resumes from its last
+ * `jobs.retry`: retries one job, with its own or an edited payload that fits the job type. A chat turn resumes from its last
  * checkpoint; with an edited payload it starts over.
  */
 export const retryInputSchema = jobIdInputSchema.extend({ payload: z.unknown().optional() });
@@ -75,7 +75,7 @@ export const queueInputSchema = z.object({ queue: queueNameSchema });
 export const queueLimitsInputSchema = queueInputSchema.extend({ limits: queueLimitsSchema });
 export const jobTypeInputSchema = z.object({ jobType: shortText("jobType", 100) });
 
-/** `queues.list`: one queue with the counts of its ready, held (scheduled, behind their thread, …) and running jobs. */
+/** `queues.list`: one queue with the counts of its ready, held (see `HOLDS`) and running jobs. */
 export type QueueRow = {
   queue: string;
   paused: boolean;
@@ -93,7 +93,7 @@ export const newScheduleSchema = z.object({
   queue: queueNameSchema.optional(),
   payload: z.unknown(),
   priority: prioritySchema.optional(),
-  /** Ticks that no worker was there to fire: `skip` them, or `run_once` one job for all of them. */
+  /** For ticks during which no worker ran: make no job (`skip`), or one job for all of them (`run_once`); `skip` unless given. */
   missedRuns: z.enum(["skip", "run_once"], "missedRuns must be skip or run_once").optional(),
 });
 export type NewSchedule = z.infer<typeof newScheduleSchema>;

@@ -9,10 +9,10 @@ export class ServiceStoppedError extends Error {
 
 /**
  * A part of a process that runs from `start` until `stop`. Both may be called more than once, at any time and in any order:
- * - Several calls of one are one; each resolves when it is done.
+ * - Repeated calls share one run; each resolves when it is done.
  * - `stop` during `start` waits for the start to end, then stops; that `start` rejects.
- * - `stop` is final: `start` after it rejects. `stop` without `start` only frees what the constructor opened.
- * - `stop` also frees what a failed `start` left behind.
+ * - `stop` is final: `start` after it rejects. `stop` without `start` frees the constructor's resources.
+ * - `stop` also frees the resources of a failed `start`.
  * @see https://github.com/riverqueue/river/blob/master/rivershared/startstop/start_stop.go
  */
 export abstract class Service {
@@ -22,7 +22,7 @@ export abstract class Service {
 
   /**
    * Resolves when the service runs.
-   * @throws ServiceStoppedError when `stop` was called before or meanwhile; else what kept the service from starting.
+   * @throws ServiceStoppedError when `stop` was called before or meanwhile; else the error of `onStart`.
    */
   async start(): Promise<void> {
     this.stopping.throwIfAborted();
@@ -47,7 +47,7 @@ export abstract class Service {
     this.#stopping.signal.addEventListener("abort", () => resolve());
   });
 
-  /** Called once at the most. */
+  /** Called at most once. */
   protected abstract onStart(): Promise<void> | void;
   /** Called once, after `onStart` has settled, also when that failed or was never called. */
   protected abstract onStop(): Promise<void> | void;

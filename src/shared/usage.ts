@@ -1,7 +1,7 @@
-/** The use of models by runs, and its limits. */
+/** The use of models, and its limits. */
 import { z } from "zod";
 
-/** The limit on a job's use of models over all its attempts; the job fails when it exceeds the limit. */
+/** The limit on a job's use of models over all its attempts; a job that exceeds it fails. */
 export const budgetSchema = z.object({
   /** Input and output tokens together. */
   tokens: z.int("budget.tokens must be a whole number").min(1, "budget.tokens must be at least 1").optional(),

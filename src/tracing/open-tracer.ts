@@ -26,7 +26,7 @@ export interface OpenTracerOptions {
   describe: (error: unknown) => { name: string; message: string; stack?: string | null };
   /** Gets one line when sending spans begins to fail, and one when it works again. */
   log: { warn: (fields: object, text: string) => void; info: (fields: object, text: string) => void };
-  /** The longest one batch may take, in milliseconds; unless given, OpenTelemetry's own setting or 10,000. */
+  /** The longest time of one batch, in milliseconds; unless given, OpenTelemetry's own setting or 10,000. */
   exportTimeoutMs?: number;
 }
 

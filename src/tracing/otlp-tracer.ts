@@ -1,4 +1,13 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import type { Context, Link, Span as ApiSpan, Tracer as ApiTracer } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
@@ -30,13 +39,6 @@ const ROOT_SAMPLERS = {
 };
 const PARENT_BASED = /^parentbased_/;
 const PROPAGATOR = new W3CTraceContextPropagator();
-const MAP_GETTER = {
-  keys: (carrier: TraceContext) => Object.keys(carrier),
-  get: (carrier: TraceContext, key: string) => carrier[key],
-};
-const MAP_SETTER = {
-  set: (carrier: Record<string, string>, key: string, value: string) => void (carrier[key] = value),
-};
 
 /** Starts tracing to the exporter, including the spans that other code of the process creates with OpenTelemetry. */
 export function startTracer(options: OpenTracerOptions, exporter: SpanExporter): Tracer {
@@ -50,7 +52,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
     spanProcessors: [new BatchSpanProcessor({ exporter: new WatchedExporter(exporter, settings, log) })],
   });
   const manager = new InnermostContextManager();
-  // If an agent has set up OpenTelemetry already, both kinds of spans still join: both read the active span.
+  // An agent may have set up OpenTelemetry already. Its spans and ours still join, because both read the active span.
   const undo = [
     context.setGlobalContextManager(manager) && (() => context.disable()),
     trace.setGlobalTracerProvider(provider) && (() => trace.disable()),
@@ -76,10 +78,7 @@ export function startTracer(options: OpenTracerOptions, exporter: SpanExporter):
  * The sampler that the settings name. A parent-based sampler keeps the decision of the trace's caller.
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
  */
-function chooseSampler({
-  OTEL_TRACES_SAMPLER: name,
-  OTEL_TRACES_SAMPLER_ARG: ratio,
-}: Pick<TracingSettings, "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG">): Sampler {
+function chooseSampler({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: ratio }: TracingSettings): Sampler {
   const root = ROOT_SAMPLERS[name.replace(PARENT_BASED, "") as keyof typeof ROOT_SAMPLERS](ratio);
   return PARENT_BASED.test(name) ? new ParentBasedSampler({ root }) : root;
 }
@@ -107,11 +106,11 @@ function startSpan(deps: SpanDeps, name: string, spanOptions: SpanOptions) {
 function contextOf(parent: SpanOptions["parent"]): Context {
   if (parent === undefined) return context.active();
   if (parent instanceof OtlpSpan) return parent.inner;
-  return PROPAGATOR.extract(context.active(), parent, MAP_GETTER);
+  return PROPAGATOR.extract(context.active(), parent, defaultTextMapGetter);
 }
 
 function toLink(linked: TraceContext): Link[] {
-  const found = trace.getSpanContext(PROPAGATOR.extract(ROOT_CONTEXT, linked, MAP_GETTER));
+  const found = trace.getSpanContext(PROPAGATOR.extract(ROOT_CONTEXT, linked, defaultTextMapGetter));
   return found === undefined ? [] : [{ context: found }];
 }
 
@@ -133,7 +132,7 @@ class OtlpSpan implements Span {
 
   get context(): TraceContext {
     const carrier: Record<string, string> = {};
-    PROPAGATOR.inject(this.inner, carrier, MAP_SETTER);
+    PROPAGATOR.inject(this.inner, carrier, defaultTextMapSetter);
     return carrier;
   }
 

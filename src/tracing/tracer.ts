@@ -1,4 +1,4 @@
-/** The attributes of a span; null and undefined ones are left out. */
+/** The attributes of a span; null and undefined values are left out. */
 export type Attributes = Record<string, string | number | boolean | null | undefined>;
 
 /** `traceparent` and optionally `tracestate`; empty when there is no trace to join. */

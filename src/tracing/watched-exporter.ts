@@ -3,7 +3,7 @@ import type { ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { OpenTracerOptions, TracingSettings } from "./open-tracer.ts";
 
-/** Logs once when sending spans begins to fail and once when it works again, whatever the number of batches. */
+/** Logs once when sending spans begins to fail and once when it works again, not for each batch. */
 export class WatchedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #collector: string;

@@ -1,12 +1,7 @@
 import type postgres from "postgres";
 
 /** PostgreSQL's fixed oids of the array types that queries send. */
-const ARRAY_OIDS = {
-  integers: 1007,
-  texts: 1009,
-  floats: 1022,
-  uuids: 2951,
-} as const;
+const ARRAY_OIDS = { integers: 1007, texts: 1009, floats: 1022, uuids: 2951 } as const;
 
 function toLiteral(items: readonly (string | number | null)[]): string {
   return `{${items.map(toElement).join(",")}}`;
@@ -20,8 +15,8 @@ function toElement(item: string | number | null): string {
 }
 
 /**
- * Options with which postgres.js sends arrays without first querying the server's types on each new connection. No caller
- * waits for that query, so a connection lost meanwhile would be an unhandled rejection, which ends the process.
+ * Options with which postgres.js sends arrays without querying the server's types on each new connection. No caller waits
+ * for that query: if its connection were lost, the unhandled rejection would end the process.
  * Arrays in results come as PostgreSQL's text: select JSON instead.
  */
 export const ARRAY_TYPES = {

@@ -10,5 +10,5 @@ export function backoffMs(failureCount: number): number {
   return (0.5 + Math.random() / 2) * Math.min(FIRST_MS * 2 ** (failureCount - 1), LONGEST_MS);
 }
 
-/** A connection that lasted for less counts as one more failed attempt. */
+/** A connection that lasted for less time counts as a failed attempt. */
 export const STABLE_MS = LONGEST_MS;

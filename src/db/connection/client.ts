@@ -1,7 +1,7 @@
 /**
- * `connection/` reaches PostgreSQL: pools, sockets, deadlines, failover. It owns how long a call may take and what a fault of
- * the connection means. It must not know tables or jobs. Invariant: a call settles within its deadline for each attempt,
- * also when the connection is cut, and one slow call never costs the others their pool.
+ * `connection/` reaches PostgreSQL. It owns pools, sockets, deadlines and failover. It must not know tables or jobs.
+ * Invariants: each attempt of a call settles within its deadline, also when the connection is cut. One slow call never
+ * costs the others their pool.
  */
 import type postgres from "postgres";
 import { readHosts } from "#shared/database-url";
@@ -32,7 +32,7 @@ export interface DatabaseOptions {
   prepare?: boolean;
   /** For workers: plans use ordered indexes and stay good as the table grows. No effect behind a pooler. */
   avoidTableScans?: boolean;
-  /** For reads that may be slow: no read queues behind another on a connection, or uses more than one core of the server. */
+  /** For reads that may be slow: each has a connection to itself and uses one core of the server at most. */
   hasSlowReads?: boolean;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
@@ -40,7 +40,7 @@ export interface DatabaseOptions {
 
 const DEFAULT_CONNECTIONS = 10;
 const DEFAULT_DEADLINE_MS = 5_000;
-/** The server stops a statement at this share of the deadline, so its error still reaches the caller in time. */
+/** The server stops a statement at this share of the deadline, so that its error reaches the caller in time. */
 const STATEMENT_SHARE = 0.8;
 const MAX_TRIES = 4;
 const CLOSE_LIMIT_MS = 5_000;
@@ -53,18 +53,18 @@ export class Database {
   readonly #options: DatabaseOptions;
   readonly #deadlineMs: number;
   readonly #pool: FailoverPool;
-  /** A server that lacks resources may have them soon. All calls wait together; alone, each would ask for a connection. */
+  /** A server that lacks resources may have them soon. All calls share one pause, or each would ask for a connection. */
   readonly #pause = new SharedPause();
   readonly #closing = new AbortController();
   /** As many permits as connections: the driver would send a statement behind a slow one on the same connection. */
-  readonly #semaphore: Semaphore | undefined;
+  readonly #permits: Semaphore | undefined;
   readonly #notifier = new Notifier(async (notices) => sendNotices(this.sql, notices));
 
   constructor(options: DatabaseOptions) {
     const { url, maxConnections = DEFAULT_CONNECTIONS, deadlineMs = DEFAULT_DEADLINE_MS } = options;
     this.#options = options;
     this.#deadlineMs = deadlineMs;
-    this.#semaphore = options.hasSlowReads ? new Semaphore(maxConnections, "reads") : undefined;
+    this.#permits = options.hasSlowReads ? new Semaphore(maxConnections, "reads") : undefined;
     surviveLateWrites();
     this.#pool = new FailoverPool({
       hosts: readHosts(url),
@@ -79,7 +79,7 @@ export class Database {
     return (this.#options.avoidTableScans ?? false) && hasOwnSessions(this.#options);
   }
 
-  /** The present pool. Read it anew for each use: it is replaced after a fault. */
+  /** The present pool. Read it again for each use: it is replaced after a fault. */
   get sql(): postgres.Sql {
     return this.#pool.sql;
   }
@@ -115,7 +115,10 @@ export class Database {
       const notices: Notice[] = [];
       const value = await sql.begin(async (tx) => {
         this.#limitStatements(tx, deadlineMs);
-        collectNotices(tx, { collect: (notice) => notices.push(notice), takeQuiet: () => this.#notifier.takeQuiet() });
+        collectNotices(tx, {
+          collect: (notice) => notices.push(notice),
+          mayNotifyNow: () => this.#notifier.mayNotifyNow(),
+        });
         return work(tx);
       });
       for (const notice of notices) this.#notifier.send(notice);
@@ -125,10 +128,10 @@ export class Database {
   }
 
   /**
-   * The same database over one connection of its own, to be closed as well. Each connection of a pool plans a statement for
-   * itself: a latency-critical statement runs here, where it is planned already.
+   * The same database over one connection of its own; close it as well. Each connection of a pool plans each statement
+   * once, so a latency-critical statement runs on a connection that has planned it already.
    */
-  apart(): Database {
+  withOwnConnection(): Database {
     return new Database({ ...this.#options, maxConnections: 1 });
   }
 
@@ -146,7 +149,7 @@ export class Database {
       try {
         await this.#pause.over();
         if (this.#pool.isUntried) await this.#pool.recover();
-        const value = await (this.#semaphore?.run(send, deadlineMs) ?? send());
+        const value = await (this.#permits?.run(send, deadlineMs) ?? send());
         this.#pause.clear();
         return value;
       } catch (error) {
@@ -157,7 +160,7 @@ export class Database {
     }
   }
 
-  /** Limits the transaction's statements unless the session does. Goes out with its first statement: no round trip. */
+  /** Limits the transaction's statements unless the session does. Sent with the first statement, without a round trip. */
   #limitStatements(tx: Tx, deadlineMs: number): void {
     if (hasOwnSessions(this.#options) && deadlineMs === this.#deadlineMs) return;
     void tx.unsafe(`set local statement_timeout = ${statementLimitMs(deadlineMs)}; set local jit = off`).execute();
@@ -169,10 +172,10 @@ export class Database {
       prepare: hasOwnSessions(this.#options),
       parameters: sessionParameters(this.#options, statementLimitMs(this.#deadlineMs)),
     });
-    // A statement outside a transaction has committed when it returns, so its notice may go out at once.
+    // A statement outside a transaction has committed when it returns, so its notice is sent at once.
     collectNotices(pool.sql, {
       collect: (notice) => this.#notifier.send(notice),
-      takeQuiet: () => this.#notifier.takeQuiet(),
+      mayNotifyNow: () => this.#notifier.mayNotifyNow(),
     });
     return pool;
   }

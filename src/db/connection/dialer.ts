@@ -3,9 +3,10 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
 import type { Host } from "#shared/database-url";
+import { codedError } from "../errors.ts";
 import { backoffMs } from "./backoff.ts";
 
-/** Where postgres.js would connect to: a host, or the path of a Unix socket. */
+/** The driver's own target: a host, or the path of a Unix socket. */
 interface Target {
   host: string[];
   port: number[];
@@ -39,7 +40,7 @@ export class Dialer {
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** The option that makes postgres.js dial by this dialer. */
+  /** The options with which postgres.js opens its sockets by this dialer. */
   get driverOptions() {
     return { socket: async (target: Target) => this.#dial(target) };
   }
@@ -62,14 +63,14 @@ export class Dialer {
 
   /** Returns a socket that still connects: the driver's connect timeout covers it. */
   async #dial(target: Target): Promise<Socket> {
-    if (this.#dialCount >= this.#maxDials) throw withCode("CONNECTION_CLOSED", "the connection was lost");
+    if (this.#dialCount >= this.#maxDials) throw codedError("CONNECTION_CLOSED", "the connection was lost");
     this.#dialCount += 1;
     this.#unansweredDials += 1;
     const delayMs = backoffMs(this.#unansweredDials - this.#freeDials);
     const { signal } = this.#closing;
     if (delayMs > 0) await wait(delayMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) throw withCode("CONNECTION_ENDED", "the pool was closed");
-    // The driver's target is for a URL without a host alone: the driver misreads IPv6 addresses.
+    if (signal.aborted) throw codedError("CONNECTION_ENDED", "the pool was closed");
+    // The driver's target is used only for a URL without a host: the driver misreads IPv6 addresses.
     const { path, host, port } = this.#host.host === "" ? firstOf(target) : { ...this.#host, path: undefined };
     const socket = path === undefined ? connect({ host, port }) : connect(path);
     socket.once("connect", () => {
@@ -77,7 +78,7 @@ export class Dialer {
     });
     socket.on("end", () => {
       if (socket.bytesRead === 0)
-        socket.destroy(withCode("CONNECTION_CLOSED", "the server closed the connection before it answered"));
+        socket.destroy(codedError("CONNECTION_CLOSED", "the server closed the connection before it answered"));
     });
     this.#keep(socket);
     await surviveFirstTurn(socket);
@@ -106,8 +107,4 @@ async function surviveFirstTurn(socket: Socket): Promise<void> {
   await nextTurn();
   socket.off("error", note);
   if (failure) throw failure;
-}
-
-function withCode(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
 }

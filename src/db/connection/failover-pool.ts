@@ -19,8 +19,8 @@ export interface FailoverOptions {
 }
 
 /**
- * The pool in use, and its replacement. A pool that met a connection error, or whose server answers no call, is replaced by
- * a pool to the next host. After a failed attempt to connect all calls share the next one, which waits for a doubling delay
+ * The pool in use, and its replacement. After a connection error, or when the server answers no call, a pool to the next
+ * host replaces it. After a failed attempt to connect all calls share the next attempt, which waits for a doubling delay
  * and tries each host in turn.
  */
 export class FailoverPool {
@@ -81,7 +81,7 @@ export class FailoverPool {
       return value;
     } catch (error) {
       if (isServerError(error)) pool.answered();
-      // A read-only server answers. Its pool is replaced, because another server may have taken the name, but not each time.
+      // A read-only server answers. Another server may have taken its name, so a stable pool to it is replaced as well.
       if (isConnectionError(error) && (pool.isStable || !isReadOnly(error))) this.#replace(pool, 0);
       if (!(error instanceof DeadlineMissedError)) throw error;
       if (!pool.hasAnsweredSince(sentAt)) {

@@ -3,9 +3,9 @@ import { inspect } from "node:util";
 let guarded = false;
 
 /**
- * Keeps a bug of the driver from ending the process. From a timer, where no caller can catch the error, postgres.js 3.4
- * writes to a connection that has just closed. The query never settles; its deadline ends it. Every other uncaught error
- * still ends the process.
+ * Keeps a bug of the driver from ending the process. From a timer, whose errors no caller can catch, postgres.js 3.4 writes
+ * to a connection that has just closed. The query never settles; its deadline ends it. Every other uncaught error still
+ * ends the process.
  * @see https://github.com/porsager/postgres/issues/1154
  */
 export function surviveLateWrites(): void {

@@ -6,7 +6,7 @@ export class Semaphore {
   readonly #users: string;
   readonly #waiting = new Set<() => void>();
 
-  /** @param users names the callers in the plural, for the error of one that waited too long. */
+  /** @param users names the callers in the plural, for the error after too long a wait. */
   constructor(permitCount: number, users: string) {
     this.#freeCount = permitCount;
     this.#users = users;

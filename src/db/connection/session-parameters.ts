@@ -1,8 +1,8 @@
 import type { DatabaseOptions } from "./client.ts";
 
 /**
- * Planner settings that make a statement walk an index in order and look up rows one by one wherever it can. Each connection
- * plans a statement once: planning the claim takes longer than running it.
+ * Planner settings that make a statement walk an index in order and look up rows one by one, if it can. Each connection
+ * plans a statement once, because planning the claim takes longer than running it.
  *
  * Needs `jit = off`: a disabled scan adds 10^10 to the cost of its plan, and the server would compile every claim.
  */

@@ -102,8 +102,8 @@ function canRun(account: Account, { initdb, postgres }: Binaries): boolean {
 }
 
 /**
- * The command that runs a binary on a data folder as an account. The process enters the folder before it changes the account,
- * and the folder is named as the current one: the account needs no right to the folders above it.
+ * The command that runs a binary on a data folder as an account. The process enters the folder before it changes the
+ * account, and names it as the current folder. The account then needs no rights to the folders above it.
  */
 export function runAs(
   account: Account | undefined,

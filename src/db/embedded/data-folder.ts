@@ -43,7 +43,7 @@ export interface DataFolder {
 }
 
 /**
- * Creates the folder, or checks that the existing one can be used; `shownAs` is its name in messages.
+ * Creates the folder, or checks that the existing folder can be used; `shownAs` is its name in messages.
  * @throws DatabaseSetupError naming DATA_DIR and the remedy.
  */
 export function openFolder(root: string, shownAs: string): DataFolder {

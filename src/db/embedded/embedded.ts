@@ -1,6 +1,6 @@
 /**
  * `embedded/` runs PostgreSQL from npm packages in a data folder. It owns the folder, its locks, the account and the process.
- * It must not know tables. Invariant: at most one server uses the folder, in whatever container or namespace it runs.
+ * It must not know tables. Invariant: at most one server uses the folder, also across containers and namespaces.
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";

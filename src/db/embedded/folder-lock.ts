@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DatabaseSetupError, errorCode } from "../errors.ts";
 
 /*
- * A data folder has two lock files. The filesystem enforces the locks for every process that sees the folder, in whatever
- * network, process namespace or container, and drops them when their holders end, however they end:
+ * A data folder has two lock files. The filesystem enforces the locks for every process that sees the folder, across
+ * networks, process namespaces and containers. It drops a lock when the last holder ends, also after a kill:
  *
  * - `threadmill.lock`: the launcher holds it while it lives.
  * - `server.lock`: the launcher takes it, the server inherits it, then the launcher closes its own copy. It is free exactly

@@ -13,17 +13,18 @@ const ORPHANS_LIMIT_MS = 5_000;
 const LOOK_EVERY_MS = 25;
 const HAS_PROC = existsSync("/proc/self/fd");
 
-interface DataFolder extends LockedFolder {
+interface ServerFolder extends LockedFolder {
+  /** The folder of the server's own files. */
   data: string;
 }
 
 /**
- * Takes the lock that the next server inherits. Ends the server of a killed run, but only if its postmaster is proven to be
- * that one. Its data is intact, because the server itself was not killed. Call it only while holding the folder's lock,
- * which proves that no launcher needs that server.
+ * Takes the lock that the next server inherits. Ends the server of a killed run, but only a postmaster that is proven to
+ * belong to this folder. Its data is intact, because the server itself was not killed. Call it only while holding the
+ * folder's lock, which proves that no launcher needs that server.
  * @throws DatabaseSetupError when a process that must not be ended here still uses the data; the message names the remedy.
  */
-export async function lockServer(folder: DataFolder): Promise<FileLock> {
+export async function lockServer(folder: ServerFolder): Promise<FileLock> {
   let postmaster: number | undefined;
   let lastLook = performance.now() + ORPHANS_LIMIT_MS;
   for (;;) {
@@ -41,7 +42,7 @@ export async function lockServer(folder: DataFolder): Promise<FileLock> {
   }
 }
 
-function describe({ dataDir }: DataFolder, postmaster: number | undefined): string {
+function describe({ dataDir }: ServerFolder, postmaster: number | undefined): string {
   if (postmaster !== undefined)
     return `DATA_DIR: the PostgreSQL of an earlier run (process ${postmaster}) does not end: end it`;
   return `DATA_DIR: a PostgreSQL of another container or of an earlier run still uses ${dataDir} and cannot be ended from here: stop that one first, or set DATA_DIR to another folder`;
@@ -51,7 +52,7 @@ function describe({ dataDir }: DataFolder, postmaster: number | undefined): stri
  * While we hold the server's lock, no server that Threadmill started is alive. PostgreSQL would still trust a stale
  * postmaster.pid whose number another process now has, so the file is removed. On Windows PostgreSQL decides by itself.
  */
-function clearPidFile(folder: DataFolder, lock: FileLock): FileLock {
+function clearPidFile(folder: ServerFolder, lock: FileLock): FileLock {
   if (process.platform === "win32") return lock;
   const recorded = readPidFile(folder);
   if (recorded && hasFolder(recorded, folder)) {
@@ -70,18 +71,18 @@ interface Recorded {
 }
 
 /** The postmaster that holds the server's lock; undefined unless every available check confirms it. */
-function findPostmaster(folder: DataFolder): number | undefined {
+function findPostmaster(folder: ServerFolder): number | undefined {
   const recorded = readPidFile(folder);
   if (!recorded || !hasFolder(recorded, folder)) return undefined;
   if (HAS_PROC && !(isInOurNamespace(recorded.pid) && hasOpen(recorded.pid, serverLockFile(folder)))) return undefined;
   return recorded.pid;
 }
 
-function pidFileOf({ data }: DataFolder): string {
+function pidFileOf({ data }: ServerFolder): string {
   return join(data, "postmaster.pid");
 }
 
-function readPidFile(folder: DataFolder): Recorded | undefined {
+function readPidFile(folder: ServerFolder): Recorded | undefined {
   const file = pidFileOf(folder);
   if (!existsSync(file)) return undefined;
   const [pidLine, data = ""] = readFileSync(file, "utf8").split("\n");
@@ -90,7 +91,7 @@ function readPidFile(folder: DataFolder): Recorded | undefined {
 }
 
 /** A server runs in its data folder; without /proc, its command line names the folder. */
-function hasFolder({ pid, data: recordedData }: Recorded, { data }: DataFolder): boolean {
+function hasFolder({ pid, data: recordedData }: Recorded, { data }: ServerFolder): boolean {
   if (HAS_PROC) return isSameFile(`/proc/${pid}/cwd`, data);
   const shown = spawnSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   return shown.status === 0 && recordedData !== "" && shown.stdout.includes(recordedData);

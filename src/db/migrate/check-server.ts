@@ -34,15 +34,13 @@ export interface CheckOptions {
  * @throws DatabaseSetupError when it is away, refuses the login, is read-only or too old; the line names setting and remedy.
  */
 export async function checkServer({ url, setting, deadlineMs }: CheckOptions): Promise<void> {
-  const read = async () =>
-    onOneConnection({ url, deadlineMs }, async (sql) => {
-      // On a standby every transaction is read-only.
-      const rows = await sql<{ version: string; number: number; readOnly: boolean }[]>`
+  // On a standby every transaction is read-only.
+  const [server] = await onOneConnection(
+    { url, deadlineMs },
+    (sql) => sql<{ version: string; number: number; readOnly: boolean }[]>`
         select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
-          current_setting('transaction_read_only')::boolean as "readOnly"`;
-      return rows[0];
-    });
-  const server = await read().catch((error: unknown) => {
+          current_setting('transaction_read_only')::boolean as "readOnly"`,
+  ).catch((error: unknown) => {
     throw toSetupError(error, setting);
   });
   const fault = server && describeOldServer(server.number, server.version);

@@ -1,7 +1,7 @@
 /**
- * `migrate/` brings a database to the present data model. It owns the checks before, the lock and the texts of every failure.
- * It must not know the tables: `schema/` and `drizzle/` do. Invariant: one session holds the lock for the whole migration,
- * and its connection is never replaced.
+ * `migrate/` brings a database to the present data model. It owns the checks before it, the lock and the error texts. It
+ * must not know the tables: `schema/` and `drizzle/` do. Invariant: one session holds the lock for the whole migration, and
+ * its connection is never replaced.
  */
 import { fileURLToPath } from "node:url";
 import type postgres from "postgres";
@@ -37,19 +37,19 @@ export interface MigrateOptions {
   url: string;
   /** The setting that holds the URL, for messages; DATABASE_URL unless given. */
   setting?: string;
-  /** Creates more under the same lock, such as the checkpoint tables. */
+  /** Creates other tables under the same lock, such as the checkpoint tables. */
   also?: (sql: postgres.Sql) => Promise<void>;
   /**
-   * The longest the whole migration may take, in milliseconds; 10 minutes unless given. Connecting may take up to 10 s of
-   * it, waiting for one lock up to 60 s or half of the rest.
+   * The longest time of the whole migration, in milliseconds; 10 minutes unless given. Connecting may take up to 10 s of it,
+   * and waiting for one lock up to 60 s or half of the rest.
    */
   deadlineMs?: number;
 }
 
 /**
  * Brings the database to the present data model. Idempotent, and safe when several processes run it at once.
- * @throws DatabaseSetupError when the server is away, read-only or too old, refuses the login, does not answer in time, or
- * holds tables of another application; the message names the remedy.
+ * @throws DatabaseSetupError with the remedy when the server is away, read-only, too old or too slow, refuses the login, or
+ * holds tables of another application.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { setting = "DATABASE_URL", also, deadlineMs = DEADLINE_MS } = options;
@@ -62,7 +62,7 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   const lockMs = Math.min(LOCK_TIMEOUT_MS, Math.ceil(leftMs / 2));
   try {
     await onOneConnection({ url, deadlineMs: leftMs }, async (sql) => {
-      // Ends also a statement whose caller gave up, and replaces defaults of the role that may be too short.
+      // The timeouts also end a statement whose caller gave up, and override defaults of the role that may be too short.
       await sql`select set_config('lock_timeout', ${`${lockMs}`}, false), set_config('statement_timeout', ${`${leftMs}`}, false)`;
       await sql`select pg_advisory_lock(${MIGRATION_LOCK})`;
       await runMigrations(sql);

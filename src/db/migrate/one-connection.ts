@@ -3,7 +3,7 @@ import { readHosts } from "#shared/database-url";
 import { DeadlineMissedError, withDeadline } from "../connection/deadline.ts";
 import { Dialer } from "../connection/dialer.ts";
 import { surviveLateWrites } from "../connection/late-write.ts";
-import { errorCode } from "../errors.ts";
+import { codedError, errorCode } from "../errors.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -14,8 +14,8 @@ const CONNECT_TIMEOUT = "CONNECT_TIMEOUT";
 /**
  * Runs work on one connection that is never replaced, so a session's lock lasts as long as the work. Of several hosts only
  * the first is used.
- * @throws an error with the code `NO_ANSWER` or `CONNECT_TIMEOUT` when the work does not end in time, `CONNECTION_CLOSED`
- * when the connection was lost, and every error of the work.
+ * @throws every error of the work; an error with the code `NO_ANSWER` or `CONNECT_TIMEOUT` when the work is late.
+ * @throws an error with the code `CONNECTION_CLOSED` when the connection was lost.
  */
 export async function onOneConnection<T>(
   { url, deadlineMs }: { url: string; deadlineMs: number },
@@ -26,7 +26,7 @@ export async function onOneConnection<T>(
   const dialer = new Dialer(host, 1, 1);
   let lose: () => void = () => undefined;
   const lost = new Promise<never>((_resolve, reject) => {
-    lose = () => reject(withCode("CONNECTION_CLOSED"));
+    lose = () => reject(codedError("CONNECTION_CLOSED"));
   });
   const options = {
     ...dialer.driverOptions,
@@ -38,7 +38,7 @@ export async function onOneConnection<T>(
     max_lifetime: null,
     onnotice: () => undefined,
     // The driver may never settle a query that it sends just as the connection closes. A query that it does settle has
-    // the better error, and is given the turn to pass it on.
+    // the better error, which one turn of the event loop passes on.
     onclose: () => setImmediate(lose),
   };
   const sql = postgres(host.url, options);
@@ -46,13 +46,9 @@ export async function onOneConnection<T>(
     return await withDeadline(Promise.race([work(sql), lost]), deadlineMs);
   } catch (error) {
     const isLate = error instanceof DeadlineMissedError || errorCode(error) === CONNECT_TIMEOUT;
-    throw isLate ? withCode(dialer.hasConnected ? NO_ANSWER : CONNECT_TIMEOUT, error) : error;
+    throw isLate ? codedError(dialer.hasConnected ? NO_ANSWER : CONNECT_TIMEOUT, undefined, error) : error;
   } finally {
     await sql.end({ timeout: 0 }).catch(() => undefined);
     dialer.close();
   }
-}
-
-function withCode(code: string, cause?: unknown): Error {
-  return Object.assign(new Error(code, { cause }), { code });
 }

@@ -14,7 +14,7 @@ export interface ListenerOptions {
    * (re)subscription, because notifications may have been missed. All channels share one connection.
    */
   channels: Readonly<Record<string, (payload?: string) => void>>;
-  /** How often the subscription is proved alive: LISTEN can die without an error. 10 s unless given. */
+  /** The interval of the proofs that the subscription is alive, because LISTEN can die without an error; 10 s unless given. */
   heartbeatMs?: number;
 }
 
@@ -24,8 +24,8 @@ const CONNECT_LIMIT_MS = 5_000;
 
 /**
  * Listens to channels of NOTIFY. It subscribes again at once when the connection closes, and at the next heartbeat when
- * the connection went silent. `sql.listen` of postgres.js is not used: it forgets a channel for good when its first
- * attempt to reconnect fails. `start` does not wait for the first subscription, because the database may be away.
+ * the connection went silent. `start` does not wait for the first subscription, because the database may be away. It does
+ * not use `sql.listen` of postgres.js, which forgets a channel for good when its first attempt to reconnect fails.
  */
 export class Listener extends Service {
   readonly #options: ListenerOptions;
@@ -46,7 +46,7 @@ export class Listener extends Service {
     this.#options = options;
     this.#heartbeatMs = options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS;
     this.#hosts = readHosts(options.url);
-    this.#dialer = this.#newDialer();
+    this.#dialer = new Dialer(this.#host, 1);
     this.#pool = this.#open();
   }
 
@@ -62,10 +62,6 @@ export class Listener extends Service {
 
   get #host(): NamedHost {
     return this.#hosts.hosts[this.#hostIndex] ?? this.#hosts.hosts[0];
-  }
-
-  #newDialer(): Dialer {
-    return new Dialer(this.#host, 1);
   }
 
   #open(): postgres.Sql {
@@ -142,7 +138,7 @@ export class Listener extends Service {
     if (this.stopping.aborted) return;
     const [silent, dialer] = [this.#pool, this.#dialer];
     this.#hostIndex = (this.#hostIndex + 1) % this.#hosts.hosts.length;
-    this.#dialer = this.#newDialer();
+    this.#dialer = new Dialer(this.#host, 1);
     this.#pool = this.#open();
     silent
       .end({ timeout: 0 })

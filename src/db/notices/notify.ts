@@ -1,8 +1,11 @@
+/**
+ * `notices/` sends and receives NOTIFY. It owns the batches after commits and the listener's connection. It must not know
+ * what a notice means. Invariant: a lost notice costs time only, so sending never fails a caller.
+ */
 import type { Sql } from "postgres";
 import type { Executor } from "../connection/client.ts";
 import { send, UNFLUSHED } from "../statement.ts";
 
-/** One NOTIFY. */
 export interface Notice {
   channel: string;
   payload: string;
@@ -13,27 +16,27 @@ const SPACING_MS = 5;
 interface Collector {
   collect: (notice: Notice) => void;
   /** True when no NOTIFY was sent for `SPACING_MS`. Records that one is sent now. */
-  takeQuiet: () => boolean;
+  mayNotifyNow: () => boolean;
 }
 const collecting = new WeakMap<Executor, Collector>();
 
-/** Registers the collector that sends the notices of a pool or a transaction. */
+/** Registers the collector of a pool's or a transaction's notices. */
 export function collectNotices(sql: Executor, collector: Collector): void {
   collecting.set(sql, collector);
 }
 
 /**
- * Returns true when a statement may contain its NOTIFY, which saves a round trip. That is so in a caller's own transaction,
- * and while notices are so rare that no commit waits for another's. Call it once for each statement.
+ * Returns true when a statement may contain its NOTIFY, which saves a round trip. It may in a caller's own transaction, and
+ * while notices are so rare that their commits do not wait for each other. Call it once for each statement.
  */
 export function mayNotifyWithin(sql: Executor): boolean {
-  return collecting.get(sql)?.takeQuiet() ?? true;
+  return collecting.get(sql)?.mayNotifyNow() ?? true;
 }
 
 /**
- * Sends a NOTIFY that is delivered after the transaction has committed. A transaction of `Database` sends it after the
- * commit, in one batch with others: PostgreSQL commits notifying transactions one at a time, so a NOTIFY inside would make
- * each submitter wait for the one before. A caller's own transaction contains its NOTIFY.
+ * Sends a NOTIFY that is delivered after the transaction has committed. A caller's own transaction contains it. `Database`
+ * sends it after the commit, in one batch with others. PostgreSQL commits notifying transactions one at a time, so
+ * submitters would otherwise wait for each other.
  * @see https://www.postgresql.org/docs/current/sql-notify.html
  */
 export async function notifyAfterCommit(sql: Executor, channel: string, payload: string): Promise<void> {
@@ -72,7 +75,7 @@ export class Notifier {
   }
 
   /** True when nothing was sent for `SPACING_MS`. Records that the caller sends a notice now. */
-  takeQuiet(): boolean {
+  mayNotifyNow(): boolean {
     const now = performance.now();
     if (this.#sending || now - this.#sentAt < SPACING_MS) return false;
     this.#sentAt = now;

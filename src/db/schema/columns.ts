@@ -1,6 +1,6 @@
 /**
- * `schema/` is the data model; `npm run db:generate` writes the SQL in `drizzle/` from it. It must not know verbs: only
- * tables, indexes and constraints. Invariant: constraints refuse every row that must never exist, whoever writes it.
+ * `schema/` owns the data model: tables, indexes and constraints. `npm run db:generate` writes the SQL in `drizzle/` from it.
+ * It must not know verbs. Invariant: constraints refuse every row that must never exist, from any writer.
  * This file: enums and time columns that tables share.
  */
 import { pgEnum, timestamp } from "drizzle-orm/pg-core";

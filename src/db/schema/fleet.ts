@@ -24,11 +24,11 @@ export const workers = pgTable(
     concurrency: integer().notNull(),
     running: integer().notNull().default(0),
     state: text().notNull().default("active"),
-    /** A list of `{jobType, description, error}`: the job types that it runs, or failed to load. */
+    /** A list of `{jobType, description, error}`: the job types that the worker runs or failed to load. */
     offers: jsonb().notNull().default([]),
     startedAt: at("started_at").notNull().defaultNow(),
     heartbeatAt: at("heartbeat_at").notNull().defaultNow(),
-    /** Start of the present series of heartbeats without a gap. A worker reaps only after one whole interval of contact. */
+    /** The start of the present heartbeats without a gap. A worker reaps only after one whole interval of contact. */
     contactSince: at("contact_since").notNull().defaultNow(),
   },
   (table) => [

@@ -23,7 +23,7 @@ export const jobs = pgTable(
     leaseExpiresAt: at("lease_expires_at"),
     /** The worker of the last claim; kept after the job's end. */
     lastWorkerId: text("last_worker_id"),
-    /** When the last claim was made. */
+    /** The time of the last claim. */
     claimedAt: at("claimed_at"),
     attempt: integer().notNull().default(0),
     maxRetries: integer("max_retries").notNull().default(3),
@@ -40,7 +40,7 @@ export const jobs = pgTable(
     uniqueKey: text("unique_key"),
     /** The key of the queue's limits per key, such as a user; null for jobs without such a limit. */
     limitKey: text("limit_key"),
-    /** The unfinished jobs that it waits for. */
+    /** The number of unfinished jobs that it waits for. */
     pendingDependencies: integer("pending_dependencies").notNull().default(0),
     hasDependents: boolean("has_dependents").notNull().default(false),
     onDependencyFailure: text("on_dependency_failure").notNull().default("fail"),
@@ -52,7 +52,7 @@ export const jobs = pgTable(
     cancelRequestedAt: at("cancel_requested_at"),
     progress: jsonb(),
     result: jsonb(),
-    /** The use of models by the present attempt, or by the one that completed the job; null when none. */
+    /** The use of models by the present attempt, or by the attempt that completed the job; null when none. */
     usage: jsonb(),
     /** The limit on the use of models by all attempts together; null without one. */
     budget: jsonb(),
@@ -67,7 +67,7 @@ export const jobs = pgTable(
   },
   // oxlint-disable-next-line max-lines-per-function -- a list of indexes and checks
   (table) => [
-    // Holds only ready jobs: the cost of a claim must not depend on finished, scheduled, held or running ones.
+    // Contains only ready jobs: the cost of a claim must not depend on finished, scheduled, held or running jobs.
     index("idx_jobs_queue_claim")
       .on(table.queue, table.priority.desc().nullsFirst(), table.ownerId.desc().nullsFirst(), table.seq)
       .where(sql`${table.status} = 'queued' and ${table.hold} is null`),
@@ -95,7 +95,7 @@ export const jobs = pgTable(
     uniqueIndex("uq_jobs_schedule_tick")
       .on(table.scheduleId, table.scheduledFor)
       .where(sql`${table.scheduleId} is not null`),
-    // The jobs that hold a slot of a limited key, and below the jobs that wait for one.
+    // The jobs that hold a slot of a limited key; the next index has the jobs that wait for a slot.
     index("idx_jobs_limit_places")
       .on(table.queue, table.limitKey)
       .where(

@@ -6,7 +6,7 @@ import type { ClaimRow } from "./claim-rows.ts";
 import type { Claimed, ClaimOptions } from "./claim.ts";
 
 /** How often in a row a claim skips owners without a claimable job. */
-const MOST_SKIPS = 10;
+const MAX_SKIPS = 10;
 
 /** Takes jobs of the highest priority; skips owners without a claimable job. */
 export async function takeLevel(sql: Executor, options: ClaimOptions, statement: Statement): Promise<Claimed> {
@@ -16,7 +16,7 @@ export async function takeLevel(sql: Executor, options: ClaimOptions, statement:
     const { passed, ...level } = await claimLevel(sql, { ...options, afterOwner }, statement);
     if (level.jobs.length > 0) return level;
     // All jobs of these owners are of a paused type or locked by another claim: the next owners take their turn.
-    if (passed === null || skipped.has(passed) || skipped.size === MOST_SKIPS)
+    if (passed === null || skipped.has(passed) || skipped.size === MAX_SKIPS)
       return { ...level, lastOwner: options.afterOwner };
     skipped.add(passed);
     afterOwner = passed;
@@ -104,7 +104,7 @@ export const CLAIM_OPEN: Statement = {
 /** Claims from one queue, the last value. */
 export const CLAIM_NAMED = claimFrom("select $5::text as name");
 
-/** Sends a claiming statement; its own values follow the common ones. */
+/** Sends a claiming statement; its own values follow the values that all claims share. */
 async function claimLevel(sql: Executor, options: ClaimOptions, { text, values }: Statement): Promise<Level> {
   const { workerId, afterOwner = "" } = options;
   const rows = await send<LevelRow[]>(sql, { text, values: [...claimValues(options), afterOwner, ...values] });

@@ -60,7 +60,7 @@ test("a limited queue yields to more urgent jobs of unlimited queues, and to equ
   expect((await claimOne()).jobs).toMatchObject([{ queue: "limited" }]);
 });
 
-test("a claim says whether jobs wait for the place of a running one", async () => {
+test("a claim reports whether jobs wait for the slot of a running job", async () => {
   await limit({ concurrency: 1 });
   await fill(2);
   const one = async () => queue.inTx(async (tx) => claimLimited(tx, { workerId: "w", limit: 5, leaseMs: 30_000 }));

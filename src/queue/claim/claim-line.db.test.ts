@@ -66,7 +66,7 @@ test("another queue of the same priority has its share", async () => {
   expect(await worker.take(10)).toContain(other);
 });
 
-test("a claim that empties its line goes on with lower priorities", async () => {
+test("a claim that empties its line continues with lower priorities", async () => {
   const worker = claimer();
   const high = await many(3, { priority: 1 });
   const low = await many(3);

@@ -1,7 +1,7 @@
 import { send } from "#db";
 import type { Executor } from "#db";
 import type { ClaimedJob } from "../claimed-job.ts";
-import { aloneRows, findAlone, HELD, leftOver } from "../settle/complete-many.ts";
+import { findIndependent, HELD, independentRows, notifyEnded } from "../settle/complete-many.ts";
 import type { Completion } from "../settle/complete-many.ts";
 import { READY } from "../predicates.ts";
 import {
@@ -41,20 +41,18 @@ export async function claimLine(sql: Executor, options: ClaimOptions, line: Line
   return { ...taken, unflushed: taken.jobs.length > 0 };
 }
 
-/**
- * `completeMany` and `claimLine` in one statement. `left` are the completions it did not make.
- */
+/** `completeMany` and `claimLine` in one statement. `left` are the completions it did not make. */
 export async function endAndClaimLine<T extends Completion>(
   sql: Executor,
   completions: readonly T[],
   { line, ...options }: ClaimOptions & { line: Line },
 ): Promise<Taken & { left: T[] }> {
-  const alone = findAlone(completions);
-  if (!alone) return { ...(await claimLine(sql, options, line)), left: [...completions] };
-  const values = [...lineValues(options, line), ...alone];
+  const independent = findIndependent(completions);
+  if (!independent) return { ...(await claimLine(sql, options, line)), left: [...completions] };
+  const values = [...lineValues(options, line), ...independent];
   const rows = await send<LineRow[]>(sql, { text: END_AND_CLAIM_LINE, values });
   const ended = rows.filter((row) => row.ends);
-  return { ...toTaken(rows, options), unflushed: false, left: await leftOver(sql, completions, ended) };
+  return { ...toTaken(rows, options), unflushed: false, left: await notifyEnded(sql, completions, ended) };
 }
 
 interface LineRow extends ClaimRow {
@@ -120,7 +118,7 @@ const END_AND_CLAIM_LINE = `
         started_at = coalesce(jobs.started_at, clock_timestamp())
       from (
         -- Completions come first: they may wait for a row lock, and must not while this statement holds claimed rows.
-        select id, attempt, result, true as ends, null::bigint as turn from (${aloneRows("$7", "$8", "$9")}) as given
+        select id, attempt, result, true as ends, null::bigint as turn from (${independentRows("$7", "$8", "$9")}) as given
         union all select id, null, null, false, turn from picked
       ) as done
       where jobs.id = any(array[done.id]) and (not done.ends or (${HELD}))

@@ -70,8 +70,8 @@ export async function claimOn(sql: Executor, options: ClaimOptions, first: Taken
 
 export interface LimitedClaimOptions extends ClaimOptions {
   /**
-   * Skips a limited queue whose first job has a lower priority than the first ready job of the queues without a limit
-   * (`lower`), or a priority that is not higher (`equal`). Skips none unless given.
+   * Skips a limited queue whose first job's priority is below (`lower`) or not above (`equal`) the highest ready priority
+   * of the other queues. Skips none unless given.
    */
   yields?: "lower" | "equal" | undefined;
 }
@@ -123,7 +123,7 @@ interface LimitedQueue {
   rival: number | null;
 }
 
-/** Locks the limited queues with ready jobs, by name. Returns them by priority; equal ones in random order. */
+/** Locks the limited queues with ready jobs, by name. Returns them by priority, and in random order among equals. */
 async function lockLimitedQueues(tx: Tx): Promise<LimitedQueue[]> {
   const head = (queue: PendingQuery<Row[]>) => tx`
     select priority from jobs where queue = ${queue} and ${tx.unsafe(READY)} order by priority desc limit 1`;

@@ -2,9 +2,10 @@ import { newId, together } from "#db";
 import type { Executor, Tx } from "#db";
 import { checkBatch, checkJob } from "../check-job.ts";
 import { InvalidJobError } from "../errors.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 import { flushStored } from "../flush.ts";
-import { lockLimits, lockThreads } from "../locks.ts";
+import { distinctKeys, lockLimits, lockThreads } from "../locks.ts";
+import type { LimitedKey } from "../locks.ts";
 import type { EnqueuedJob, Entry, NewJob } from "../new-job.ts";
 import { admit } from "../ready/admit.ts";
 import { lockDependencies, recordDependencies } from "../ready/dependencies.ts";
@@ -30,10 +31,15 @@ export async function enqueueMany(sql: Executor, jobs: readonly NewJob[]): Promi
   checkBatch(entries);
   const givenIds = jobs.some((job) => job.jobId !== undefined);
   if (!("begin" in sql)) return storeAll(sql as Tx, entries, { givenIds });
-  if (givenIds || !entries.every(isAlone)) return (sql as Sql).begin(async (tx) => storeAll(tx, entries, { givenIds }));
-  const { queues, unflushed } = await insertJobs(sql, entries, { unfinished: new Set(), givenIds, alone: true });
+  if (givenIds || !entries.every(isIndependent))
+    return (sql as Sql).begin(async (tx) => storeAll(tx, entries, { givenIds }));
+  const { queues, unflushed } = await insertJobs(sql, entries, {
+    unfinished: new Set(),
+    givenIds,
+    isWholeTransaction: true,
+  });
   const [first] = entries;
-  // Workers may already run the jobs. The submitter hears of them only once they are on the disk.
+  // Workers may already run the jobs. The submitter gets its answer only after they are on the disk.
   if (unflushed && first) await flushStored(sql, first.jobId);
   for (const queue of queues) await notifyReady(sql, queue);
   return entries.map(toEnqueued);
@@ -76,8 +82,8 @@ function toEntry(job: NewJob): Entry {
   return entry;
 }
 
-/** True when no stored job affects how this one is stored: no key, limit or dependency. */
-function isAlone(entry: Entry): boolean {
+/** True when no stored job affects how this one is stored: it has no key, limit or dependency. */
+function isIndependent(entry: Entry): boolean {
   return !isKeyed(entry) && (entry.limitKey ?? entry.after ?? null) === null;
 }
 
@@ -85,19 +91,24 @@ function toEnqueued({ jobId, threadId = null, decisionSetId = null }: Entry): En
   return { jobId, threadId, decisionSetId, status: "queued", created: true };
 }
 
-/** Attempts to store a job whose unique key was taken at the insert but free again when its owner was read. */
-const MOST_RETRIES = 5;
+/** Attempts to store a job whose unique key was taken at the insert and free at the read that followed. */
+const MAX_RETRIES = 5;
 
 async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions): Promise<EnqueuedJob[]> {
-  const { givenIds, retries = MOST_RETRIES } = options;
-  const limited = limitedKeys(entries);
+  const { givenIds, retries = MAX_RETRIES } = options;
+  const limited = distinctKeys(
+    entries.flatMap(({ queue, limitKey }) => (limitKey === undefined ? [] : [{ queue, limitKey }])),
+  );
   const threads = [...new Set(entries.flatMap((entry) => entry.threadId ?? []))];
   // Sent without awaiting: the statements after it wait for the locks in the server, which saves a round trip.
   const locking = lockBatch(tx, threads, limited);
   const unfinished = entries.some((entry) => entry.after !== undefined)
     ? (await together([locking, lockDependencies(tx, entries)]))[1]
     : new Set(entries.map((entry) => entry.jobId));
-  const [, added] = await together([locking, insertJobs(tx, entries, { unfinished, givenIds, alone: false })]);
+  const [, added] = await together([
+    locking,
+    insertJobs(tx, entries, { unfinished, givenIds, isWholeTransaction: false }),
+  ]);
   const isAdded = (entry: Entry) => added.ids === null || added.ids.has(entry.jobId);
   const isWhole = added.ids === null || added.ids.size === entries.length;
   if (!isWhole) {
@@ -110,7 +121,9 @@ async function storeAll(tx: Tx, entries: readonly Entry[], options: StoreOptions
   for (const queue of added.queues) await notifyReady(tx, queue);
   if (isWhole) return entries.map(toEnqueued);
   const first = await findFirst(tx, entries);
-  const isFreed = (entry: Entry, index: number) => !isAdded(entry) && !first.has(index) && isUnique(entry);
+  // A unique key is free again as soon as its unfinished job ends.
+  const isFreed = (entry: Entry, index: number) =>
+    !isAdded(entry) && !first.has(index) && (entry.uniqueKey ?? null) !== null;
   const freed = retries > 0 ? entries.filter(isFreed) : [];
   const stored = freed.length > 0 ? await storeAll(tx, freed, { givenIds, retries: retries - 1 }) : [];
   const anew = new Map(freed.map((entry, index) => [entry, stored[index]]));
@@ -128,24 +141,7 @@ interface StoreOptions {
   retries?: number;
 }
 
-/** True when the job has a unique key, which is free again as soon as its unfinished job ends. */
-function isUnique({ uniqueKey }: Entry): boolean {
-  return (uniqueKey ?? null) !== null;
-}
-
-function limitedKeys(entries: readonly Entry[]) {
-  const keys = entries.filter((entry) => entry.limitKey !== undefined);
-  return [
-    ...new Map(
-      keys.map((entry) => [
-        `${entry.queue}\n${entry.limitKey}`,
-        { queue: entry.queue, limitKey: entry.limitKey ?? null },
-      ]),
-    ).values(),
-  ];
-}
-
-async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType<typeof limitedKeys>): Promise<void> {
+async function lockBatch(tx: Tx, threads: readonly string[], limited: readonly LimitedKey[]): Promise<void> {
   if (threads.length + limited.length > MAX_BATCH_LOCKS) {
     throw new InvalidJobError(
       `jobs must have at most ${MAX_BATCH_LOCKS} different threadIds and limitKeys: split the batch`,
@@ -154,7 +150,7 @@ async function lockBatch(tx: Tx, threads: readonly string[], limited: ReturnType
   await together([lockThreads(tx, threads), lockLimits(tx, limited)]);
 }
 
-/** @throws InvalidJobError when a job depends on one of the batch that was not added because its key was taken. */
+/** @throws InvalidJobError when a job depends on a job of the batch that was not added because its key was taken. */
 function checkMissing(entries: readonly Entry[], isAdded: (entry: Entry) => boolean): void {
   const missing = new Set(entries.filter((entry) => !isAdded(entry)).map((entry) => entry.jobId));
   for (const entry of entries) {
@@ -175,9 +171,7 @@ async function findFirst(tx: Tx, entries: readonly Entry[]): Promise<Map<number,
     schedule_id: scheduleId,
     scheduled_for: scheduledFor,
   }));
-  const rows = await tx<
-    { ord: number; id: string; thread_id: string | null; decision_set_id: string | null; status: JobStatus }[]
-  >`
+  const rows = await tx<(StoredRow & { ord: number })[]>`
     select entry.ord, found.id, found.thread_id, found.decision_set_id, found.status
     from jsonb_to_recordset(${JSON.stringify(keys)}::text::jsonb) as entry (ord int, owner_id text, job_type text,
       idempotency_key text, unique_key text, schedule_id uuid, scheduled_for timestamptz)
@@ -193,16 +187,23 @@ async function findFirst(tx: Tx, entries: readonly Entry[]): Promise<Map<number,
         where schedule_id = entry.schedule_id and scheduled_for = entry.scheduled_for
       limit 1
     ) as found`;
-  return new Map(
-    rows.map((row) => [
-      row.ord,
-      {
-        jobId: row.id,
-        threadId: row.thread_id,
-        decisionSetId: row.decision_set_id,
-        status: row.status,
-        created: false,
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.ord, toFirstJob(row)]));
+}
+
+/** A stored job that has a key already. */
+export interface StoredRow {
+  id: string;
+  thread_id: string | null;
+  decision_set_id: string | null;
+  status: JobStatus;
+}
+
+export function toFirstJob(row: StoredRow): EnqueuedJob {
+  return {
+    jobId: row.id,
+    threadId: row.thread_id,
+    decisionSetId: row.decision_set_id,
+    status: row.status,
+    created: false,
+  };
 }

@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { setUpQueue } from "../../../test/queue.ts";
 import { InvalidJobError } from "../errors.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { enqueueMany } from "./enqueue-many.ts";
 import { enqueue } from "./enqueue.ts";
 import { randomUUID } from "node:crypto";

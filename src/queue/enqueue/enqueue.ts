@@ -1,7 +1,7 @@
 import type { Executor, Tx } from "#db";
 import type { EnqueuedJob, NewJob } from "../new-job.ts";
-import { enqueueMany } from "./enqueue-many.ts";
-import type { JobStatus } from "#shared/job-states";
+import { enqueueMany, toFirstJob } from "./enqueue-many.ts";
+import type { StoredRow } from "./enqueue-many.ts";
 import { lockIdempotencyKey } from "../locks.ts";
 
 /**
@@ -15,32 +15,15 @@ export async function enqueue(sql: Executor, job: NewJob): Promise<EnqueuedJob> 
   return enqueued;
 }
 
-/** The job that already has an owner's idempotency key. Locks the key until the transaction ends: a second submitter waits. */
+/** The job that has an owner's idempotency key. Locks the key until the transaction ends: a second submitter waits. */
 export async function findByKey(
   tx: Tx,
   job: Pick<NewJob, "ownerId" | "idempotencyKey">,
 ): Promise<(EnqueuedJob & { requestHash: string | null }) | undefined> {
   if (job.idempotencyKey === undefined) return undefined;
   await lockIdempotencyKey(tx, job.ownerId, job.idempotencyKey);
-  const [row] = await tx<
-    {
-      id: string;
-      thread_id: string | null;
-      decision_set_id: string | null;
-      status: JobStatus;
-      request_hash: string | null;
-    }[]
-  >`
+  const [row] = await tx<(StoredRow & { request_hash: string | null })[]>`
     select id, thread_id, decision_set_id, status, request_hash from jobs
     where owner_id = ${job.ownerId} and idempotency_key = ${job.idempotencyKey}`;
-  return (
-    row && {
-      jobId: row.id,
-      threadId: row.thread_id,
-      decisionSetId: row.decision_set_id,
-      status: row.status,
-      created: false,
-      requestHash: row.request_hash,
-    }
-  );
+  return row && { ...toFirstJob(row), requestHash: row.request_hash };
 }

@@ -1,6 +1,6 @@
 import { mayNotifyWithin, send, UNFLUSHED } from "#db";
 import type { Executor } from "#db";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import type { Entry } from "../new-job.ts";
 import { NEXT_HOLD } from "../ready/ready.ts";
 import { DEFAULT_MAX_CRASHES, DEFAULT_MAX_RETRIES } from "#shared/limits";
@@ -49,7 +49,7 @@ export interface Inserted {
   ids: ReadonlySet<string> | null;
   /** The queues whose workers the caller must wake. */
   queues: string[];
-  /** True when it committed without a flush: call `flushStored` before the submitter hears of the jobs. */
+  /** True when it committed without a flush: call `flushStored` before the answer to the submitter. */
   unflushed: boolean;
 }
 
@@ -58,23 +58,24 @@ interface Insertion {
   unfinished: ReadonlySet<string>;
   givenIds: boolean;
   /** True when the statement is the whole transaction. */
-  alone: boolean;
+  isWholeTransaction: boolean;
 }
 
 /** Inserts the jobs in their order, and queues that are new, in one statement. A job whose key or id is taken is left out. */
 export async function insertJobs(
   sql: Executor,
   entries: readonly Entry[],
-  { unfinished, givenIds, alone }: Insertion,
+  { unfinished, givenIds, isWholeTransaction }: Insertion,
 ): Promise<Inserted> {
   const queues = [...new Set(entries.map((entry) => entry.queue))];
   const { lists, values } = readColumns(entries, unfinished);
-  const ofThreads = entries.some((entry) => (entry.threadId ?? null) !== null);
+  const hasThreads = entries.some((entry) => (entry.threadId ?? null) !== null);
   if (givenIds || entries.some(isKeyed)) {
-    const tells = mayNotifyWithin(sql);
-    const text = textOf({ lists, ofThreads, ends: tells ? "returning and telling" : "returning" });
-    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values, ...(tells ? [READY_CHANNEL] : [])] });
-    const awaited = tells ? [] : added.filter((row) => row.is_awaited);
+    const notifies = mayNotifyWithin(sql);
+    const text = textOf({ lists, hasThreads, ends: notifies ? "returning and notifying" : "returning" });
+    const channel = notifies ? [READY_CHANNEL] : [];
+    const added = await send<AddedRow[]>(sql, { text, values: [queues, ...values, ...channel] });
+    const awaited = notifies ? [] : added.filter((row) => row.is_awaited);
     return {
       ids: new Set(added.map((row) => row.id)),
       queues: [...new Set(awaited.map((row) => row.queue))],
@@ -83,11 +84,11 @@ export async function insertJobs(
   }
   const awaited = [...new Set(entries.filter((entry) => isAwaited(entry, unfinished)).map((entry) => entry.queue))];
   if (awaited.length > 0 && mayNotifyWithin(sql)) {
-    const text = textOf({ lists, ofThreads, ends: alone ? "telling at once" : "telling" });
+    const text = textOf({ lists, hasThreads, ends: isWholeTransaction ? "notifying unflushed" : "notifying" });
     await send(sql, { text, values: [queues, ...values, READY_CHANNEL, awaited] });
-    return { ids: null, queues: [], unflushed: alone };
+    return { ids: null, queues: [], unflushed: isWholeTransaction };
   }
-  await send(sql, { text: textOf({ lists, ofThreads, ends: "silent" }), values: [queues, ...values] });
+  await send(sql, { text: textOf({ lists, hasThreads, ends: "silent" }), values: [queues, ...values] });
   return { ids: null, queues: awaited, unflushed: false };
 }
 
@@ -108,7 +109,7 @@ export function isKeyed({ threadId, idempotencyKey, uniqueKey, scheduleId }: Ent
   return (threadId ?? idempotencyKey ?? uniqueKey ?? scheduleId ?? null) !== null;
 }
 
-/** Each column's values: a single one when all jobs share it, which is sent once, else a list. */
+/** The values of each column: one value when all jobs share it, else a list. */
 function readColumns(entries: readonly Entry[], unfinished: ReadonlySet<string>) {
   const [first] = entries;
   const lists: boolean[] = [];
@@ -127,23 +128,21 @@ interface Shape {
   /** True for each column that is sent as a list. */
   lists: readonly boolean[];
   /** True when one of the jobs has a thread. */
-  ofThreads: boolean;
-  /**
-   * The end of the statement: returns the stored jobs, wakes the workers, both, wakes them before the flush, or nothing.
-   */
-  ends: "returning" | "returning and telling" | "telling" | "telling at once" | "silent";
+  hasThreads: boolean;
+  /** The end of the statement: it returns the stored jobs, notifies the workers, or both; `unflushed` skips the flush. */
+  ends: "returning" | "returning and notifying" | "notifying" | "notifying unflushed" | "silent";
 }
 
 /** The statements by shape: building one takes longer than sending it. */
 const texts = new Map<string, string>();
-/** More shapes than an application has; beyond it statements are built for each call. */
-const MOST_TEXTS = 200;
+/** The most statements to keep, which is more than the shapes of an application. */
+const MAX_TEXTS = 200;
 
 function textOf(shape: Shape): string {
   const key = JSON.stringify(shape);
   let found = texts.get(key);
   if (found === undefined) {
-    if (texts.size >= MOST_TEXTS) texts.clear();
+    if (texts.size >= MAX_TEXTS) texts.clear();
     texts.set(key, (found = writeText(shape)));
   }
   return found;
@@ -160,8 +159,8 @@ const BEHIND = `thread_id is not null and (
     or exists (select 1 from jobs as head where head.thread_id = entry.thread_id and head.${UNFINISHED})
   )`;
 
-/** The statement that inserts jobs: $1 are their queues, then come the columns, then the channel and the queues to notify. */
-function writeText({ lists, ofThreads, ends }: Shape): string {
+/** Builds the statement. Its parameters: $1 the queues, then the columns, then the channel and the queues to notify. */
+function writeText({ lists, hasThreads, ends }: Shape): string {
   const columns = COLUMNS.map(({ name, type }, index) => {
     const sent = type === "jsonb" || type === "timestamptz" ? "text" : type;
     const value = `$${index + 2}`;
@@ -170,17 +169,17 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
       : { name, read: `${value}::${sent}::${type} as ${name}`, list: null };
   });
   const listed = columns.filter((column) => column.list !== null);
-  const tell = `pg_notify($${columns.length + 2}, queue)`;
-  const told = `from unnest($${columns.length + 3}::text[]) as queue`;
+  const notify = `pg_notify($${columns.length + 2}, queue)`;
+  const notified = `from unnest($${columns.length + 3}::text[]) as queue`;
   // Scheduled jobs wake the workers as well: one may be due before the next poll.
   const added = "select id, queue, hold is null or hold = 'time' as is_awaited from added";
   const endings = {
     returning: added,
-    "returning and telling": `, told as materialized (
-      select ${tell} from (select distinct queue from (${added}) as added where is_awaited) as awaited
+    "returning and notifying": `, told as materialized (
+      select ${notify} from (select distinct queue from (${added}) as added where is_awaited) as awaited
     ) ${added} where (select count(*) from told) >= 0`,
-    telling: `select ${tell} ${told}`,
-    "telling at once": `select ${tell}, ${UNFLUSHED} ${told}`,
+    notifying: `select ${notify} ${notified}`,
+    "notifying unflushed": `select ${notify}, ${UNFLUSHED} ${notified}`,
     silent: "select 1",
   };
   return `
@@ -192,7 +191,7 @@ function writeText({ lists, ofThreads, ends }: Shape): string {
       select ${NAMES}, run_at, case when behind then 'thread'::job_hold else ${NEXT_HOLD} end
       from (
         select *, coalesce(due_at, clock_timestamp() + make_interval(secs => delay_ms / 1000)) as run_at,
-          ${ofThreads ? BEHIND : "false"} as behind
+          ${hasThreads ? BEHIND : "false"} as behind
         from (
           select ord, ${columns.map((column) => column.read).join(", ")}
           from unnest(${listed.map((column) => column.list).join(", ")}) with ordinality

@@ -1,7 +1,7 @@
 import { setUpQueue } from "../../../test/queue.ts";
 import { LeaseLostError } from "../errors.ts";
 import { appendEvents } from "./append-events.ts";
-import { EVENTS_CHANNEL } from "./wake.ts";
+import { EVENTS_CHANNEL } from "./notices.ts";
 import { expect, test } from "vitest";
 
 const queue = setUpQueue();

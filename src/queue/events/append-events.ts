@@ -2,7 +2,7 @@ import type { Executor } from "#db";
 import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
 import { holdsLease } from "../fence.ts";
-import { notifyEvents } from "./wake.ts";
+import { notifyEvents } from "./notices.ts";
 import type { PendingQuery, Row } from "postgres";
 import type { Usage } from "#shared/usage";
 
@@ -47,13 +47,13 @@ export async function appendEvents(sql: Executor, claim: Claim, append: Append):
 export function appendParts(sql: Executor, claim: Claim, append: Append): PendingQuery<Row[]> {
   return sql`
     owner as (
-      update jobs set ${movedOn(sql, append)} where ${holdsLease(sql, claim)} and event_seq = ${append.after}
+      update jobs set ${appendAssignments(sql, append)} where ${holdsLease(sql, claim)} and event_seq = ${append.after}
       returning id, attempt
-    ), noted as (${noteEvents(sql, append)})`;
+    ), noted as (${insertEvents(sql, append)})`;
 }
 
-/** The assignments of an update of the job that appends events. Its condition must be `event_seq = after`. */
-export function movedOn(sql: Executor, { events, after, progress, usage }: Append): PendingQuery<Row[]> {
+/** The assignments of the update that appends events to a job's log. Its condition must be `event_seq = after`. */
+export function appendAssignments(sql: Executor, { events, after, progress, usage }: Append): PendingQuery<Row[]> {
   const progressJson = progress === undefined ? null : JSON.stringify(progress);
   const usageJson = usage === undefined ? null : JSON.stringify(usage);
   return sql`event_seq = ${after + events.length}, progress = coalesce(${progressJson}::text::jsonb, progress),
@@ -61,7 +61,7 @@ export function movedOn(sql: Executor, { events, after, progress, usage }: Appen
 }
 
 /** Inserts the events for the job in the CTE `owner`. */
-export function noteEvents(sql: Executor, { events, after }: Append): PendingQuery<Row[]> {
+export function insertEvents(sql: Executor, { events, after }: Append): PendingQuery<Row[]> {
   return sql`
     insert into job_events (job_id, seq, attempt, type, data)
     select id, ${after}::int + event.ord::int, attempt, event.value ->> 'type', coalesce(event.value -> 'data', 'null'::jsonb)
@@ -69,8 +69,8 @@ export function noteEvents(sql: Executor, { events, after }: Append): PendingQue
 }
 
 /**
- * Inserts one event for each job of `source`, a table expression with the columns `id`, `event_seq` and `attempt` of
- * `jobs`. Its number is `event_seq`, which the statement has raised.
+ * Inserts one event for each job of `source`, a table expression with the columns `id`, `event_seq` and `attempt`. Its
+ * number is `event_seq`: raise it in the same statement.
  */
 export function insertEvent(
   sql: Executor,

@@ -4,4 +4,4 @@ export type { Append, NewEvent } from "./append-events.ts";
 export { readEvents } from "./read-events.ts";
 export type { EventPage } from "./read-events.ts";
 export { readLogHeads } from "./read-log-heads.ts";
-export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./wake.ts";
+export { CANCEL_CHANNEL, EVENTS_CHANNEL, notifyEvents, READY_CHANNEL, readNotice } from "./notices.ts";

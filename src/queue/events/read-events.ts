@@ -46,8 +46,8 @@ export async function readEvents(
   );
   const last = events.at(-1)?.seq ?? after;
   if (last < job.event_seq) return { events, closed: false };
-  const closing = closingEvent({ ...job, attempt: job.job_attempt }).filter((event) => event.seq > after);
-  return { events: [...events, ...closing], closed: closingEvent({ ...job, attempt: job.job_attempt }).length > 0 };
+  const closing = closingEvent({ ...job, attempt: job.job_attempt });
+  return { events: [...events, ...closing.filter((event) => event.seq > after)], closed: closing.length > 0 };
 }
 
 interface EventRow {

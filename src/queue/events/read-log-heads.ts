@@ -2,8 +2,8 @@ import type { Executor } from "#db";
 import { TERMINAL_STATUSES } from "#shared/job-states";
 
 /**
- * The number of the last event of each job's log, the closing one counted, in one statement; jobs that are not there are
- * left out. It does not ask whose they are: for readers who have been let in already.
+ * The number of each log's last event, the closing event included; unknown jobs are left out. It does not check the
+ * owner: only for readers whose access was checked before.
  */
 export async function readLogHeads(sql: Executor, jobIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await sql<{ id: string; head: number }[]>`

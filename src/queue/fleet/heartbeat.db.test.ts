@@ -21,7 +21,7 @@ test("a heartbeat extends the leases of all its claims and says which jobs are t
   expect((await survey(queue.db.sql)).leaseMs).toBeGreaterThan(500_000);
 });
 
-test("a heartbeat renews a lease that has expired, as after an outage, and the attempt goes on", async () => {
+test("a heartbeat renews a lease that has expired, as after an outage, and the attempt continues", async () => {
   const { jobId } = await queue.add();
   const job = await queue.takeOne();
   await queue.expire(jobId);
@@ -32,7 +32,7 @@ test("a heartbeat renews a lease that has expired, as after an outage, and the a
   expect(await queue.read(jobId)).toMatchObject({ status: "completed", attempt: 1, crashCount: 0 });
 });
 
-test("a heartbeat renews neither the lease of a reaped attempt nor that of a run which is too old", async () => {
+test("a heartbeat renews neither the lease of a reaped attempt nor the lease of a run that is too old", async () => {
   const { jobId } = await queue.add();
   const job = await queue.takeOne();
   await queue.expire(jobId);

@@ -7,7 +7,7 @@ const NEVER_MS = 10 * 365 * 86_400_000;
 export interface Heartbeat {
   /** The keys of the claims whose lease was extended. */
   kept: Set<string>;
-  /** The keys of the kept claims whose jobs are to be cancelled. */
+  /** The keys of the kept claims whose jobs have a cancel request. */
   cancelled: Set<string>;
 }
 

@@ -26,7 +26,7 @@ test("of workers that can run a type, the newest describes it", async () => {
   expect(await listOffers(queue.db.sql)).toMatchObject([{ jobType: "t", description: "new" }]);
 });
 
-test("a stopped worker offers nothing while another lives, and the last ones' offers stand when none does", async () => {
+test("a stopped worker offers nothing while another is alive, and without live workers the last offers stand", async () => {
   await offer("gone", "old");
   await leave("1 day");
   expect(await listOffers(queue.db.sql)).toMatchObject([{ jobType: "old" }]);

@@ -2,16 +2,16 @@ import type { Executor } from "#db";
 import { isOffering } from "./liveness.ts";
 import { iso } from "#shared/iso";
 
-/** How long a job type counts as run after its last worker's heartbeat: a deploy may be replacing the worker. */
+/** A job type counts as run for this long after its last worker's heartbeat: a deploy may be replacing the worker. */
 const REPLACED_WITHIN_MS = 600_000;
 
 /** A job type of the fleet. */
 export interface OfferedType {
   jobType: string;
   description: string | null;
-  /** Why no worker can run it; null when one can. */
+  /** The reason why no worker can run it; null when one can. */
   error: string | null;
-  /** When the worker that offers it started, ISO 8601. */
+  /** The start of the worker that offers it, ISO 8601. */
   startedAt: string;
 }
 
@@ -29,7 +29,7 @@ export async function listOffers(sql: Executor): Promise<OfferedType[]> {
   return rows.map(({ started_at, ...offer }) => ({ ...offer, startedAt: iso(started_at) }));
 }
 
-/** Whether a worker can run the job type and had a heartbeat within the last ten minutes. */
+/** True when a worker that can run the job type had a heartbeat within the last ten minutes. */
 export async function isRunSomewhere(sql: Executor, jobType: string): Promise<boolean> {
   const runs = JSON.stringify([{ jobType, error: null }]);
   const rows = await sql`

@@ -3,7 +3,7 @@ import { isAlive } from "./liveness.ts";
 import type { WorkerRow } from "#shared/contracts";
 import { iso } from "#shared/iso";
 
-const LISTED = 200;
+const MAX_LISTED = 200;
 
 /** The last 200 workers, newest heartbeat first. A worker is alive while its heartbeat is under a minute old. */
 export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
@@ -11,7 +11,7 @@ export async function listWorkers(sql: Executor): Promise<WorkerRow[]> {
     select id as "workerId", host, pid, version, concurrency, running, state, ${isAlive(sql)} as alive,
       jsonb_path_query_array(offers, '$[*] ? (@.error == null).jobType')::text as "jobTypes",
       started_at as "startedAt", heartbeat_at as "heartbeatAt"
-    from workers order by heartbeat_at desc limit ${LISTED}`;
+    from workers order by heartbeat_at desc limit ${MAX_LISTED}`;
   return rows.map((row) => ({
     ...row,
     jobTypes: JSON.parse(row.jobTypes) as string[],

@@ -10,7 +10,7 @@ export function isAlive(sql: Executor): PendingQuery<Row[]> {
 
 /**
  * The condition on a row of `workers` that its offers count: its process is alive. While no worker is alive, as during a
- * restart of the whole product, the offers of the last workers count: the next workers are expected to make the same.
+ * restart of the product, the last workers' offers count: the next workers will probably repeat them.
  */
 export function isOffering(sql: Executor): PendingQuery<Row[]> {
   return sql`(${isAlive(sql)} or (

@@ -4,18 +4,18 @@ import type { PendingQuery, Row } from "postgres";
 /** The worker that reaps. It must have been in contact with the database. */
 export interface Reaper {
   workerId: string;
-  /** How often it reports, in milliseconds. */
+  /** The interval of its reports, in milliseconds. */
   heartbeatMs: number;
 }
 
-/** The condition on a row of `workers` that it has not missed two heartbeats. */
+/** The condition on a row of `workers` that its worker has not missed two heartbeats. */
 export function hasContact(sql: Executor, { heartbeatMs }: Pick<Reaper, "heartbeatMs">): PendingQuery<Row[]> {
   return sql`(workers.heartbeat_at > clock_timestamp() - make_interval(secs => ${(2 * heartbeatMs) / 1000}::float8))`;
 }
 
 /**
- * How long a worker must still wait before it may reap, as an interval; zero when it may. After an outage of the database
- * all workers have missed their heartbeats, and each gets one heartbeat's time to extend its leases.
+ * The interval that a worker must still wait before it may reap; zero when it may. After an outage of the database all
+ * workers have missed their heartbeats, and each gets one heartbeat's time to extend its leases.
  */
 export function reapingDelay(sql: Executor, reaper: Reaper): PendingQuery<Row[]> {
   const grace = sql`make_interval(secs => ${reaper.heartbeatMs / 1000}::float8)`;

@@ -9,9 +9,9 @@ export interface WorkerReport {
   concurrency: number;
   running: number;
   state: "active" | "draining" | "stopped";
-  /** What it runs. Stored with its first report and never changed. */
+  /** Its job types. Stored with its first report and never changed. */
   offers: readonly Offer[];
-  /** How often it reports, in milliseconds. Two missing reports are a gap in its contact with the database. */
+  /** The interval of its reports, in milliseconds. Two missing reports are a gap in its contact with the database. */
   heartbeatMs: number;
 }
 
@@ -19,7 +19,7 @@ export interface WorkerReport {
 export interface Offer {
   jobType: string;
   description: string | null;
-  /** Why it cannot be run; null when it can. */
+  /** The reason why it cannot be run; null when it can. */
   error: string | null;
 }
 

@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { whole } from "../check-job.ts";
+import { checkWhole } from "../check-job.ts";
 import { JobConflictError } from "../errors.ts";
 import { lockJob } from "../lock-job.ts";
 import type { JobKey } from "../lock-job.ts";
@@ -11,7 +11,7 @@ import { INT32_MAX, INT32_MIN } from "#shared/limits";
  * when the job is not queued.
  */
 export async function changePriority(tx: Tx, key: JobKey, priority: number): Promise<void> {
-  whole("priority", priority, [INT32_MIN, INT32_MAX]);
+  checkWhole("priority", priority, [INT32_MIN, INT32_MAX]);
   const job = await lockJob(tx, key);
   if (job.status !== "queued")
     throw new JobConflictError(`The job is ${job.status}: only a queued job's priority can be changed`);

@@ -1,6 +1,6 @@
 import { setUpQueue } from "../../../test/queue.ts";
 import { NotFoundError } from "../errors.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { sweepPaused } from "../ready/sweep-paused.ts";
 import { pauseJobType, pauseQueue } from "./pause.ts";
 import { createQueue } from "./queue-limits.ts";
@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 
 const queue = setUpQueue();
 
-test("a paused queue and a paused job type are claimed from again once they go on", async () => {
+test("a paused queue and a paused job type are claimed from again once they are resumed", async () => {
   const [one, other] = await queue.addMany([{ jobType: "a" }, { jobType: "b" }]);
   await pauseQueue(queue.db.sql, "default", true);
   expect(await queue.take(5)).toEqual([]);
@@ -25,7 +25,7 @@ test("a paused queue and a paused job type are claimed from again once they go o
   await expect(pauseQueue(queue.db.sql, "nowhere", true)).rejects.toThrow(NotFoundError);
 });
 
-test("the running jobs of a paused queue go on", async () => {
+test("the running jobs of a paused queue continue", async () => {
   await queue.add();
   const job = await queue.takeOne();
   await pauseQueue(queue.db.sql, "default", true);
@@ -33,7 +33,7 @@ test("the running jobs of a paused queue go on", async () => {
   expect(await queue.statusOf(job.jobId)).toBe("completed");
 });
 
-test("a queue or a type that goes on wakes the workers", async () => {
+test("resuming a queue or a job type wakes the workers", async () => {
   await createQueue(queue.db.sql, "default");
   const heard = await queue.hear(READY_CHANNEL);
   await pauseQueue(queue.db.sql, "default", true);

@@ -1,9 +1,9 @@
 import type { Executor } from "#db";
 import { NotFoundError } from "../errors.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 
 /**
- * Pauses a queue, or lets it go on: workers claim no job of a paused queue. Running jobs go on.
+ * Pauses or resumes a queue: workers claim no job of a paused queue. Running jobs continue.
  * @throws NotFoundError when there is no such queue.
  */
 export async function pauseQueue(sql: Executor, queue: string, paused: boolean): Promise<void> {
@@ -13,8 +13,8 @@ export async function pauseQueue(sql: Executor, queue: string, paused: boolean):
 }
 
 /**
- * Pauses a job type, or lets it go on. Running jobs go on. Claims skip the type's jobs at once; `sweepPaused` then takes
- * them out of the claim index.
+ * Pauses or resumes a job type. Running jobs continue. Claims skip the type's jobs at once; `sweepPaused` then takes them
+ * out of the claim index.
  */
 export async function pauseJobType(sql: Executor, jobType: string, paused: boolean): Promise<void> {
   await sql`

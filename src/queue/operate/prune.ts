@@ -1,9 +1,9 @@
 import type { Executor, Tx } from "#db";
 
 export interface Retention {
-  /** How long completed and cancelled jobs are kept after their end, in milliseconds. */
+  /** The time that completed and cancelled jobs are kept after their end, in milliseconds. */
   completedMs: number;
-  /** How long failed jobs are kept after their end, in milliseconds. */
+  /** The time that failed jobs are kept after their end, in milliseconds. */
   failedMs: number;
 }
 
@@ -26,7 +26,7 @@ export async function prune(tx: Tx, { completedMs, failedMs }: Retention, limit 
   return deleted.count;
 }
 
-/** Deletes the rate accounts of limited keys that were not in use for a day, 1,000 at most: such a key starts afresh. */
+/** Deletes the rate accounts of limited keys that were unused for a day, at most 1,000; such a key gets a new account. */
 export async function pruneLimitKeys(sql: Executor): Promise<void> {
   await sql`
     delete from limit_keys where (queue, key) in (

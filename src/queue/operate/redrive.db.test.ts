@@ -72,7 +72,7 @@ test("a dead letter that crashed often runs alone when it is redriven, with fewe
   expect((await queue.takeOne()).crashCount).toBe(2);
 });
 
-test("in a thread that has gone on, a redriven job comes after the head and before later jobs", async () => {
+test("in a thread with unfinished jobs, a redriven job comes after the head and before later jobs", async () => {
   const first = await queue.add({ threadId, maxRetries: 0 });
   const second = await queue.add({ threadId });
   const third = await queue.add({ threadId });
@@ -89,7 +89,7 @@ test("in a thread that has gone on, a redriven job comes after the head and befo
   expect(await queue.takeIds()).toEqual([third.jobId]);
 });
 
-test("a flow that is redriven runs in its order, and one job of it alone runs by itself", async () => {
+test("a redriven flow runs in its order, and a single redriven job of it runs by itself", async () => {
   await queue.addMany([{ jobId: id(1) }, { jobId: id(2), after: [id(1)] }, { jobId: id(3), after: [id(2)] }]);
   await queue.failOne(await queue.takeOne(), true);
   for (const jobId of [id(1), id(2), id(3)]) await redriveOne(jobId);

@@ -5,7 +5,7 @@ import { lockJob } from "../lock-job.ts";
 import type { JobKey, LockedJob } from "../lock-job.ts";
 import { admit } from "../ready/admit.ts";
 import { dropEndedDependencies } from "../ready/dependencies.ts";
-import { announce, nextHold } from "../ready/ready.ts";
+import { dispatch, nextHold } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { CRASHES_BEFORE_QUARANTINE } from "#shared/limits";
 import { UNFINISHED } from "../predicates.ts";
@@ -16,11 +16,11 @@ export interface RedriveOptions {
 }
 
 /**
- * Queues a dead letter or a cancelled job again, with all its retries and with its history. A job that waits for its
- * retry becomes ready at once. In a thread that has gone on, the job runs after the thread's head and before the rest. It
- * waits for its unfinished dependencies. A job with enough crashes to run alone goes on running alone.
+ * Queues a dead letter or a cancelled job again, with all its retries and its history. A delayed job becomes ready at
+ * once. In a thread with unfinished jobs, the job runs after the thread's head and before the rest. It waits for its
+ * unfinished dependencies. A job that ran alone because of its crashes still runs alone.
  * @throws NotFoundError when the owner has no such job; JobConflictError when the job runs, waits for a person or has
- * completed, or when another unfinished job has its unique key. Nothing is changed then.
+ * completed. JobConflictError also when another unfinished job has its unique key. Nothing is changed then.
  */
 export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = {}): Promise<void> {
   const job = await lockJob(tx, key);
@@ -29,7 +29,7 @@ export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = 
     const readied = await tx<Readied[]>`
       update jobs set run_at = clock_timestamp(), payload = coalesce(${json}::text::jsonb, payload), hold = ${nextHold(tx, { runAt: tx`clock_timestamp()` })}
       where id = ${job.jobId} returning queue, limit_key, hold`;
-    await announce(tx, readied);
+    await dispatch(tx, readied);
     return admit(tx, job);
   }
   if (job.status !== "failed" && job.status !== "cancelled") {
@@ -38,7 +38,7 @@ export async function redrive(tx: Tx, key: JobKey, { revise }: RedriveOptions = 
   await checkUnique(tx, job.jobId);
   await dropEndedDependencies(tx, job.jobId);
   const readied = await queueAgain(tx, job.jobId, (await revise?.(job)) ?? null);
-  await announce(tx, readied);
+  await dispatch(tx, readied);
   return admit(tx, job);
 }
 

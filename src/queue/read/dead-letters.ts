@@ -1,17 +1,15 @@
 import type { Executor } from "#db";
-import { containing, jobColumns, toJobList } from "./job-view.ts";
+import { containing, DEFAULT_PAGE_JOBS, jobColumns, toJobList } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
 import type { JobList } from "#shared/contracts";
 import type { DeadLetterFilter } from "#shared/operations";
 
-const DEFAULT_LIMIT = 50;
-
-/** The owner's failed jobs that match and were not discarded, newest first, a page at a time. */
+/** One page of the owner's failed jobs that match and were not discarded, newest first. */
 export async function listDeadLetters(
   sql: Executor,
   { ownerId, ...filter }: DeadLetterFilter & { ownerId: string },
 ): Promise<JobList> {
-  const limit = filter.limit ?? DEFAULT_LIMIT;
+  const limit = filter.limit ?? DEFAULT_PAGE_JOBS;
   const rows = await sql<(JobColumns & { seq: string })[]>`
     select ${jobColumns(sql)}, jobs.seq::text as seq from jobs
     where owner_id = ${ownerId} and status = 'failed' and discarded_at is null

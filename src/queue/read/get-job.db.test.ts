@@ -12,7 +12,7 @@ test("a job is not found for another owner", async () => {
   await expect(getJobStatus(queue.db.sql, { ownerId: "other", jobId })).rejects.toThrow(NotFoundError);
 });
 
-test("statuses come in the order of their keys, and null for a job that its owner does not have", async () => {
+test("statuses come in the order of their keys, and null when the owner has no such job", async () => {
   const [first, second] = await queue.addMany([{}, {}]);
   await queue.takeOne();
   const keys = [queue.keyOf(second?.jobId), { ownerId: "other", jobId: first?.jobId ?? "" }, queue.keyOf(first?.jobId)];

@@ -11,7 +11,7 @@ import { isTerminal } from "#shared/job-states";
 
 const NEWEST_EVENTS = 500;
 
-/** Selects a job's reply as text. The layer above knows the replies. */
+/** Selects a job's reply as text; given by callers, because the queue knows no messages. */
 export type ReplyColumn = (sql: Executor) => PendingQuery<Row[]>;
 
 const noReply: ReplyColumn = (sql) => sql`null::text`;
@@ -24,7 +24,7 @@ export async function getJobStatus(sql: Executor, key: JobKey, reply = noReply):
   return toStatusView(await readJob(sql, key, reply));
 }
 
-/** The statuses of jobs, in the order of their keys and read in one statement; null for a job that its owner does not have. */
+/** The statuses of jobs in the order of their keys, read in one statement; null when the owner has no such job. */
 export async function getJobStatuses(
   sql: Executor,
   keys: readonly JobKey[],
@@ -35,11 +35,8 @@ export async function getJobStatuses(
     from unnest(${keys.map((key) => key.ownerId)}::text[], ${keys.map((key) => key.jobId)}::uuid[])
       with ordinality as asked (owner_id, job_id, place)
     join jobs on jobs.id = asked.job_id and jobs.owner_id = asked.owner_id`;
-  const found = new Map(rows.map((row) => [row.place, row]));
-  return keys.map((_key, index) => {
-    const row = found.get(index + 1);
-    return row ? toStatusView(row) : null;
-  });
+  const found = new Map(rows.map((row) => [row.place, toStatusView(row)]));
+  return keys.map((_key, index) => found.get(index + 1) ?? null);
 }
 
 /**
@@ -70,7 +67,7 @@ export async function getJob(sql: Executor, key: JobKey, reply = noReply): Promi
   };
 }
 
-/** The attempt that runs or that completed the job: the job's own columns hold it. Other attempts have a row. */
+/** The running or completed attempt, from the job's own columns. Other attempts have a row of their own. */
 function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
   if (job.attempt <= recorded || job.claimed_at === null || job.last_worker_id === null) return [];
   if (job.status !== "running" && job.status !== "completed") return [];
@@ -89,7 +86,7 @@ function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
   ];
 }
 
-/** An ended job's closing event, which has no row: the status implies it, and its number follows the last event's. */
+/** An ended job's closing event, which has no row: the status implies it. Its number follows the last event's. */
 export function closingEvent(
   job: Pick<JobDetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
 ): JobEvent[] {

@@ -7,7 +7,10 @@ import type { Usage } from "#shared/usage";
 import type { Hold, JobStatus } from "#shared/job-states";
 import { UNFINISHED } from "../predicates.ts";
 
-/** The columns of a job that callers see, as the JSON text of `to_jsonb`, so that every timestamp is ISO 8601. */
+/** The jobs of a page unless the caller gives a limit. */
+export const DEFAULT_PAGE_JOBS = 50;
+
+/** The columns of a job that callers see; times are as the database writes them. */
 export interface JobColumns {
   id: string;
   job_type: string;
@@ -33,7 +36,6 @@ export interface JobColumns {
   usages: Usage[] | null;
 }
 
-/** Selects a job's visible columns. */
 export function jobColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`jobs.id, jobs.job_type, jobs.queue, jobs.status, jobs.hold, jobs.thread_id, jobs.decision_set_id, jobs.priority,
     jobs.attempt, jobs.retry_count, jobs.max_retries, jobs.crash_count, jobs.max_crashes, jobs.error_message, jobs.progress, jobs.worker_id,
@@ -77,7 +79,6 @@ export function addUsage(usages: readonly Usage[] | null): Usage | null {
   }));
 }
 
-/** One row of `jobs.list`. */
 function toJobRow(row: JobColumns): JobRow {
   return {
     jobId: row.id,
@@ -105,7 +106,7 @@ function toJobRow(row: JobColumns): JobRow {
   };
 }
 
-/** A page of a list and the cursor of the next; the rows are one more than `limit` when there is a next page. */
+/** A page of a list and the cursor of the next one. Read one row more than `limit`, which shows whether there is one. */
 export function toJobList(rows: readonly (JobColumns & { seq: string })[], limit: number): JobList {
   const page = rows.slice(0, limit);
   return { jobs: page.map(toJobRow), nextCursor: rows.length > limit ? (page.at(-1)?.seq ?? null) : null };
@@ -116,14 +117,8 @@ export function containing(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
 }
 
-/** The shape of `jobs.status`. */
 export function toStatusView(row: JobColumns & DetailColumns & { reply: string | null }): JobStatusView {
   const { queue: _queue, hold: _hold, ...shared } = toJobRow(row);
   const interrupts = (row.interrupts ?? []).map((one) => ({ ...one, deadlineAt: isoOrNull(one.deadlineAt) }));
-  return {
-    ...shared,
-    interrupt: interrupts[0] ?? null,
-    interrupts,
-    reply: row.reply,
-  };
+  return { ...shared, interrupt: interrupts[0] ?? null, interrupts, reply: row.reply };
 }

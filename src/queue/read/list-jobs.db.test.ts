@@ -37,7 +37,7 @@ test("jobs are listed by state, type and queue", async () => {
   expect(await find({ queue: "b" })).toEqual([b?.jobId]);
 });
 
-test("the jobs in each state are counted, for their owner alone", async () => {
+test("the owner's jobs in each state are counted, and no other owner's", async () => {
   await queue.addMany([{}, {}]);
   await queue.finish(await queue.takeOne());
   await queue.add({ ownerId: "other" });

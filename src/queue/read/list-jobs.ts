@@ -1,22 +1,20 @@
 import type { Executor } from "#db";
-import { containing, jobColumns, toJobList } from "./job-view.ts";
+import { UUID } from "../check-job.ts";
+import { containing, DEFAULT_PAGE_JOBS, jobColumns, toJobList } from "./job-view.ts";
 import type { JobColumns } from "./job-view.ts";
 import type { JobCounts, JobList, JobListInput } from "#shared/contracts";
 import { JOB_STATUSES } from "#shared/job-states";
 import type { JobStatus } from "#shared/job-states";
 
-const DEFAULT_LIMIT = 50;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /**
- * The owner's jobs that match, newest first, a page at a time. A UUID as `search` finds the job or the thread's jobs with
- * that id. Any other text is looked for in ids, job type, error and payload.
+ * One page of the owner's jobs that match, newest first. A UUID as `search` finds the job or the thread's jobs with that
+ * id. Any other text is searched for in ids, job type, error and payload.
  */
 export async function listJobs(
   sql: Executor,
   { ownerId, ...input }: JobListInput & { ownerId: string },
 ): Promise<JobList> {
-  const limit = input.limit ?? DEFAULT_LIMIT;
+  const limit = input.limit ?? DEFAULT_PAGE_JOBS;
   const rows = await sql<(JobColumns & { seq: string })[]>`
     select ${jobColumns(sql)}, jobs.seq::text as seq from jobs
     where owner_id = ${ownerId}

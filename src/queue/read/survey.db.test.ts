@@ -30,7 +30,7 @@ test("a ready job counts as limited when its queue has a limit, and not at all w
   expect(await survey(queue.db.sql)).toMatchObject({ ready: false, limited: false });
 });
 
-test("jobs of a paused type are to be swept until they are held, and again once the type goes on", async () => {
+test("jobs of a paused type are due for a sweep until they are held, and again once the type is resumed", async () => {
   const isDue = async () => (await survey(queue.db.sql)).paused;
   await queue.add();
   await pauseJobType(queue.db.sql, "t", true);

@@ -5,9 +5,9 @@ import { mayExpire } from "../settle/expire-interrupts.ts";
 import type { PendingQuery, Row } from "postgres";
 import { READY } from "../predicates.ts";
 
-/** The work that a worker may have besides running ready jobs. Waits are in milliseconds by the database's clock. */
+/** A worker's other work besides running ready jobs. Waits are in milliseconds by the database's clock. */
 export interface Survey {
-  /** Until the next job held for its time; 0 or less when it is due, null when there is none. */
+  /** Until the next delayed job; 0 or less when it is due, null when there is none. */
   dueMs: number | null;
   /** Until the first lease has expired and this worker may reap; null when no job runs. */
   leaseMs: number | null;
@@ -17,17 +17,17 @@ export interface Survey {
   tickMs: number | null;
   /** Until the next deadline of an unanswered question; null when there is none. */
   answerMs: number | null;
-  /** Whether a queue without a limit of running jobs has ready jobs. */
+  /** True when a queue without a limit of running jobs has ready jobs. */
   ready: boolean;
-  /** Whether a queue with a limit of running jobs has ready jobs. */
+  /** True when a queue with a limit of running jobs has ready jobs. */
   limited: boolean;
-  /** Whether `sweepPaused` has work: ready jobs of a paused type, or held jobs of a type that goes on. */
+  /** True when `sweepPaused` has work: ready jobs of a paused type, or held jobs of a resumed type. */
   paused: boolean;
 }
 
 /**
- * Reads everything that time or other processes may have made due, in one statement of a few index probes. Without a
- * reaper, leases are due as soon as they expire.
+ * Reads when each kind of work is due, in one statement of a few index probes. Without a reaper, leases are due as soon as
+ * they expire.
  */
 export async function survey(sql: Executor, reaper?: Reaper): Promise<Survey> {
   const wait = (column: PendingQuery<Row[]>) => sql`(extract(epoch from ${column} - clock_timestamp()) * 1000)::float8`;

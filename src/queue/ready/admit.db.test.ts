@@ -33,7 +33,7 @@ test("a key runs at most as many jobs as its queue allows, and holds up no other
 });
 
 test.each(["completes", "fails for good", "is put off", "is cancelled", "is reaped", "waits for a retry"])(
-  "a key's place is free again when its job %s",
+  "a key's slot is free again when its job %s",
   async (how) => {
     await limit({ perKey: { concurrency: 1 } });
     const [first, second] = await queue.addMany([{ limitKey: "k", maxRetries: 0 }, { limitKey: "k" }]);
@@ -91,12 +91,12 @@ test("a job that starts to wait for its key while another job of the key ends is
   expect((await queue.take(1)).map((job) => job.jobId)).toEqual([next.jobId]);
 });
 
-test("racing submitters, claimers and finishers never exceed a key's places", async () => {
+test("racing submitters, claimers and finishers never exceed a key's slots", async () => {
   await limit({ perKey: { concurrency: 3 } });
   let running = 0;
   let most = 0;
   let done = 0;
-  // The first two jobs wait for a third, so that all places are taken at least once.
+  // The first two jobs wait for a third, so that all slots are taken at least once.
   const full = deferred();
   const work = async () => {
     while (done < 60) {

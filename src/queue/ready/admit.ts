@@ -1,6 +1,6 @@
 import type { Executor, Tx } from "#db";
-import { notifyReady } from "../events/wake.ts";
-import { lockLimit } from "../locks.ts";
+import { notifyReady } from "../events/notices.ts";
+import { distinctKeys, lockLimit } from "../locks.ts";
 import type { LimitedKey } from "../locks.ts";
 import { READY } from "../predicates.ts";
 
@@ -46,7 +46,7 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
     ) returning id`;
   if (admitted.length > 0) await notifyReady(tx, queue);
   if (intervalMs === null || perMs === null) return;
-  // If the rate holds the rest back, they are admitted by the clock; if slots do, by the next job that ends.
+  // The clock admits jobs that the rate holds back; the next end of a job admits jobs that wait for a slot.
   const newAheadMs = aheadMs + admitted.length * intervalMs;
   const waitMs = allowed <= free ? Math.max(0, newAheadMs + intervalMs - perMs) : null;
   await tx`
@@ -60,9 +60,8 @@ export async function admit(tx: Tx, { queue, limitKey }: LimitedKey): Promise<vo
 
 /** Requests admission for keys that cannot be locked now; a worker's maintenance admits them. Wakes a worker. */
 export async function admitSoon(sql: Executor, keys: readonly LimitedKey[]): Promise<void> {
-  const distinct = new Map(keys.map((key) => [`${key.queue}\n${key.limitKey}`, key]));
-  if (distinct.size === 0) return;
-  const rows = [...distinct.values()];
+  const rows = distinctKeys(keys);
+  if (rows.length === 0) return;
   await sql`
     insert into limit_keys (queue, key, admit_at)
     select queue, key, clock_timestamp() from unnest(${rows.map((row) => row.queue)}::text[], ${rows.map((row) => row.limitKey)}::text[]) as due (queue, key)
@@ -77,7 +76,7 @@ export async function findDueKeys(sql: Executor): Promise<LimitedKey[]> {
     select queue, key as "limitKey" from limit_keys where admit_at <= statement_timestamp() order by admit_at limit 100`;
 }
 
-/** Locks a due key and admits its jobs. Give it a transaction for itself. */
+/** Locks a due key and admits its jobs. Give it its own transaction. */
 export async function admitDueKey(tx: Tx, key: LimitedKey): Promise<void> {
   await lockLimit(tx, key);
   await admit(tx, key);

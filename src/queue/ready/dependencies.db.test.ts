@@ -1,6 +1,6 @@
 import { setUpQueue } from "../../../test/queue.ts";
 import { InvalidJobError } from "../errors.ts";
-import { EVENTS_CHANNEL } from "../events/wake.ts";
+import { EVENTS_CHANNEL } from "../events/notices.ts";
 import { setQueueLimits } from "../operate/queue-limits.ts";
 import { redrive } from "../operate/redrive.ts";
 import { cancel } from "../settle/cancel.ts";
@@ -113,7 +113,7 @@ test.each(["fails for good", "is cancelled"])(
   },
 );
 
-test("a dependent goes on waiting while its dependency is retried", async () => {
+test("a dependent keeps waiting while its dependency is retried", async () => {
   await queue.addMany([{ jobId: id(1) }, { jobId: id(2), after: [id(1)] }]);
   await queue.failOne(await queue.takeOne());
   expect(await queue.statusOf(id(2))).toBe("queued");
@@ -136,7 +136,7 @@ test("a dependency that ends twice, because it was redriven, counts once", async
   expect((await queue.takeOne()).jobId).toBe(id(3));
 });
 
-test("a dependent whose dependencies have ended still waits for its place under a limit", async () => {
+test("a dependent whose dependencies have ended still waits for its slot under a limit", async () => {
   await queue.add({ jobId: id(1) });
   await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: 1 } }));
   await queue.addMany([

@@ -1,17 +1,17 @@
 import type { Tx } from "#db";
 import { InvalidJobError } from "../errors.ts";
-import { notifyChanged } from "../events/wake.ts";
+import { notifyChanged } from "../events/notices.ts";
 import { lockThreads } from "../locks.ts";
 import type { Entry } from "../new-job.ts";
 import { admitSoon } from "./admit.ts";
-import { announce, nextHold, readyNextInThread } from "./ready.ts";
+import { dispatch, NEXT_HOLD, readyNextInThread } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
 
 /**
  * Locks the jobs that new jobs depend on, so that none ends before the dependency is recorded. Returns the ids of the
- * unfinished ones and of the batch's own jobs.
+ * unfinished jobs among them and of the batch's own jobs.
  * @throws InvalidJobError when the owner has no such job, or when it has failed and its dependents fail with it.
  */
 export async function lockDependencies(
@@ -43,7 +43,6 @@ export async function lockDependencies(
   return unfinished;
 }
 
-/** Records the dependencies of new jobs. */
 export async function recordDependencies(
   tx: Tx,
   entries: readonly Dependent[],
@@ -63,8 +62,8 @@ export async function recordDependencies(
 }
 
 /**
- * Settles the dependents of a job that has ended. A dependent without other dependencies becomes ready, or fails if the
- * job failed and its `onDependencyFailure` says so; then its own dependents are settled.
+ * Settles the dependents of a job that has ended. A dependent without other unfinished dependencies becomes ready. If the
+ * job did not complete, dependents with `onDependencyFailure: "fail"` fail, and their dependents are settled in turn.
  */
 export async function settleDependents(
   tx: Tx,
@@ -85,10 +84,8 @@ export async function settleDependents(
       await notifyChanged(tx, { jobId: job.id, threadId: job.thread_id, eventSeq: job.event_seq });
     }
     // A redriven dependent may have held a slot of its limited key.
-    await admitSoon(
-      tx,
-      failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }])),
-    );
+    const freed = failed.flatMap(({ queue, limit_key: limitKey }) => (limitKey === null ? [] : [{ queue, limitKey }]));
+    await admitSoon(tx, freed);
     ended = failed.map((job) => job.id);
   }
 }
@@ -97,10 +94,8 @@ async function lockThreadsOfDependents(tx: Tx, ended: readonly string[]): Promis
   const threads = await tx<{ thread_id: string }[]>`
     select distinct jobs.thread_id from job_dependencies join jobs on jobs.id = job_dependencies.job_id
     where depends_on = any(${[...ended]}::uuid[]) and jobs.thread_id is not null`;
-  await lockThreads(
-    tx,
-    threads.map((row) => row.thread_id),
-  );
+  const threadIds = threads.map((row) => row.thread_id);
+  await lockThreads(tx, threadIds);
 }
 
 interface FailedDependent {
@@ -112,7 +107,7 @@ interface FailedDependent {
   was_head: boolean;
 }
 
-/** Fails the dependents that fail with these jobs. They keep their dependencies, for a later redrive. */
+/** Fails queued dependents with `onDependencyFailure: "fail"`. They keep their dependencies, for a later redrive. */
 async function failDependents(tx: Tx, ended: readonly string[]): Promise<FailedDependent[]> {
   return tx<FailedDependent[]>`
     with dependent as (
@@ -141,10 +136,10 @@ async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void
     returning jobs.id`;
   if (released.length === 0) return;
   const ready = await tx<Readied[]>`
-    update jobs set hold = ${nextHold(tx)}
+    update jobs set hold = ${tx.unsafe(NEXT_HOLD)}
     where id = any(${released.map((row) => row.id)}::uuid[]) and status = 'queued' and hold = 'dependency' and pending_dependencies = 0
     returning queue, limit_key, hold`;
-  await announce(tx, ready);
+  await dispatch(tx, ready);
 }
 
 /** Keeps only the unfinished dependencies of a job that is queued again. Call it with the job locked. */

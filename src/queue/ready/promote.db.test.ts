@@ -14,7 +14,7 @@ test("promote readies the jobs whose time has come and no others", async () => {
   expect(await queue.takeIds()).toEqual([due?.jobId]);
 });
 
-test("a delayed job of a limited key takes its place when it is due, not before", async () => {
+test("a delayed job of a limited key takes its slot when it is due, not before", async () => {
   await createQueue(queue.db.sql, "default");
   await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: 1 } }));
   const late = await queue.add({ limitKey: "k", delayMs: 60_000 });

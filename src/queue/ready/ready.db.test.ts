@@ -22,7 +22,7 @@ test("the jobs of a thread run one at a time in submit order, whatever their pri
   expect(await queue.takeIds()).toEqual([second.jobId]);
 });
 
-test("the head keeps its place while its retry waits, and gives it up when it fails without retries left", async () => {
+test("the head stays the head while its retry waits, until it fails without retries left", async () => {
   const first = await queue.add({ threadId, maxRetries: 1 });
   const second = await queue.add({ threadId });
   await queue.failOne(await queue.takeOne());

@@ -1,5 +1,5 @@
 import type { Executor, Tx } from "#db";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 import { admitSoon } from "./admit.ts";
 import type { PendingQuery, Row } from "postgres";
 
@@ -25,34 +25,34 @@ export const NEXT_HOLD = `case
 
 type Fragment = PendingQuery<Row[]>;
 
-/** A job whose hold was computed again. */
+/** A job whose hold has changed. */
 export interface Readied {
   queue: string;
   limit_key: string | null;
   hold: string | null;
 }
 
-/** Notifies the workers of jobs that are now ready or held for a time, and requests admission for jobs with limited keys. */
-export async function announce(tx: Executor, jobs: readonly Readied[]): Promise<void> {
-  for (const queue of new Set(jobs.filter((job) => job.hold === null || job.hold === "time").map((job) => job.queue))) {
-    await notifyReady(tx, queue);
-  }
+/** Wakes the workers for jobs that are ready or held for a time, and requests admission for jobs with limited keys. */
+export async function dispatch(tx: Executor, jobs: readonly Readied[]): Promise<void> {
+  const awaited = jobs.filter((job) => job.hold === null || job.hold === "time").map((job) => job.queue);
+  for (const queue of new Set(awaited)) await notifyReady(tx, queue);
+  const limited = jobs.filter((job) => job.hold === "limit");
   await admitSoon(
     tx,
-    jobs.filter((job) => job.hold === "limit").map((job) => ({ queue: job.queue, limitKey: job.limit_key })),
+    limited.map(({ queue, limit_key: limitKey }) => ({ queue, limitKey })),
   );
 }
 
 /** Makes the oldest job behind a thread's head the new head. Call it with the thread locked, after the head has ended. */
 export async function readyNextInThread(tx: Tx, threadId: string | null): Promise<void> {
   if (threadId === null) return;
-  await announce(tx, await tx<Readied[]>`${readyNext(tx, threadId)} returning queue, limit_key, hold`);
+  await dispatch(tx, await tx<Readied[]>`${readyNext(tx, threadId)} returning queue, limit_key, hold`);
 }
 
 /** The update behind `readyNextInThread`; the caller adds conditions and a `returning` clause. */
 export function readyNext(sql: Executor, threadId: string): PendingQuery<Row[]> {
   return sql`
-    update jobs set hold = ${nextHold(sql)}
+    update jobs set hold = ${sql.unsafe(NEXT_HOLD)}
     where id = (
       select id from jobs
       where thread_id = ${threadId} and status = 'queued' and hold = 'thread'

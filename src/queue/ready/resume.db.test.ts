@@ -24,7 +24,7 @@ test("a resumed job is ready, and its log names the answered questions", async (
   expect(await queue.takeOne()).toMatchObject({ jobId, attempt: 2 });
 });
 
-test("a resumed job of a limited key waits for a place", async () => {
+test("a resumed job of a limited key waits for a slot", async () => {
   await createQueue(queue.db.sql, "default");
   await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: 1 } }));
   const [first] = await queue.addMany([{ limitKey: "k" }, { limitKey: "k" }]);

@@ -1,6 +1,6 @@
 import type { Tx } from "#db";
 import { insertEvent } from "../events/append-events.ts";
-import { notifyChanged, notifyReady } from "../events/wake.ts";
+import { notifyChanged, notifyReady } from "../events/notices.ts";
 import type { LockedJob } from "../lock-job.ts";
 import { admit } from "./admit.ts";
 import { nextHold } from "./ready.ts";
@@ -16,7 +16,7 @@ export async function resume(
     with job as (update jobs set event_seq = event_seq + 1 where id = ${job.jobId} returning id, event_seq, attempt)
     ${insertEvent(tx, tx`job`, { type: "answered", data })}`;
   await readyAnswered(tx, job.jobId);
-  await notifyChanged(tx, { ...job, eventSeq: 1 });
+  await notifyChanged(tx, { ...job, eventSeq: job.eventSeq + 1 });
 }
 
 /** Queues a waiting job. Call it with its thread and its limited key locked. */

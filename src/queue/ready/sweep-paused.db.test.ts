@@ -10,7 +10,7 @@ const admitDue = async () => {
   for (const key of await queue.db.call(findDueKeys)) await queue.inTx(async (tx) => admitDueKey(tx, key));
 };
 
-test("a sweep holds the ready jobs of a paused type, and readies them once the type goes on", async () => {
+test("a sweep holds the ready jobs of a paused type, and readies them once the type is resumed", async () => {
   const [paused] = await queue.addMany([{ jobType: "paused" }, { jobType: "other" }]);
   await pauseJobType(queue.db.sql, "paused", true);
   expect(await sweepPaused(queue.db.sql)).toBe(1);
@@ -21,7 +21,7 @@ test("a sweep holds the ready jobs of a paused type, and readies them once the t
   expect(await queue.read(paused?.jobId ?? "")).toMatchObject({ status: "queued", hold: null });
 });
 
-test("a paused type gives up its places under a limit, and waits for them again once it goes on", async () => {
+test("a paused type frees its slots under a limit, and waits for new ones once it is resumed", async () => {
   await createQueue(queue.db.sql, "default");
   await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: 1 } }));
   const [paused, other] = await queue.addMany([

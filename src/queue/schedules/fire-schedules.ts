@@ -7,22 +7,22 @@ import { jobOf, readNow, scheduleColumns } from "./schedule.ts";
 import type { StoredSchedule } from "./schedule.ts";
 
 const BATCH = 50;
-/** A tick that is later than this was missed: no worker was there to make its job. */
+/** A tick that is later than this was missed: no worker was running to make its job. */
 const LATE_MS = 60_000;
 
 interface Fired {
-  /** How many schedules were due. */
+  /** The number of due schedules. */
   looked: number;
-  /** How many jobs were made. */
+  /** The number of jobs that were made. */
   made: number;
   /** The schedules that were paused, and why. */
   faults: { scheduleId: string; name: string; message: string }[];
 }
 
 /**
- * Makes the jobs of the due ticks and sets the next ticks, for 50 schedules at most. Each tick makes one job, however many
- * workers fire it. For its missed ticks a schedule makes no job (`skip`) or one job in all (`run_once`). An unusable
- * schedule, such as one in a time zone that no longer exists, is paused.
+ * Makes the jobs of the due ticks and sets the next ticks, for at most 50 schedules. A tick makes one job, however many
+ * workers fire it. All missed ticks of a schedule make no job (`skip`) or one job (`run_once`). An unusable schedule, such
+ * as one in an unknown time zone, is paused.
  */
 export async function fireSchedules(tx: Tx): Promise<Fired> {
   const fired: Fired = { looked: 0, made: 0, faults: [] };
@@ -36,7 +36,7 @@ export async function fireSchedules(tx: Tx): Promise<Fired> {
     try {
       fired.made += await fireOne(tx, schedule, now);
     } catch (error) {
-      // A QueueError precedes every statement of `fireOne`, so the transaction can go on.
+      // `fireOne` throws a QueueError before its first statement, so the transaction is still usable.
       if (!(error instanceof QueueError)) throw error;
       const { scheduleId, name } = schedule;
       fired.faults.push({ scheduleId, name, message: error.message });
@@ -47,7 +47,7 @@ export async function fireSchedules(tx: Tx): Promise<Fired> {
 }
 
 interface DueSchedule extends StoredSchedule {
-  /** How long ago its tick was, in milliseconds. */
+  /** The time since its tick, in milliseconds. */
   lateMs: number;
 }
 

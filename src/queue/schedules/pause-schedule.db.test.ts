@@ -16,7 +16,7 @@ test("another owner's schedule is not found", async () => {
   await expect(pause).rejects.toThrow(NotFoundError);
 });
 
-test("a paused schedule does not tick, and goes on with its next tick after now", async () => {
+test("a paused schedule does not tick, and a resumed one continues with its next tick after now", async () => {
   const { scheduleId } = await queue.inTx(async (tx) =>
     saveSchedule(tx, { ownerId: queue.ownerId, name: "s", cron: "0 * * * *", jobType: "t", payload: {} }),
   );

@@ -7,7 +7,7 @@ import type { ScheduleKey, StoredSchedule } from "./schedule.ts";
 import type { ScheduleRow } from "#shared/operations";
 
 /**
- * Pauses a schedule, or lets it go on from its next tick after now. Ticks missed during the pause make no jobs.
+ * Pauses a schedule, or resumes it with its next tick after now. Ticks during the pause make no jobs.
  * @throws NotFoundError when the owner has no such schedule.
  */
 export async function pauseSchedule(tx: Tx, key: ScheduleKey, paused: boolean): Promise<ScheduleRow> {

@@ -43,7 +43,7 @@ const offer = async (workerId: string, offers: { jobType: string; error?: string
     offers: offers.map(({ jobType, error = null }) => ({ jobType, error, description: null })),
   });
 
-test("a job type that no living worker runs is refused with the known types", async () => {
+test("a job type that no live worker runs is refused with the known types", async () => {
   await offer("one", [{ jobType: "t" }, { jobType: "graph:broken", error: "no such export" }]);
   await offer("other", [{ jobType: "export" }]);
   await offer("gone", [{ jobType: "old" }]);
@@ -56,7 +56,7 @@ test("a job type that no living worker runs is refused with the known types", as
   expect(await save()).toMatchObject({ jobType: "t" });
 });
 
-test("without living workers the last ones' types are known, and before a first worker every type is taken", async () => {
+test("without live workers the last workers' types are known, and before the first worker every type is accepted", async () => {
   expect(await save({ name: "early", jobType: "anything" })).toMatchObject({ jobType: "anything" });
   await offer("one", [{ jobType: "t" }]);
   await queue.db.sql`update workers set state = 'stopped', heartbeat_at = clock_timestamp() - interval '1 day'`;

@@ -1,6 +1,6 @@
 import { newId } from "#db";
 import type { Executor, Tx } from "#db";
-import { checkPayload, textFault, whole } from "../check-job.ts";
+import { checkPayload, checkWhole, textFault } from "../check-job.ts";
 import { InvalidScheduleError } from "../errors.ts";
 import { listOffers } from "../fleet/list-offers.ts";
 import { nextTick } from "./next-tick.ts";
@@ -11,8 +11,8 @@ import type { NewSchedule, ScheduleRow } from "#shared/operations";
 
 /**
  * Stores a schedule, or replaces the owner's schedule of the same name. Its first tick is the next one after now.
- * @throws InvalidScheduleError when the cron line never ticks, a field is invalid or no worker runs the job type;
- *   InvalidJobError when the priority or the payload is invalid.
+ * @throws InvalidScheduleError when the cron line never ticks, a field is invalid or no worker runs the job type.
+ * @throws InvalidJobError when the priority or the payload is invalid.
  */
 export async function saveSchedule(
   tx: Tx,
@@ -36,13 +36,13 @@ export async function saveSchedule(
   return toScheduleRow(row);
 }
 
-/** Applies the rules for jobs, so that no tick makes a job that is refused. */
+/** Applies the rules for jobs: otherwise every tick would make a job that `enqueue` refuses. */
 function checkFields({ name, jobType, queue = DEFAULT_QUEUE, priority, payload }: NewSchedule): void {
   for (const [field, value] of Object.entries({ name, jobType, queue })) {
     const fault = textFault(field, value);
     if (fault !== undefined) throw new InvalidScheduleError(fault);
   }
-  whole("priority", priority, [INT32_MIN, INT32_MAX]);
+  checkWhole("priority", priority, [INT32_MIN, INT32_MAX]);
   checkPayload(payload);
 }
 

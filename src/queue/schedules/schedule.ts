@@ -14,7 +14,6 @@ export interface StoredSchedule extends ScheduleRow {
   ownerId: string;
 }
 
-/** Selects a `StoredSchedule`. */
 export function scheduleColumns(sql: Executor): PendingQuery<Row[]> {
   return sql`id as "scheduleId", owner_id as "ownerId", name, cron, time_zone as "timeZone", job_type as "jobType", queue,
     payload, priority, missed_runs as "missedRuns", paused, next_run_at as "nextRunAt", last_run_at as "lastRunAt"`;

@@ -2,7 +2,7 @@ import type { Tx } from "#db";
 import { AT_ONCE, BOOM, setUpQueue } from "../../../test/queue.ts";
 import type { ClaimedJob } from "../claimed-job.ts";
 import { JobConflictError, NotFoundError } from "../errors.ts";
-import { CANCEL_CHANNEL } from "../events/wake.ts";
+import { CANCEL_CHANNEL } from "../events/notices.ts";
 import { heartbeat } from "../fleet/heartbeat.ts";
 import { cancel } from "./cancel.ts";
 import { fail } from "./fail.ts";
@@ -66,7 +66,7 @@ test.each<[string, (tx: Tx, job: ClaimedJob) => Promise<unknown>]>([
   },
 );
 
-test("a job to be cancelled whose claim its worker never heard of is not run by another worker", async () => {
+test("a job with a cancel request, the answer to whose claim was lost, is not run by another worker", async () => {
   const { jobId } = await queue.add();
   await queue.takeOne({ workerId: "w" });
   await queue.inTx(async (tx) => cancel(tx, queue.keyOf(jobId)));

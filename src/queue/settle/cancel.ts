@@ -2,16 +2,16 @@ import type { Tx } from "#db";
 import type { JobStatus } from "#shared/job-states";
 import type { Claim } from "../claimed-job.ts";
 import { JobConflictError } from "../errors.ts";
-import { notifyCancel } from "../events/wake.ts";
+import { notifyCancel } from "../events/notices.ts";
 import { holdsLease } from "../fence.ts";
 import { lockJob } from "../lock-job.ts";
 import type { JobKey } from "../lock-job.ts";
 import { afterEnd } from "./after-end.ts";
-import { CANCELLED, endAttempt, endedBefore } from "./end-attempt.ts";
+import { CANCELLED, endAttempt, readEarlierEnd } from "./end-attempt.ts";
 
 /**
- * Cancels a job: at once when it is queued or waiting; a running one is asked to stop, which its worker does within a
- * second. Cancelling twice is cancelling once. Returns `cancelled`, or `running` while the worker is being asked.
+ * Cancels a queued or waiting job at once. A running job gets a cancel request, and its worker stops the run within a
+ * second. Idempotent. Returns `cancelled`, or `running` until the worker has stopped the run.
  * @throws NotFoundError when the owner has no such job; JobConflictError when it has completed or failed.
  */
 export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "cancelled" | "running">> {
@@ -34,10 +34,10 @@ export async function cancel(tx: Tx, key: JobKey): Promise<Extract<JobStatus, "c
 }
 
 /**
- * Ends a running job as cancelled, on its worker's behalf.
+ * Ends a running job as cancelled, after its worker has stopped the run.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function settleCancelled(tx: Tx, claim: Claim): Promise<void> {
   const isEnded = await endAttempt(tx, claim, { ...CANCELLED, guard: holdsLease(tx, claim) });
-  if (!isEnded) await endedBefore(tx, claim, ["cancelled"]);
+  if (!isEnded) await readEarlierEnd(tx, claim, ["cancelled"]);
 }

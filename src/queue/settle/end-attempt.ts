@@ -4,14 +4,14 @@ import type { Tx } from "#db";
 import type { AttemptOutcome, JobStatus } from "#shared/job-states";
 import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
-import { insertEvent, movedOn, noteEvents } from "../events/append-events.ts";
+import { appendAssignments, insertEvent, insertEvents } from "../events/append-events.ts";
 import type { Append, NewEvent } from "../events/append-events.ts";
-import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "../events/wake.ts";
+import { changedNotice, EVENTS_CHANNEL, notifyChanged } from "../events/notices.ts";
 import { holdsLease } from "../fence.ts";
 import { lockLimit, lockThread } from "../locks.ts";
 import { admit } from "../ready/admit.ts";
 import { settleDependents } from "../ready/dependencies.ts";
-import { announce, nextHold, readyNext } from "../ready/ready.ts";
+import { dispatch, nextHold, readyNext } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { insertAttempts } from "./insert-attempts.ts";
 
@@ -29,7 +29,7 @@ export interface QueuedAgain {
    * slot under a limit.
    */
   delayMs: number | null;
-  /** The counter that this end raises; absent for an end that costs nothing. */
+  /** The counter that this end raises; absent when it uses neither a retry nor a crash. */
   raises?: "retry_count" | "crash_count";
   error?: string;
 }
@@ -38,9 +38,9 @@ export interface AttemptEnd {
   next: NextState;
   /** The attempt's row in the history. A completion has none: the job's own row implies it. */
   history?: { outcome: AttemptOutcome; error?: Partial<AttemptError> };
-  /** The event that tells of the end; absent where the job's status implies it. */
+  /** The event that records the end; absent when the job's status implies it. */
   event?: NewEvent;
-  /** The last events of the attempt, to be stored with its end. */
+  /** The attempt's last events, stored with its end. */
   last?: Append | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface AttemptError {
   stack: string | null;
 }
 
-/** An attempt that may be ended: its row is locked, and its guard held. */
+/** The counters of an attempt that may end: its row is locked, and its guard held. */
 export interface LockedAttempt {
   retryCount: number;
   maxRetries: number;
@@ -59,13 +59,13 @@ export interface LockedAttempt {
   isCancelRequested: boolean;
 }
 
-/** Of an attempt only these are needed to end it. */
-export type Attempt = Pick<Claim, "jobId" | "attempt" | "threadId" | "queue" | "limitKey">;
+/** The fields of a claim that an end needs. */
+export type AttemptKey = Pick<Claim, "jobId" | "attempt" | "threadId" | "queue" | "limitKey">;
 
 /** Locks an attempt's thread, limited key and row, in this order. Undefined when the guard does not hold. */
 export async function lockAttempt(
   tx: Tx,
-  attempt: Attempt,
+  attempt: AttemptKey,
   guard: PendingQuery<Row[]>,
 ): Promise<LockedAttempt | undefined> {
   const [, , [row]] = await together([
@@ -80,32 +80,32 @@ export async function lockAttempt(
 }
 
 /**
- * Ends an attempt: the job's next status, the attempt's row in the history, its event and the thread's next job are
- * written in one statement. Then the job gives up its place under a limit and settles its dependents, if it has ended.
- * Returns false when the guard does not hold; nothing is changed then.
+ * Ends an attempt. One statement writes the job's next status, the attempt's row in the history, its event and the
+ * thread's next head. Then the job frees its slot and, if it has ended, settles its dependents. Returns false when the
+ * guard does not hold; nothing is changed then.
  */
 export async function endAttempt(
   tx: Tx,
-  attempt: Attempt,
+  attempt: AttemptKey,
   { guard, ...end }: AttemptEnd & { guard: PendingQuery<Row[]> },
 ): Promise<boolean> {
   const { next, history, event, last } = end;
   const isOver = next.status !== "queued" && next.status !== "waiting";
   const successor = isOver ? attempt.threadId : null;
   const isNotified = attempt.threadId !== null && mayNotifyWithin(tx);
-  // Sent together, in this order: the statement waits in the server for the locks. The thread's next job becomes ready
-  // only once this one has left its place: a unique index refuses two heads of a thread.
+  // Sent together, in this order: the statement waits in the server for the locks. The thread's next job becomes its head
+  // only after this job has ended: a unique index refuses two heads of a thread.
   const [, , [ended]] = await together([
     lockThread(tx, attempt.threadId),
     lockLimit(tx, attempt),
     tx<EndedRow[]>`
     with owner as (
       update jobs set ${assignments(tx, next)}, worker_id = null, lease_expires_at = null
-        ${last ? tx`, ${movedOn(tx, last)}` : tx``} ${event ? tx`, event_seq = event_seq + 1` : tx``}
+        ${last ? tx`, ${appendAssignments(tx, last)}` : tx``} ${event ? tx`, event_seq = event_seq + 1` : tx``}
       where ${guard} ${last ? tx`and event_seq = ${last.after}` : tx``}
       returning id, attempt, has_dependents, event_seq, last_worker_id, claimed_at, usage, run_at, hold
     )
-    ${last ? tx`, noted as (${noteEvents(tx, last)})` : tx``}
+    ${last ? tx`, noted as (${insertEvents(tx, last)})` : tx``}
     ${event ? tx`, closed as (${insertEvent(tx, tx`owner`, { type: event.type, data: eventData(tx, end) })})` : tx``}
     ${history ? tx`, recorded as (${insertAttempts(tx, tx`owner`, history)})` : tx``}
     ${successor === null ? tx`` : tx`, next as (${readyNext(tx, successor)} and (select true from owner) returning queue, limit_key, hold)`}
@@ -116,24 +116,24 @@ export async function endAttempt(
   ]);
   if (!ended) return false;
   if (!isNotified) await notifyChanged(tx, { ...attempt, eventSeq: ended.event_seq });
-  if (isReadied(ended)) await announce(tx, [ended]);
+  if (isReadied(ended)) await dispatch(tx, [ended]);
   if (next.status === "queued") {
-    await announce(tx, [{ queue: attempt.queue, limit_key: attempt.limitKey, hold: ended.own_hold }]);
+    await dispatch(tx, [{ queue: attempt.queue, limit_key: attempt.limitKey, hold: ended.own_hold }]);
     if (next.delayMs === null) return true;
   }
-  // A job that waits keeps its thread's head, but not its place under a limit.
+  // A waiting job stays its thread's head, but frees its slot.
   await admit(tx, attempt);
   if (isOver && ended.has_dependents) await settleDependents(tx, attempt.jobId, next.status);
   return true;
 }
 
-/** The event's data; of a job that is queued again with the time at which it may run. */
+/** The event's data; for a job that is queued again, with its earliest start. */
 function eventData(tx: Tx, { next, event }: AttemptEnd): PendingQuery<Row[]> {
   const data = tx`${JSON.stringify(event?.data ?? {})}::text::jsonb`;
   return next.status === "queued" ? tx`${data} || jsonb_build_object('runAt', run_at)` : data;
 }
 
-/** What the update of the job sets for its next status. */
+/** The assignments of the update that gives the job its next status. */
 function assignments(tx: Tx, next: NextState): PendingQuery<Row[]> {
   switch (next.status) {
     case "completed":
@@ -157,7 +157,7 @@ function assignments(tx: Tx, next: NextState): PendingQuery<Row[]> {
   }
 }
 
-/** With the next job of its thread, if there is one. */
+/** The job whose attempt ended, with its thread's next head if there is one. */
 interface EndedRow extends Partial<Record<keyof Readied, string | null>> {
   has_dependents: boolean;
   event_seq: number;
@@ -169,11 +169,11 @@ function isReadied(row: EndedRow): row is EndedRow & Readied {
 }
 
 /**
- * How an attempt that cannot be ended had ended before. A worker that lost the answer to its last write sends it again,
- * and that must not look like a lost lease.
- * @throws LeaseLostError when it ended otherwise, or another attempt owns the job.
+ * The status that an earlier call for this attempt has given the job. A worker that lost the answer to its last write
+ * sends it again, and that must not look like a lost lease.
+ * @throws LeaseLostError when the attempt ended otherwise, or another attempt owns the job.
  */
-export async function endedBefore<Status extends JobStatus>(
+export async function readEarlierEnd<Status extends JobStatus>(
   tx: Tx,
   claim: Claim,
   statuses: readonly Status[],
@@ -188,18 +188,18 @@ export async function endedBefore<Status extends JobStatus>(
 }
 
 /**
- * Ends an attempt that did not complete, as `end` says; as cancelled if somebody has asked for that. `formerly` are the
- * statuses that an earlier call for this attempt can have led to.
+ * Ends an attempt that did not complete: as `end` says, or as cancelled when that was requested. `earlierStatuses` are
+ * the statuses that an earlier call for this attempt may have given the job.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function endUnlessCancelled<Status extends JobStatus>(
   tx: Tx,
   claim: Claim,
-  { formerly, ...end }: AttemptEnd & { formerly: readonly Status[] },
+  { earlierStatuses, ...end }: AttemptEnd & { earlierStatuses: readonly Status[] },
 ): Promise<Status | "cancelled"> {
   const guard = holdsLease(tx, claim);
   const locked = await lockAttempt(tx, claim, guard);
-  if (!locked) return endedBefore(tx, claim, [...formerly, "cancelled"]);
+  if (!locked) return readEarlierEnd(tx, claim, [...earlierStatuses, "cancelled"]);
   const actual = locked.isCancelRequested ? CANCELLED : end;
   if (!(await endAttempt(tx, claim, { ...actual, guard }))) throw new LeaseLostError(claim.jobId, claim.attempt);
   return actual.next.status as Status | "cancelled";

@@ -49,7 +49,7 @@ test("at its deadline a question gets its default as the answer, and the job's l
   expect(events.at(-1)).toMatchObject({ type: "answered", data: { interruptIds: ["mild"], byDefault: true } });
 });
 
-test("a default for a job that runs with another's answer queues it once it asks again", async () => {
+test("a default given while the job runs with another answer queues the job when it asks again", async () => {
   const jobId = await waiting(OTHER, MILD);
   await reply(jobId, "other");
   const running = await queue.takeOne();

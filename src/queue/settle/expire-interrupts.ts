@@ -5,8 +5,8 @@ import { afterEnd } from "./after-end.ts";
 import type { PendingQuery, Row } from "postgres";
 
 /**
- * The condition on an interrupt and its job that its deadline has an effect. A deadline without a default fails only a
- * job that waits: a run that goes on with another answer decides whether the interrupt still stands.
+ * The condition on an interrupt and its job under which the deadline has an effect. Without a default it fails only a
+ * waiting job: a run that continues with another answer may still withdraw the interrupt.
  */
 export function mayExpire(sql: Executor): PendingQuery<Row[]> {
   return sql`answered_at is null and deadline_at is not null

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { AT_ONCE, BOOM, setProcessClock, setUpQueue, WRONG_CLOCKS } from "../../../test/queue.ts";
 import { MAX_DELAY_MS } from "../check-job.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { survey } from "../read/survey.ts";
 import { promote } from "../ready/promote.ts";
 import { fail } from "./fail.ts";
@@ -134,7 +134,7 @@ test.each(WRONG_CLOCKS)("a retry is delayed by the database's clock when the pro
   expect(dueMs).toBeLessThanOrEqual(60_000);
 });
 
-test("a failure with a delayed retry wakes the workers, who may have to run it before they would look again", async () => {
+test("a failure with a delayed retry wakes the workers, because the retry may be due before their next poll", async () => {
   const heard = await queue.hear(READY_CHANNEL);
   await queue.add({ queue: "woken", maxRetries: 1 });
   await expect.poll(() => heard).toEqual(["woken"]);

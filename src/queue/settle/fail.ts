@@ -4,8 +4,8 @@ import type { AttemptOutcome } from "#shared/job-states";
 import { MAX_DELAY_MS } from "../check-job.ts";
 import type { Claim } from "../claimed-job.ts";
 import { holdsLease } from "../fence.ts";
-import { endAttempt, endedBefore, lockAttempt } from "./end-attempt.ts";
-import type { Attempt, AttemptEnd, AttemptError, LockedAttempt, NextState } from "./end-attempt.ts";
+import { endAttempt, readEarlierEnd, lockAttempt } from "./end-attempt.ts";
+import type { AttemptEnd, AttemptError, AttemptKey, LockedAttempt, NextState } from "./end-attempt.ts";
 
 export interface RetryPolicy {
   /** The delay before the first retry, without jitter, in milliseconds; 0 retries at once. */
@@ -17,9 +17,9 @@ export interface RetryPolicy {
 export interface Failure {
   error: AttemptError;
   retry: RetryPolicy;
-  /** True when no retry can help: the job fails for good, whatever retries are left. */
+  /** True when no retry can help: the job fails for good, even with retries left. */
   permanent?: boolean;
-  /** Replaces the policy's delay, such as a provider's Retry-After, in milliseconds; not a finite number counts as absent. */
+  /** Replaces the policy's delay, such as a provider's Retry-After, in milliseconds; a value that is not finite is ignored. */
   delayMs?: number | undefined;
   /**
    * `failed` unless given. `failed` and `timed_out` use a retry; `lease_expired` and `crashed` count against the job's
@@ -32,7 +32,7 @@ export interface Failure {
 
 const CRASHES: ReadonlySet<AttemptOutcome> = new Set(["lease_expired", "crashed"]);
 
-/** The status of the job after a failed attempt; `cancelled` when somebody had asked for that. */
+/** The status of the job after a failed attempt; `cancelled` when that was requested. */
 export type Settled = "queued" | "failed" | "cancelled";
 
 /**
@@ -42,13 +42,13 @@ export type Settled = "queued" | "failed" | "cancelled";
  */
 export async function fail(tx: Tx, claim: Claim, failure: Failure): Promise<Settled> {
   const settled = await settleFailure(tx, claim, { ...failure, guard: holdsLease(tx, claim) });
-  return settled ?? endedBefore(tx, claim, ["queued", "failed", "cancelled"]);
+  return settled ?? readEarlierEnd(tx, claim, ["queued", "failed", "cancelled"]);
 }
 
 /** `fail` under the caller's guard. Undefined when the guard does not hold; nothing is changed then. */
 export async function settleFailure(
   tx: Tx,
-  attempt: Attempt,
+  attempt: AttemptKey,
   { guard, ...failure }: Failure & { guard: PendingQuery<Row[]> },
 ): Promise<Settled | undefined> {
   const locked = await lockAttempt(tx, attempt, guard);
@@ -68,7 +68,7 @@ export async function settleFailure(
   return (await endAttempt(tx, attempt, { ...end, guard })) ? next.status : undefined;
 }
 
-/** The job's next status: cancelled if somebody asked for that, else queued while retries or crashes are left. */
+/** The job's next state: cancelled when that was requested, else queued while retries or crashes are left, else failed. */
 function decide(
   job: LockedAttempt,
   { error, retry, permanent = false, delayMs, outcome = "failed" }: Failure,

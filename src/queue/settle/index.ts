@@ -1,4 +1,7 @@
-/** Ends attempts: completed, failed, released, parked, cancelled or reaped. Invariant: the end, its events and the next job of its thread commit together. */
+/**
+ * Ends attempts: completed, failed, released, parked, cancelled or reaped. Invariant: the end, its events and its thread's
+ * next head commit together.
+ */
 export { complete } from "./complete.ts";
 export { completeMany } from "./complete-many.ts";
 export type { Ending } from "./complete.ts";

@@ -43,7 +43,7 @@ test("a parked job stays the head of its thread", async () => {
   expect(await queue.take(5)).toEqual([]);
 });
 
-test("a parked job gives up its place under a limit", async () => {
+test("a parked job frees its slot under a limit", async () => {
   await createQueue(queue.db.sql, "default");
   await queue.inTx(async (tx) => setQueueLimits(tx, "default", { perKey: { concurrency: 1 } }));
   const [, second] = await queue.addMany([{ limitKey: "k" }, { limitKey: "k" }]);

@@ -5,24 +5,23 @@ import { endUnlessCancelled } from "./end-attempt.ts";
 
 /** A question that a run puts to a person. */
 export interface NewInterrupt {
-  /** The graph's own id of it: two questions of one run never share one. */
+  /** The graph's id of the question, unique within the job. */
   id: string;
-  /** What sort of question it is, such as `approval`. */
+  /** The sort of question, such as `approval`. */
   kind: string;
-  /** What the graph asks, any JSON value. */
+  /** The question, any JSON value. */
   value: unknown;
-  /** A JSON Schema for the answer; null takes any JSON value. */
+  /** A JSON Schema for the answer; null accepts any JSON value. */
   schema: unknown;
-  /** How long from now a person may answer, in milliseconds; null for ever. */
+  /** The time for an answer, in milliseconds from now; null without a limit. */
   deadlineMs: number | null;
-  /** What counts as the answer once the deadline has passed; without it the job fails then. */
+  /** The answer after the deadline; without it the job fails then. */
   default?: unknown;
 }
 
 /**
- * Parks a job until a person has answered: it holds no worker and no lease, and keeps its thread's head. A question that
- * was answered during the run lets the job go on at once. Uses no retry. A job that somebody has asked to cancel ends as
- * cancelled instead.
+ * Parks a job until a person answers. It holds no worker and no lease, and stays its thread's head. If a question was
+ * answered during the run, the job is queued at once. Uses no retry. A job with a cancel request ends as cancelled.
  * @throws LeaseLostError when the attempt no longer owns the job; nothing was changed.
  */
 export async function park(
@@ -35,7 +34,7 @@ export async function park(
     next: { status: "waiting" },
     history: { outcome: "waiting" },
     event: { type: "waiting", data: { interrupts: asked } },
-    formerly: ["waiting", "queued"],
+    earlierStatuses: ["waiting", "queued"],
   });
   if (status !== "waiting") return status;
   await recordInterrupts(tx, claim.jobId, interrupts);
@@ -64,6 +63,6 @@ async function recordInterrupts(tx: Tx, jobId: string, interrupts: readonly NewI
       clock_timestamp() + make_interval(secs => deadline_ms / 1000), on_deadline, nullif(default_answer, 'null'::jsonb)
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as asked (id text, kind text, value jsonb, schema jsonb,
       deadline_ms float8, on_deadline text, default_answer jsonb)
-    -- Asked again by a later attempt: the first deadline and an answer that is there stay.
+    -- A later attempt asks again: the first deadline and a stored answer stay.
     on conflict (job_id, interrupt_id) do update set kind = excluded.kind, value = excluded.value, schema = excluded.schema`;
 }

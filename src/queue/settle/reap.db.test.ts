@@ -56,7 +56,7 @@ test("the history of a crashed job names the other jobs that its worker ran", as
   }
 });
 
-test("a job that cannot be taken back keeps no other from being taken back", async () => {
+test("a job that cannot be taken back does not stop the others", async () => {
   await queue.addMany([{}, {}, {}]);
   const [stuck] = await queue.take(3, { leaseMs: 1 });
   await queue.db

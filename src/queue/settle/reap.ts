@@ -20,7 +20,7 @@ export interface ReapOptions {
 
 const BATCH = 100;
 /** A message names this many suspects; the history has all of them. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /**
  * Takes back jobs whose lease has expired. Each counts as a crash: the worker was killed, frozen or cut off. The history
@@ -94,7 +94,7 @@ async function findExpired(db: Database, reaper: Reaper | undefined): Promise<Ex
 function describe({ worker_id: workerId, suspects }: ExpiredJob): string {
   const stopped = `Worker ${workerId} stopped responding: its lease expired`;
   if (suspects.length === 0) return stopped;
-  const named = suspects.slice(0, MOST_NAMED).map((one) => `${one.job_type} ${one.id}`);
-  const more = suspects.length > MOST_NAMED ? ` and ${suspects.length - MOST_NAMED} more` : "";
+  const named = suspects.slice(0, MAX_NAMED).map((one) => `${one.job_type} ${one.id}`);
+  const more = suspects.length > MAX_NAMED ? ` and ${suspects.length - MAX_NAMED} more` : "";
   return `${stopped} while it also ran ${named.join(", ")}${more}`;
 }

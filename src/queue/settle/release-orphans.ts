@@ -1,15 +1,15 @@
 import type { Executor } from "#db";
 import type { Claim } from "../claimed-job.ts";
 import { insertEvent } from "../events/append-events.ts";
-import { notifyReady } from "../events/wake.ts";
+import { notifyReady } from "../events/notices.ts";
 import { insertAttempts } from "./insert-attempts.ts";
 
 /**
- * Gives back the jobs that a worker holds without knowing, because the answer to its claim was lost: all but the claims
- * in `known`, and all but those to be cancelled, whose lease expires. Returns how many.
+ * Gives back a worker's claims that are not in `known`: the worker lost the answer to its claim. Jobs with a cancel
+ * request stay until their lease expires. Returns how many it gave back.
  */
 export async function releaseOrphans(sql: Executor, workerId: string, known: readonly Claim[]): Promise<number> {
-  const error = { message: "The worker never heard that it had the job" };
+  const error = { message: "The answer to the worker's claim was lost" };
   const rows = await sql<{ queue: string }[]>`
     with orphan as (
       update jobs set status = 'queued', hold = null, worker_id = null, lease_expires_at = null, event_seq = event_seq + 1

@@ -1,5 +1,5 @@
 import { setProcessClock, setUpQueue, WRONG_CLOCKS } from "../../../test/queue.ts";
-import { READY_CHANNEL } from "../events/wake.ts";
+import { READY_CHANNEL } from "../events/notices.ts";
 import { survey } from "../read/survey.ts";
 import { promote } from "../ready/promote.ts";
 import { release } from "./release.ts";

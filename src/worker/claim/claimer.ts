@@ -63,7 +63,7 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
-    this.#db = options.db.apart();
+    this.#db = options.db.withOwnConnection();
   }
 
   /** False when a free slot need not wake the worker: nothing is ready, or the claim in flight will look again. */

@@ -58,7 +58,7 @@ class LossyDatabase extends Database {
   calls = 0;
   delays: (answer: unknown) => Promise<void> = () => Promise.resolve();
   loses: (answer: unknown) => boolean = () => false;
-  override apart(): Database {
+  override withOwnConnection(): Database {
     return this;
   }
   override async call<T>(work: (sql: Database["sql"]) => Promise<T>): Promise<T> {

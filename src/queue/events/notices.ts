@@ -7,8 +7,8 @@ export const READY_CHANNEL = "threadmill_ready";
 export const CANCEL_CHANNEL = "threadmill_cancel";
 
 /**
- * Tells readers about a job's event log. The payload is the job's id when the log has grown, and `<id> changed` when the
- * job has ended, waits or is queued again: see `readNotice`.
+ * Tells readers about a job's event log. The payload is the job's id when the log has grown. It is `<id> changed` when the
+ * job has ended, waits or is queued again; `readNotice` parses both.
  */
 export const EVENTS_CHANNEL = "threadmill_events";
 
@@ -28,10 +28,10 @@ export async function notifyEvents(sql: Executor, jobId: string): Promise<void> 
 }
 
 const CHANGED = " changed";
-/** Shared: most jobs have no reader, and hundreds end at once. */
+/** Shared, because hundreds of jobs without a reader may end at once. */
 const NO_READER = Promise.resolve();
 
-/** Tells readers of a job's event log that its status has changed. A job without a thread and without events has none. */
+/** Tells readers of a job's event log that its status has changed. A job without a thread and events has no readers. */
 export function notifyChanged(
   sql: Executor,
   job: { jobId: string; threadId: string | null; eventSeq: number },
