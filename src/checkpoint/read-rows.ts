@@ -6,7 +6,7 @@ export interface CheckpointKey {
   checkpointId: string;
 }
 
-/** One stored row of a channel's value; with a base version, `value` holds the items after those of the base row. */
+/** One stored row of a channel's value. With a base version, `value` holds only the items after the base row's. */
 export interface StoredBlob {
   version: string;
   baseVersion: string | null;
@@ -27,6 +27,7 @@ export interface StoredCheckpoint extends CheckpointKey {
 
 type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
+/** A checkpoint, a write or a blob; the query says which field each of the columns `a` to `n` holds. */
 interface MixedRow {
   kind: "checkpoint" | "write" | "blob";
   thread_id: string;
@@ -112,6 +113,7 @@ function assemble(rows: readonly MixedRow[]): StoredCheckpoint[] {
     );
 }
 
+/** The rows of a value, oldest first: from the row without a base to the given version. */
 function walkBack(find: (version: string) => StoredBlob | undefined, version: string): StoredBlob[] {
   const chain: StoredBlob[] = [];
   for (let blob = find(version); blob; blob = blob.baseVersion === null ? undefined : find(blob.baseVersion))
