@@ -177,7 +177,7 @@ test("the past of idle threads is pruned once, and the conversation keeps its st
       policyOf: () => ({ baseMs: 0, capMs: 0 }),
       reaper: { workerId: "w", heartbeatMs: 10_000 },
       retention: { completedMs: 60_000, failedMs: 60_000 },
-      forgetThreads: pruneCheckpoints,
+      pruneCheckpoints,
     });
   const before = await checkpoints();
   expect(before).toBeGreaterThan(3);
