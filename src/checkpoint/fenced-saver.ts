@@ -193,9 +193,5 @@ export class FencedSaver extends BaseCheckpointSaver {
 
 function keyOf(config: RunnableConfig): { threadId: string | undefined; ns: string; checkpointId: string | undefined } {
   const given = (config.configurable ?? {}) as Record<string, string | undefined>;
-  return {
-    threadId: given["thread_id"],
-    ns: given["checkpoint_ns"] ?? "",
-    checkpointId: given["checkpoint_id"],
-  };
+  return { threadId: given["thread_id"], ns: given["checkpoint_ns"] ?? "", checkpointId: given["checkpoint_id"] };
 }

@@ -1,8 +1,8 @@
 import { faultPoint } from "#fault";
 import { extendLayout, layoutOf } from "./stored-values.ts";
 import type { ListLayout, StoredValue } from "./stored-values.ts";
-import type { StoredCheckpoint } from "./read-rows.ts";
-import type { BlobRow, CheckpointRow, RowKey, Rows, WriteRow } from "./write-rows.ts";
+import type { NamespaceKey, StoredCheckpoint } from "./read-rows.ts";
+import type { BlobRow, CheckpointRow, Rows, WriteRow } from "./write-rows.ts";
 
 /** A checkpoint to store, with its new channel values. */
 export interface NewCheckpoint {
@@ -178,6 +178,6 @@ function withoutSuperseded(writes: readonly WriteRow[], checkpoints: readonly Ne
 }
 
 /** The map key of a channel or a checkpoint in a namespace. */
-function keyWithin({ threadId, ns }: RowKey, id: string | null): string {
+function keyWithin({ threadId, ns }: NamespaceKey, id: string | null): string {
   return JSON.stringify([threadId, ns, id]);
 }

@@ -1,4 +1,6 @@
 import type postgres from "postgres";
+import type { CheckpointKey, NamespaceKey, StoredBlob } from "./read-rows.ts";
+import type { StoredValue } from "./stored-values.ts";
 
 /** The claim that owns a run. */
 export interface Fence {
@@ -18,33 +20,21 @@ export interface Piggyback {
   settle: (isWritten: boolean) => void;
 }
 
-export interface RowKey {
-  threadId: string;
-  ns: string;
-}
-export interface CheckpointRow extends RowKey {
-  checkpointId: string;
+export interface CheckpointRow extends CheckpointKey {
   parentId: string | null;
   channelVersions: string;
   checkpoint: string;
   metadata: string;
 }
-export interface BlobRow extends RowKey {
+export interface BlobRow extends NamespaceKey, StoredBlob {
   channel: string;
-  version: string;
-  baseVersion: string | null;
-  type: string;
-  value: string;
 }
-export interface WriteRow extends RowKey {
-  checkpointId: string;
+export interface WriteRow extends CheckpointKey, StoredValue {
   taskId: string;
   /** Negative for LangGraph's special writes: of equal keys the last write counts. Of other writes the first counts. */
   idx: number;
   taskPath: string;
   channel: string;
-  type: string;
-  value: string;
 }
 export interface Rows {
   checkpoints: readonly CheckpointRow[];

@@ -55,9 +55,8 @@ export async function getThread(
   { ownerId, threadId }: { ownerId: string; threadId: string },
   page: MessagePage = {},
 ): Promise<Thread> {
-  const [set] = await sql<
-    SetColumns[]
-  >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
+  const [set] = await sql<SetColumns[]>`
+    select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
   if (!set) throw new NotFoundError("Thread", threadId);
   // Jobs are read before messages: a reply that commits in between appears beside its job instead of not at all.
   const jobs = await sql<(JobColumns & DetailColumns)[]>`
@@ -122,9 +121,8 @@ interface SetKey {
  * @throws NotFoundError when the owner has no such decision set.
  */
 export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
-  const [set] = await sql<
-    SetColumns[]
-  >`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
+  const [set] = await sql<SetColumns[]>`
+    select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
   if (!set) throw new NotFoundError("Decision set", decisionSetId);
   return {
     ...toThreadRow(set),

@@ -1,6 +1,7 @@
 import { newId } from "#db";
 import type { Tx } from "#db";
 import type { Claim } from "#queue";
+import type { DecisionVersion } from "#shared/contracts";
 
 export interface TurnResult {
   decisionSetId: string;
@@ -9,16 +10,7 @@ export interface TurnResult {
   /** The checkpoint at which the turn ended; null when unknown. */
   checkpointId: string | null;
   /** The next decision version; null when the turn made none. */
-  version: {
-    requirements: unknown;
-    plan: unknown;
-    alternatives: unknown;
-    costs: unknown;
-    risks: unknown;
-    policy: unknown;
-    rationale: string;
-    diff: unknown;
-  } | null;
+  version: Omit<DecisionVersion, "version" | "jobId" | "createdAt"> | null;
 }
 
 /**

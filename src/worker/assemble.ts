@@ -42,20 +42,11 @@ export async function assemble(settings: Settings, options: AssembleOptions): Pr
     throw new SettingsError(
       "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
     );
-  const tracer = await openTracer({
-    settings,
-    serviceName: "threadmill-worker",
-    instanceId: workerId,
-    describe: describeError,
-    log,
-  });
+  const serviceName = "threadmill-worker";
+  const tracer = await openTracer({ settings, serviceName, instanceId: workerId, describe: describeError, log });
   const connection = { url, prepare: settings.DATABASE_PREPARE === "true" };
-  const db = new Database({
-    ...connection,
-    maxConnections,
-    avoidTableScans: true,
-    applicationName: `threadmill-${name}`,
-  });
+  const applicationName = `threadmill-${name}`;
+  const db = new Database({ ...connection, maxConnections, avoidTableScans: true, applicationName });
   const turns: TurnJobOptions = {
     db,
     price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,

@@ -77,13 +77,8 @@ export interface JobType<Payload> extends JobHandler {
 }
 
 /** Defines a job type. Each run gets the parsed, typed payload. */
-export function defineJob<Payload>({
-  type,
-  payload: schema,
-  retry,
-  timeoutMs,
-  run,
-}: JobDefinition<Payload>): JobType<Payload> {
+export function defineJob<Payload>(definition: JobDefinition<Payload>): JobType<Payload> {
+  const { type, payload: schema, retry, timeoutMs, run } = definition;
   return {
     type,
     ...(retry !== undefined && { retry }),

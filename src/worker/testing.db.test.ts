@@ -64,7 +64,7 @@ test("runInline runs a handler by itself and checks its payload", async () => {
   await expect(runInline(greet, {})).rejects.toThrow(PermanentError);
 });
 
-test("middleware runs around every run, the first outermost, and may replace the outcome", async () => {
+test("middleware wraps every run, the first as the outermost, and may replace the outcome", async () => {
   const order: string[] = [];
   const note = (name: string): Parameters<typeof drain>[0]["middleware"] => [
     async (_context, next) => {

@@ -2,14 +2,11 @@ import type { Claim, ClaimedJob, Database } from "#queue";
 import { claim, claimLimited, completeAndClaim, flushClaims } from "#queue/claim";
 import type { Claimed, Line } from "#queue/claim";
 import { releaseOrphans } from "#queue/settle";
-import type { Logger } from "pino";
 import { faultPoint } from "#fault";
+import type { WorkerOptions } from "../worker-options.ts";
 
-export interface ClaimerOptions {
-  db: Database;
-  log: Logger;
+export interface ClaimerOptions extends Pick<WorkerOptions, "db" | "log" | "leaseMs"> {
   workerId: string;
-  leaseMs: number;
   /** Aborted when the worker stops claiming. */
   drain: AbortSignal;
   /** How many more jobs the worker can run now. */

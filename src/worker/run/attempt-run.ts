@@ -1,27 +1,21 @@
 import { DatabaseUnavailableError, LeaseLostError } from "#queue";
-import type { ClaimedJob, Database } from "#queue";
+import type { ClaimedJob } from "#queue";
 import { heartbeat } from "#queue/fleet";
-import type { RetryPolicy } from "#queue/settle";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Usage } from "#shared/usage";
 import type { Span } from "#tracing";
 import type { Completer } from "../claim/completer.ts";
 import type { JobHandler, Persist, RunContext } from "../define-job.ts";
+import type { WorkerOptions } from "../worker-options.ts";
 import { EventWriter } from "./event-writer.ts";
 import { UsageMeter } from "./usage-meter.ts";
 
 /** The parts of a worker that all its attempts share. */
-export interface RunEnvironment {
-  db: Database;
-  /** Each line names the worker. */
-  log: Logger;
+export interface RunEnvironment extends Pick<WorkerOptions, "db" | "log" | "retry" | "defaultTimeoutMs" | "leaseMs"> {
   /** By job type, each wrapped in the middleware. */
   handlers: ReadonlyMap<string, JobHandler>;
   completer: Completer;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-  leaseMs: number;
   /** Aborted when the worker starts to shut down. */
   drain: AbortSignal;
   /** Aborted when the worker's grace period is over. */

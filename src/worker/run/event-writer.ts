@@ -37,7 +37,7 @@ export class EventWriter {
   #waiting: NewEvent[] = [];
   /** The batch in flight, or a failed batch to send again unchanged. */
   #sending: Append | undefined;
-  #progress: Progress | undefined;
+  #progress: Append["progress"];
   #usage: Usage | undefined;
   #after: number;
   #timer: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export class EventWriter {
   }
 
   /** Shows a step on the job, and adds it to the log. */
-  report(progress: Progress): void {
+  report(progress: NonNullable<Append["progress"]>): void {
     const kept = storable(progress);
     this.#progress = byteLengthOf(kept) <= MAX_EVENT_BYTES ? kept : { step: kept.step.slice(0, MAX_STEP_CHARS) };
     this.add("progress", progress);
@@ -95,8 +95,7 @@ export class EventWriter {
    */
   piggyback(): Piggyback | undefined {
     if (this.#isClosed || this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#unschedule();
     const { db, job } = this.#options;
     const append = this.#next();
     let end = (): void => undefined;
@@ -120,8 +119,7 @@ export class EventWriter {
   /** Drops all later events: a handler may still run after it was stopped. */
   seal(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#unschedule();
   }
 
   /**
@@ -189,6 +187,11 @@ export class EventWriter {
     }, delayMs);
   }
 
+  #unschedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   #afterWrite(): void {
     this.#writing = undefined;
     if (!this.#isClosed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
@@ -234,11 +237,6 @@ export class EventWriter {
       log.debug({ err: describeError(error) }, "events were not written; the next write retries them");
     }
   }
-}
-
-interface Progress {
-  step: string;
-  detail?: string;
 }
 
 function isToken(data: unknown): data is { text: string; step?: unknown; message?: unknown } {

@@ -119,17 +119,16 @@ async function settleResult(run: AttemptRun, { result, effects }: RunResult): Pr
   return COMPLETED;
 }
 
-interface Effects {
-  ending: Ending;
-  effects: NonNullable<RunResult["effects"]>;
-}
-
 /**
  * Completes a job and writes its effects in one transaction. To save a round trip, it sends the effects before the server
  * has confirmed the lease. A lost lease rolls them back.
  * @throws LeaseLostError when the attempt no longer owns the job, or the error of the effects: nothing was written.
  */
-export async function completeWithEffects(db: Database, claim: Claim, { ending, effects }: Effects): Promise<void> {
+export async function completeWithEffects(
+  db: Database,
+  claim: Claim,
+  { ending, effects }: { ending: Ending; effects: NonNullable<RunResult["effects"]> },
+): Promise<void> {
   try {
     await db.transaction(async (tx) => {
       faultPoint("before completing");
