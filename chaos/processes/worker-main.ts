@@ -42,7 +42,7 @@ const worker = new Worker({
     execArgv: [],
     afterCrashes: QUARANTINE_CRASHES,
   },
-  forgetThreads: pruneCheckpoints,
+  pruneCheckpoints,
 });
 await worker.start();
 send({ type: "ready", workerId });

@@ -14,8 +14,8 @@ import { readCheckpoints } from "./read-rows.ts";
 import type { CheckpointKey, StoredCheckpoint } from "./read-rows.ts";
 import { dump } from "./stored-values.ts";
 import { addPendingSends, toTuple } from "./to-tuple.ts";
-import { WriteBehind } from "./write-behind.ts";
-import type { NewCheckpoint } from "./write-behind.ts";
+import { WriteBatcher } from "./write-batcher.ts";
+import type { NewCheckpoint } from "./write-batcher.ts";
 import { deleteRows, writeRows } from "./write-rows.ts";
 import type { Fence, WriteRow } from "./write-rows.ts";
 
@@ -25,38 +25,37 @@ export interface SaverOptions {
   /** The claim that owns the run; null writes without a fence. */
   fence: Fence | null;
   /**
-   * True starts a step before the last one is stored, for a graph whose steps have no effects outside it. Call `flush` at
-   * the end of the run. A crash can then lose the running step and the one before.
+   * True lets a step start before the previous one is stored. Use it only for a graph whose steps have no effects outside
+   * it: a crash can lose two steps. Call `flush` at the end of the run.
    */
   isWriteBehind?: boolean | undefined;
-  /** True where the thread has no checkpoint yet: the saver then does not look for one. */
+  /** True when the thread has no checkpoint yet: the saver then reads none. */
   isFresh?: boolean | undefined;
 }
 
-const VERSION_DIGITS = 1e12;
-/** The end of the path of the task that only writes a graph's input. */
+const VERSION_FRACTIONS = 1e12;
+/** How the path of the task that only writes a graph's input ends. */
 const START_PATH = ", __start__";
 
 /**
- * Stores checkpoints over postgres.js. Make one saver for each claim: every write is conditional on it. The promise of a
- * step's write resolves when the write is durable, except in write-behind mode. After a write has failed, all later writes
- * fail.
+ * Stores checkpoints over postgres.js. Make one saver for each claim: its fence guards every write. A step's write
+ * resolves when it is durable, except in write-behind mode. After a failed write, all later writes fail.
  */
 export class FencedSaver extends BaseCheckpointSaver {
   readonly #options: SaverOptions;
-  readonly #behind: WriteBehind;
+  readonly #batcher: WriteBatcher;
   #isFresh: boolean;
   #head: string | null = null;
-  /** The checkpoints of inputs after which no node has run yet. */
-  readonly #started = new Set<string>();
+  /** The ids of checkpoints that hold only a graph's input: no node has run yet. */
+  readonly #inputs = new Set<string>();
 
   constructor(options: SaverOptions) {
     super();
     this.#options = options;
     this.#isFresh = options.isFresh === true;
-    this.#behind = new WriteBehind({
+    this.#batcher = new WriteBatcher({
       send: async (rows) => options.call(async (sql) => writeRows(sql, options.fence, rows)),
-      waits: options.isWriteBehind !== true,
+      isWriteBehind: options.isWriteBehind === true,
     });
   }
 
@@ -70,33 +69,32 @@ export class FencedSaver extends BaseCheckpointSaver {
    * @throws the error of the first failed write; no later write is stored.
    */
   async flush(): Promise<void> {
-    await this.#behind.drain();
-    this.#behind.check();
+    await this.#batcher.drain();
+    this.#batcher.check();
   }
 
   /**
-   * Takes the writes that are not stored at a run's end, for the transaction that completes its job. Call the returned
-   * function there after `complete`, which checks the fence; each retry of the transaction calls it again. The saver must
-   * not get any further writes.
+   * Takes the unstored writes at a run's end. Call the returned function in the transaction that completes the job, after
+   * `complete`, which checks the fence. Each retry of the transaction calls it again. Add no writes after this call.
    * @throws the error of the first failed write.
    */
   async takeRest(): Promise<(tx: postgres.ISql) => Promise<void>> {
-    const rows = await this.#behind.takeRest();
+    const rows = await this.#batcher.takeRest();
     return async (tx) => {
       if (rows.checkpoints.length > 0 || rows.writes.length > 0) await writeRows(tx, null, rows);
     };
   }
 
-  /** Rising numbers; a random fraction makes the versions of two branches of a thread different. */
+  /** The next whole number, plus a random fraction that keeps the versions of a thread's branches apart. */
   override getNextVersion(current: number | undefined): number {
     const version = Math.floor(current ?? 0) + 1;
-    return version + Math.floor(Math.random() * VERSION_DIGITS) / VERSION_DIGITS;
+    return version + Math.floor(Math.random() * VERSION_FRACTIONS) / VERSION_FRACTIONS;
   }
 
   async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
     const { threadId, ns, checkpointId } = keyOf(config);
     if (threadId === undefined || this.#isFresh) return undefined;
-    await this.#behind.drain();
+    await this.#batcher.drain();
     const [stored] = await this.#options.call(async (sql) =>
       readCheckpoints(
         sql,
@@ -106,12 +104,12 @@ export class FencedSaver extends BaseCheckpointSaver {
     );
     if (!stored) return undefined;
     if (ns === "" && checkpointId === undefined) this.#head = stored.checkpointId;
-    this.#behind.learnLists(stored);
+    this.#batcher.learnLists(stored);
     return this.#toTuple(stored);
   }
 
   async *list(config: RunnableConfig, options: CheckpointListOptions = {}): AsyncGenerator<CheckpointTuple> {
-    await this.#behind.drain();
+    await this.#batcher.drain();
     for await (const keys of listKeys({ call: this.#options.call, serde: this.serde, config, options })) {
       for (const stored of await this.#read(keys)) yield this.#toTuple(stored);
     }
@@ -132,7 +130,9 @@ export class FencedSaver extends BaseCheckpointSaver {
     const kept = runId === undefined ? metadata : { ...metadata, run_id: runId };
     const { channel_values: values, channel_versions: versions, ...rest } = checkpoint;
     const changed = Object.entries(newVersions).filter(([channel]) => Object.hasOwn(values, channel));
-    const parts = Promise.all([
+    const row = { threadId, ns, checkpointId: checkpoint.id, parentId: parentId ?? null };
+    const channelVersions = JSON.stringify(versions);
+    const dumped = Promise.all([
       dump(this.serde, rest),
       dump(this.serde, kept),
       ...changed.map(async ([channel, version]) => ({
@@ -141,14 +141,12 @@ export class FencedSaver extends BaseCheckpointSaver {
         ...(await dump(this.serde, values[channel])),
       })),
     ]);
-    const channelVersions = JSON.stringify(versions);
-    const encode = async (): Promise<NewCheckpoint> => {
-      const [body, meta, ...dumped] = await parts;
-      const row = { threadId, ns, checkpointId: checkpoint.id, parentId: parentId ?? null, channelVersions };
-      return { row: { ...row, checkpoint: body.value, metadata: meta.value }, values: dumped };
-    };
-    const starts = metadata.source === "input" || (parentId !== undefined && this.#started.delete(parentId));
-    await this.#behind.addCheckpoint(encode(), { starts });
+    const encoded = dumped.then(([body, meta, ...changedValues]): NewCheckpoint => ({
+      row: { ...row, channelVersions, checkpoint: body.value, metadata: meta.value },
+      values: changedValues,
+    }));
+    const isInput = metadata.source === "input" || (parentId !== undefined && this.#inputs.delete(parentId));
+    await this.#batcher.addCheckpoint(encoded, { isInput });
     if (ns === "") this.#head = checkpoint.id;
     return { configurable: { thread_id: threadId, checkpoint_ns: ns, checkpoint_id: checkpoint.id } };
   }
@@ -165,13 +163,13 @@ export class FencedSaver extends BaseCheckpointSaver {
       const idx = WRITES_IDX_MAP[channel] ?? index;
       return { ...key, idx, channel, ...(await dump(this.serde, value)) };
     });
-    const starts = taskPath.endsWith(START_PATH);
-    if (starts) this.#started.add(checkpointId);
-    await this.#behind.addWrites(Promise.all(rows), { starts });
+    const isInput = taskPath.endsWith(START_PATH);
+    if (isInput) this.#inputs.add(checkpointId);
+    await this.#batcher.addWrites(Promise.all(rows), { isInput });
   }
 
   async deleteThread(threadId: string): Promise<void> {
-    await this.#behind.drain();
+    await this.#batcher.drain();
     await this.#options.call(async (sql) => deleteRows(sql, this.#options.fence, threadId));
   }
 
@@ -195,9 +193,5 @@ export class FencedSaver extends BaseCheckpointSaver {
 
 function keyOf(config: RunnableConfig): { threadId: string | undefined; ns: string; checkpointId: string | undefined } {
   const given = (config.configurable ?? {}) as Record<string, string | undefined>;
-  return {
-    threadId: given["thread_id"],
-    ns: given["checkpoint_ns"] ?? "",
-    checkpointId: given["checkpoint_id"],
-  };
+  return { threadId: given["thread_id"], ns: given["checkpoint_ns"] ?? "", checkpointId: given["checkpoint_id"] };
 }

@@ -13,7 +13,7 @@ interface ListRequest {
   options: CheckpointListOptions;
 }
 
-/** Lists the keys of checkpoints, newest first, page by page: a long thread does not fit in memory. */
+/** Lists the keys of checkpoints, newest first, in pages: a long thread does not fit in memory. */
 export async function* listKeys({ call, serde, config, options }: ListRequest): AsyncGenerator<CheckpointKey[]> {
   const { thread_id, checkpoint_ns, checkpoint_id } = (config.configurable ?? {}) as Record<string, string | undefined>;
   const before = options.before?.configurable?.["checkpoint_id"] as string | undefined;

@@ -1,11 +1,11 @@
 import type postgres from "postgres";
 
 /**
- * Creates the schema `langgraph` and its tables; idempotent. Call it under the migration's lock.
+ * Creates the schema `langgraph` and its tables; idempotent. Call it under the migration lock.
  *
- * Keys are bytewise (`collate "C"`), because LangGraph orders ids and task paths so. Values are text: JSON escapes the
+ * Keys compare bytewise (`collate "C"`), as LangGraph orders ids and task paths. Values are text: JSON escapes the
  * characters that `text` cannot hold, and other types are base64. The newest checkpoint has the highest `seq`, not the
- * highest id: an id holds the time of the process that made it, and clocks differ.
+ * highest id: an id contains the clock of its process, and clocks differ.
  */
 export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
   await sql.unsafe(`
@@ -21,7 +21,7 @@ export async function migrateCheckpoints(sql: postgres.Sql): Promise<void> {
       parent_checkpoint_id text, channel_versions json not null, checkpoint text not null, metadata text not null,
       primary key (thread_id, checkpoint_ns, checkpoint_id)
     );
-    -- Checked first: even with "if not exists", the "alter table" would wait for every run under way.
+    -- Checked first: even with "if not exists", the "alter table" would wait for every running job.
     do $$ begin
       if to_regclass('langgraph.idx_checkpoints_newest') is null then
         alter table langgraph.checkpoints add column seq bigint not null generated always as identity;

@@ -1,8 +1,8 @@
 import type { Executor } from "#db";
 
 /**
- * Deletes all but the newest checkpoint of each namespace of the threads, with the values and writes of the deleted ones.
- * The conversations can go on, but not from a point in their past. No run of the threads may be under way.
+ * Deletes all but the newest checkpoint of each namespace of the threads, with their values and writes. The conversations
+ * can continue, but cannot branch from their past. Lock the threads first: no run of them may be in progress.
  */
 export async function pruneCheckpoints(sql: Executor, threadIds: readonly string[]): Promise<void> {
   const ids = [...threadIds];

@@ -1,17 +1,20 @@
 import type postgres from "postgres";
+import type { StoredValue } from "./stored-values.ts";
 
-export interface CheckpointKey {
+/** A namespace of a thread: the graph itself or a subgraph. */
+export interface NamespaceKey {
   threadId: string;
   ns: string;
+}
+
+export interface CheckpointKey extends NamespaceKey {
   checkpointId: string;
 }
 
-/** One stored row of a channel's value; with a base version, `value` holds the items after those of the base row. */
-export interface StoredBlob {
+/** One stored row of a channel's value. With a base version, `value` holds only the items after the base row's. */
+export interface StoredBlob extends StoredValue {
   version: string;
   baseVersion: string | null;
-  type: string;
-  value: string;
 }
 
 export interface StoredCheckpoint extends CheckpointKey {
@@ -20,13 +23,14 @@ export interface StoredCheckpoint extends CheckpointKey {
   checkpoint: string;
   metadata: string;
   /** In the order in which the graph applies them. */
-  writes: { taskId: string; channel: string; type: string; value: string }[];
+  writes: (StoredValue & { taskId: string; channel: string })[];
   /** By channel, the rows of its value, oldest first. A channel without a value is absent. */
   blobs: Map<string, StoredBlob[]>;
 }
 
 type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
+/** A checkpoint, a write or a blob; the query says which field each of the columns `a` to `n` holds. */
 interface MixedRow {
   kind: "checkpoint" | "write" | "blob";
   thread_id: string;
@@ -70,25 +74,19 @@ function assemble(rows: readonly MixedRow[]): StoredCheckpoint[] {
   const blobs = new Map<string, StoredBlob>();
   const writes = new Map<string, MixedRow[]>();
   for (const row of rows) {
-    if (row.kind === "blob")
-      blobs.set(nameOf(row, row.a, row.c), {
-        version: row.c,
-        baseVersion: row.b,
-        type: row.d ?? "",
-        value: row.e,
-      });
+    const { a, b, c, d, e } = row;
+    if (row.kind === "blob") blobs.set(mapKey(row, a, c), { version: c, baseVersion: b, type: d ?? "", value: e });
     if (row.kind === "write") {
-      const name = nameOf(row, row.a);
-      const present = writes.get(name);
+      const present = writes.get(mapKey(row, a));
       if (present) present.push(row);
-      else writes.set(name, [row]);
+      else writes.set(mapKey(row, a), [row]);
     }
   }
   return rows
     .filter((row) => row.kind === "checkpoint")
     .map((row) => {
       const channelVersions = JSON.parse(row.c) as Record<string, number | string>;
-      const find = (channel: string) => (version: string) => blobs.get(nameOf(row, channel, version));
+      const find = (channel: string) => (version: string) => blobs.get(mapKey(row, channel, version));
       return {
         threadId: row.thread_id,
         ns: row.ns,
@@ -97,7 +95,7 @@ function assemble(rows: readonly MixedRow[]): StoredCheckpoint[] {
         channelVersions,
         checkpoint: row.d ?? "",
         metadata: row.e,
-        writes: (writes.get(nameOf(row, row.a)) ?? [])
+        writes: (writes.get(mapKey(row, row.a)) ?? [])
           .toSorted((one, other) => one.n - other.n)
           .map((write) => ({ taskId: write.b ?? "", channel: write.c, type: write.d ?? "", value: write.e })),
         blobs: new Map(
@@ -112,6 +110,7 @@ function assemble(rows: readonly MixedRow[]): StoredCheckpoint[] {
     );
 }
 
+/** The rows of a value, oldest first: from the row without a base to the given version. */
 function walkBack(find: (version: string) => StoredBlob | undefined, version: string): StoredBlob[] {
   const chain: StoredBlob[] = [];
   for (let blob = find(version); blob; blob = blob.baseVersion === null ? undefined : find(blob.baseVersion))
@@ -119,6 +118,6 @@ function walkBack(find: (version: string) => StoredBlob | undefined, version: st
   return chain.toReversed();
 }
 
-function nameOf(row: { thread_id: string; ns: string }, ...rest: string[]): string {
+function mapKey(row: { thread_id: string; ns: string }, ...rest: string[]): string {
   return JSON.stringify([row.thread_id, row.ns, ...rest]);
 }

@@ -1,7 +1,7 @@
 import type { SerializerProtocol } from "@langchain/langgraph-checkpoint";
 import { createHash } from "node:crypto";
 
-/** A value as stored in a row: JSON as text, any other type in base64. */
+/** A value as stored in a row: JSON as text, any other type as base64. */
 export interface StoredValue {
   type: string;
   value: string;
@@ -14,6 +14,7 @@ export async function dump(serde: SerializerProtocol, value: unknown): Promise<S
   return { type, value: buffer.toString(type === "json" ? "utf8" : "base64") };
 }
 
+/** Restores a value that `dump` serialised. */
 export async function revive(serde: SerializerProtocol, { type, value }: StoredValue): Promise<unknown> {
   return (await serde.loadsTyped(
     type,
@@ -21,39 +22,41 @@ export async function revive(serde: SerializerProtocol, { type, value }: StoredV
   )) as unknown;
 }
 
-/** One stored row of a list: the items that it adds to its base row. */
+/** One stored row of a list, which adds items to its base row. */
 interface Segment {
   version: string;
-  items: number;
-  chars: number;
+  itemCount: number;
+  charCount: number;
 }
 
 /** The rows of a list channel's last version, oldest first, and a fingerprint of each item. */
 export interface ListLayout {
   segments: readonly Segment[];
-  prints: readonly string[];
+  fingerprints: readonly string[];
 }
 
 const SHORT_CHARS = 64;
 const QUOTE = 34;
 const COMMA = 44;
 const BACKSLASH = 92;
+/** [ and { */
 const OPENERS = new Set([91, 123]);
+/** ] and } */
 const CLOSERS = new Set([93, 125]);
 
 /** The layout of a list that is stored in the given rows, oldest first. */
 export function layoutOf(rows: readonly { version: string; value: string }[]): ListLayout {
-  const split = rows.map(({ version, value }) => ({ version, texts: splitItems(value), chars: value.length }));
+  const split = rows.map(({ version, value }) => ({ version, texts: splitItems(value), charCount: value.length }));
   return {
-    segments: split.map(({ version, texts, chars }) => ({ version, items: texts.length, chars })),
-    prints: split.flatMap(({ texts }) => texts.map(fingerprint)),
+    segments: split.map(({ version, texts, charCount }) => ({ version, itemCount: texts.length, charCount })),
+    fingerprints: split.flatMap(({ texts }) => texts.map(fingerprint)),
   };
 }
 
 /**
- * Computes the row of a list's next version: the items that differ from the present rows, based on the newest row that
- * stays. A row shorter than twice the new one is merged into it. A list of n items thus lies in O(log n) rows, and each item
- * is written O(log n) times.
+ * Computes the row of a list's next version. It holds the items after the unchanged rows, and its base is the last of
+ * these. A row shorter than twice the new row is merged into it. So n items lie in O(log n) rows, and an item is written
+ * O(log n) times.
  */
 export function extendLayout(
   before: ListLayout | undefined,
@@ -61,26 +64,26 @@ export function extendLayout(
   text: string,
 ): { layout: ListLayout; baseVersion: string | null; value: string } {
   const texts = splitItems(text);
-  const prints = texts.map(fingerprint);
-  const old = before?.prints ?? [];
-  const differs = prints.findIndex((print, index) => print !== old[index]);
-  const same = differs === -1 ? Math.min(prints.length, old.length) : differs;
+  const fingerprints = texts.map(fingerprint);
+  const old = before?.fingerprints ?? [];
+  const firstChange = fingerprints.findIndex((one, index) => one !== old[index]);
+  const sameCount = firstChange === -1 ? Math.min(texts.length, old.length) : firstChange;
 
   const kept: Segment[] = [];
   let start = 0;
   for (const segment of before?.segments ?? []) {
-    if (start + segment.items > same || segment.version === version) break;
+    if (start + segment.itemCount > sameCount || segment.version === version) break;
     kept.push(segment);
-    start += segment.items;
+    start += segment.itemCount;
   }
-  let chars = texts.slice(start).reduce((sum, item) => sum + item.length, 0);
-  for (let last = kept.at(-1); last && last.chars < 2 * chars; last = kept.at(-1)) {
+  let charCount = texts.slice(start).reduce((sum, item) => sum + item.length, 0);
+  for (let last = kept.at(-1); last && last.charCount < 2 * charCount; last = kept.at(-1)) {
     kept.pop();
-    start -= last.items;
-    chars += last.chars;
+    start -= last.itemCount;
+    charCount += last.charCount;
   }
   return {
-    layout: { segments: [...kept, { version, items: texts.length - start, chars }], prints },
+    layout: { segments: [...kept, { version, itemCount: texts.length - start, charCount }], fingerprints },
     baseVersion: kept.at(-1)?.version ?? null,
     value: `[${texts.slice(start).join(",")}]`,
   };
@@ -90,7 +93,7 @@ function fingerprint(text: string): string {
   return text.length <= SHORT_CHARS ? text : createHash("sha256").update(text).digest("base64");
 }
 
-/** Splits the text of a JSON array into the exact texts of its items. The JSON must have no white space. */
+/** Splits the text of a JSON array into the texts of its items. The JSON must have no white space between tokens. */
 export function splitItems(text: string): string[] {
   const items: string[] = [];
   let depth = 0;

@@ -35,7 +35,7 @@ export async function toTuple(serde: SerializerProtocol, stored: StoredCheckpoin
   };
 }
 
-/** Checkpoints of formats before 4 stored sent tasks only as writes of their parent: copies them into a channel. */
+/** Adds the sent tasks of a checkpoint before format 4, which stored them only as writes of its parent. */
 export async function addPendingSends(
   serde: SerializerProtocol,
   tuple: CheckpointTuple,

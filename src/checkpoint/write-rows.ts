@@ -1,50 +1,40 @@
 import type postgres from "postgres";
+import type { CheckpointKey, NamespaceKey, StoredBlob } from "./read-rows.ts";
+import type { StoredValue } from "./stored-values.ts";
 
 /** The claim that owns a run. */
 export interface Fence {
   /** The condition on `jobs` under which a write takes effect. */
   holds: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
-  /** The error of a write that finds the condition false; such a write changes nothing. */
+  /** The error of a write whose condition was false; the write changed nothing. */
   lost: () => Error;
-  /** Another write of the run that the saver's next statement can carry; undefined when there is none. */
+  /** Another write of the run for the saver's next statement; undefined when there is none. */
   piggyback?: (() => Piggyback | undefined) | undefined;
 }
 
-/** A write that shares the statement of a checkpoint: both cost one commit and one check of the claim. */
+/** A write that shares a checkpoint's statement: both cost one commit and one check of the claim. */
 export interface Piggyback {
-  /** The parts of a `with` that write it. The part named `owner` checks the claim and has a row if they have written. */
+  /** The CTEs that write it. The CTE `owner` checks the claim, and has a row when the write takes effect. */
   parts: (sql: postgres.ISql) => postgres.PendingQuery<postgres.Row[]>;
-  /** Called after the statement; with false, another statement has to write it. */
+  /** Called after the statement; false when nothing was written. */
   settle: (isWritten: boolean) => void;
 }
 
-export interface RowKey {
-  threadId: string;
-  ns: string;
-}
-export interface CheckpointRow extends RowKey {
-  checkpointId: string;
+export interface CheckpointRow extends CheckpointKey {
   parentId: string | null;
   channelVersions: string;
   checkpoint: string;
   metadata: string;
 }
-export interface BlobRow extends RowKey {
+export interface BlobRow extends NamespaceKey, StoredBlob {
   channel: string;
-  version: string;
-  baseVersion: string | null;
-  type: string;
-  value: string;
 }
-export interface WriteRow extends RowKey {
-  checkpointId: string;
+export interface WriteRow extends CheckpointKey, StoredValue {
   taskId: string;
-  /** Negative for LangGraph's special writes, of which the last one counts; of the others the first one counts. */
+  /** Negative for LangGraph's special writes: of equal keys the last write counts. Of other writes the first counts. */
   idx: number;
   taskPath: string;
   channel: string;
-  type: string;
-  value: string;
 }
 export interface Rows {
   checkpoints: readonly CheckpointRow[];
@@ -54,12 +44,12 @@ export interface Rows {
 
 /**
  * Writes all rows and the run's piggyback in one statement. Safe to send again.
- * @throws the fence's `lost` when the claim no longer holds; nothing is written then.
+ * @throws the fence's `lost` when the claim no longer holds: nothing was written, stop the run.
  */
 export async function writeRows(sql: postgres.ISql, fence: Fence | null, rows: Rows): Promise<void> {
   const piggyback = fence?.piggyback?.();
   if (piggyback && (await writeWith(sql, piggyback, rows))) return;
-  // A statement whose answer was lost may have written the piggyback before, which then refuses: check only the claim.
+  // The piggyback refuses a second write after a statement whose answer was lost: now check only the claim.
   const isWritten = await insertRows(sql, ownerPart(sql, fence), rows);
   if (!isWritten && fence) throw fence.lost();
 }
@@ -75,15 +65,14 @@ async function writeWith(sql: postgres.ISql, piggyback: Piggyback, rows: Rows): 
 }
 
 /**
- * The part of a `with` named `owner`: one row while the claim holds, none afterwards. The row lock blocks a reaper until
- * the write commits.
+ * The CTE `owner`: one row while the claim holds, none afterwards. Its row lock blocks a reaper until the write commits.
  */
 function ownerPart(sql: postgres.ISql, fence: Fence | null): postgres.PendingQuery<postgres.Row[]> {
   const row = fence === null ? sql`select 1` : sql`select 1 from jobs where ${fence.holds(sql)} for share`;
   return sql`owner as materialized (${row})`;
 }
 
-/** Inserts the rows and returns true if the part named `owner` has a row. */
+/** Inserts the rows if the CTE `owner` has a row, and returns true then. */
 async function insertRows(
   sql: postgres.ISql,
   owner: postgres.PendingQuery<postgres.Row[]>,
@@ -119,7 +108,7 @@ async function insertRows(
   return found.length > 0;
 }
 
-/** PostgreSQL refuses an upsert that meets a row twice. */
+/** Removes duplicates: PostgreSQL refuses an upsert that meets a row twice. */
 function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
   const unique = new Map<string, WriteRow>();
   for (const row of writes) {
@@ -129,7 +118,10 @@ function uniqueWrites(writes: readonly WriteRow[]): WriteRow[] {
   return [...unique.values()];
 }
 
-/** Deletes a thread's rows in one statement, or none when the claim no longer holds. */
+/**
+ * Deletes a thread's rows in one statement.
+ * @throws the fence's `lost` when the claim no longer holds: nothing was deleted, stop the run.
+ */
 export async function deleteRows(sql: postgres.ISql, fence: Fence | null, threadId: string): Promise<void> {
   const [owner] = await sql`
     with ${ownerPart(sql, fence)},

@@ -14,7 +14,7 @@ export interface NewMessage {
   checkpointId?: string | null | undefined;
 }
 
-/** Adds a message to its decision set, unless its job is not stored. */
+/** Adds a message to its decision set. Skips the message if its job was not stored, because the job's key was taken. */
 export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
   await tx`
     insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)

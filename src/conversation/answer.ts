@@ -17,14 +17,14 @@ interface Asked {
 }
 
 /**
- * Answers one or several interrupts of a job, all or none, and queues the job if it waits. An interrupt may also be
- * answered while the job runs with another answer, and after its deadline until the deadline was acted on.
+ * Answers one or several interrupts of a job, all or none, and queues the job if it waits. An interrupt can also be
+ * answered while the job runs with another answer, and after its deadline until the maintainer has expired it.
  * @throws NotFoundError when the owner has no such job or the job has no such interrupt; InvalidAnswerError when an answer
  * does not fit the interrupt's schema; JobConflictError when it was answered before or the job has ended.
  */
 export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): Promise<"queued" | "running"> {
-  const given = readAnswers(interruptId, answers);
-  // Checked before any lock is taken, because a check may take long.
+  const given = answersById(interruptId, answers);
+  // Checked without a lock, because a check may take seconds.
   const checked = await readAsked(tx, key);
   await checkAnswers(
     checked.flatMap(({ interrupt_id: id, schema, answered }) =>
@@ -36,18 +36,18 @@ export async function answer(tx: Tx, { interruptId, answers, ...key }: Answer): 
     throw new JobConflictError(`The job has ended as ${job.status}: its questions can no longer be answered`);
   }
   const asked = await readAsked(tx, key);
-  for (const id of given.keys()) checkAsked(id, asked, checked);
+  for (const id of given.keys()) checkOpen(id, asked, checked);
   await tx`
     update job_interrupts set answer = given.value, answered_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify([...given].map(([id, value]) => ({ id, value: [value] })))}::text::jsonb) as given (id text, value jsonb)
     where job_id = ${job.jobId} and interrupt_id = given.id`;
-  // Only its worker writes a running job's log.
+  // A running job is not resumed: only its worker may write its events.
   if (job.status !== "waiting") return job.status;
   await resume(tx, job, { interruptIds: [...given.keys()] });
   return "queued";
 }
 
-function readAnswers(interruptId: string | undefined, answers: unknown): Map<string, unknown> {
+function answersById(interruptId: string | undefined, answers: unknown): Map<string, unknown> {
   if (interruptId !== undefined) {
     checkPayload(answers);
     return new Map([[interruptId, answers]]);
@@ -66,8 +66,8 @@ async function readAsked(tx: Tx, { jobId, ownerId }: JobKey): Promise<Asked[]> {
     from job_interrupts join jobs on jobs.id = job_id where job_id = ${jobId} and owner_id = ${ownerId}`;
 }
 
-/** Checks that an interrupt is open and still has the schema that its answer was checked against. */
-function checkAsked(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
+/** Checks that an interrupt is open and that its schema has not changed since the check of its answer. */
+function checkOpen(id: string, asked: readonly Asked[], checked: readonly Asked[]): void {
   const now = asked.find((one) => one.interrupt_id === id);
   if (!now) throw new NotFoundError("Interrupt", id);
   if (now.answered) throw new JobConflictError(`Interrupt ${id} has been answered already`);

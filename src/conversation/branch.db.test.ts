@@ -35,7 +35,7 @@ const converse = async () => {
   return decisionSetId;
 };
 
-test("at its end a thread goes on where its last turn ended", async () => {
+test("a turn at the end of a thread begins where the last turn ended", async () => {
   const set = await converse();
   const lastId = await idOf("B");
   expect(await queue.inTx(async (tx) => placeAtEnd(tx, set))).toEqual({ parentId: lastId });

@@ -2,11 +2,11 @@ import type { Tx } from "#db";
 import { InvalidJobError } from "#queue";
 import type { MessageRole } from "#shared/contracts";
 
-/** The place of a new message in its conversation, and the checkpoint at which its turn begins. */
+/** The place of a new message in its thread, and the checkpoint at which its turn begins. */
 export interface Place {
   /** The message before it; null for the first message of a branch. */
   parentId: string | null;
-  /** Absent when the turn begins at the end of the thread's last turn. A null id begins without a past. */
+  /** Absent when the turn begins at the thread's newest checkpoint. With a null id it begins without a past. */
   branch?: { checkpointId: string | null };
 }
 
@@ -15,11 +15,11 @@ interface Row {
   parent_id: string | null;
   role: MessageRole;
   checkpoint_id: string | null;
-  /** The branch of the message's turn, if the turn ended without ever running. */
+  /** The branch of the message's turn, if the turn ended before it ever ran. */
   unused: Place["branch"] | null;
 }
 
-/** The place after the newest message. The branch of a newest turn that never ran passes on to the new turn. */
+/** The place after the newest message. If the newest turn never ran, the new turn takes over its branch. */
 export async function placeAtEnd(tx: Tx, decisionSetId: string): Promise<Place> {
   const [newest] = await tx<Row[]>`
     select messages.id, messages.parent_id, role, checkpoint_id,
@@ -31,10 +31,10 @@ export async function placeAtEnd(tx: Tx, decisionSetId: string): Promise<Place> 
 }
 
 /**
- * The branch of a turn that runs again; undefined unless its thread has gone on without it. The thread's newest checkpoint
- * would then hold later messages.
+ * The branch of a turn that runs again after later turns: the thread's newest checkpoint would contain their messages.
+ * Undefined when no later turn has run.
  */
-export async function placeAgain(tx: Tx, jobId: string): Promise<Place["branch"]> {
+export async function branchForRerun(tx: Tx, jobId: string): Promise<Place["branch"]> {
   const [turn] = await tx<{ id: string; decision_set_id: string }[]>`
     select messages.id, messages.decision_set_id from jobs join messages on messages.job_id = jobs.id and messages.role = 'user'
     where jobs.id = ${jobId} and exists (
@@ -76,7 +76,7 @@ export interface PastMessage {
   content: string;
 }
 
-/** The messages before a message on its branch, oldest first: the past of a turn whose checkpoint is gone. */
+/** The messages before a message on its branch, oldest first. A turn whose checkpoint was pruned starts from them. */
 export async function readPast(tx: Tx, messageId: string): Promise<PastMessage[]> {
   return tx<PastMessage[]>`
     with recursive past as (

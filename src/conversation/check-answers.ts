@@ -8,16 +8,17 @@ export interface AnswerCheck {
   value: unknown;
 }
 
-/** The processor time that a check may take, and the longest time by the clock on a busy machine, in milliseconds. */
+/** The most processor time of a check, in milliseconds. */
 const LIMIT_MS = 250;
+/** The longest check by the clock, for a busy machine, in milliseconds. */
 const LONGEST_MS = 10_000;
 const LOOK_MS = 50;
 const MEMORY = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
 /**
- * The thread's program, as text: a thread does not inherit the loader that runs this file from its source. It posts
- * "loaded" and then the faults of each answer. A schema that cannot be compiled is the graph's fault, not the person's: the
- * graph gets the answer unchecked.
+ * The thread's program, as text, because a thread does not inherit this process's TypeScript loader. It posts "loaded",
+ * then the faults of each answer. If a schema does not compile, the graph gets the answer unchecked: the schema is the
+ * graph's fault, not the person's.
  */
 const PROGRAM = `
   const { parentPort, workerData } = require("node:worker_threads");
@@ -34,15 +35,14 @@ const PROGRAM = `
         ? []
         : fits.errors.map((fault) => "answers" + fault.instancePath.replaceAll("/", ".") + " " + fault.message);
     };
-    // The first check is slow whatever its schema, so it must not count against the time limit.
+    // The first check is slow for any schema, so it must not count against the limit.
     findFaults({ schema: { type: "object", properties: { warm: { type: "string" } } }, value: { warm: 1 } });
     parentPort.postMessage("loaded");
     parentPort.postMessage(workerData.checks.map(findFaults));
   });`;
 
 /**
- * Checks answers against their schemas, in a separate thread: a graph's schema may hold a pattern that takes forever on
- * some text.
+ * Checks answers against their schemas in a separate thread, because a pattern in a schema may never end on some text.
  * @throws InvalidAnswerError when an answer does not fit, or the check takes more than 250 ms of processor time.
  */
 export async function checkAnswers(given: readonly AnswerCheck[]): Promise<void> {
@@ -69,7 +69,7 @@ async function runThread(checks: readonly AnswerCheck[]): Promise<string[][] | u
     return await new Promise((resolve) => {
       const giveUp = () => resolve(undefined);
       thread.on("message", (message: "loaded" | string[][]) => {
-        if (message === "loaded") timer = limit(giveUp);
+        if (message === "loaded") timer = startLimit(giveUp);
         else resolve(message);
       });
       thread.once("error", giveUp);
@@ -81,8 +81,8 @@ async function runThread(checks: readonly AnswerCheck[]): Promise<string[][] | u
   }
 }
 
-/** Calls back once the process has used the processor time that the thread may take, or after the longest time. */
-function limit(onOver: () => void): NodeJS.Timeout {
+/** Calls back when the process has used `LIMIT_MS` of processor time, or after `LONGEST_MS` by the clock. */
+function startLimit(onOver: () => void): NodeJS.Timeout {
   const before = process.cpuUsage();
   const startedAt = performance.now();
   return setInterval(() => {

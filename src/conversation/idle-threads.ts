@@ -2,8 +2,8 @@ import type { Tx } from "#db";
 import { lockThreads, UNFINISHED } from "#queue";
 
 /**
- * Takes at most `limit` threads that are idle: last used more than `idleMs` ago and without unfinished jobs. A thread is
- * taken once after each use. The threads stay locked until the transaction ends, so that no turn can begin meanwhile.
+ * Takes at most `limit` threads that were last used more than `idleMs` ago and have no unfinished job. A thread is taken
+ * once after each use. The threads stay locked until the transaction ends, so no turn can begin meanwhile.
  */
 export async function takeIdleThreads(tx: Tx, idleMs: number, limit: number): Promise<string[]> {
   const found = await tx<{ thread_id: string }[]>`

@@ -1,7 +1,6 @@
 /**
- * Conversations make a job a chat. This folder owns threads, messages, turns, branches, decision sets and people's answers.
- * It must not know graphs or HTTP. Invariant: a message and its job commit together, and so do a reply and the completion
- * of its job.
+ * Conversations: threads, messages, turns, branches, decision sets and people's answers. This layer knows registered graphs
+ * only by name, and no HTTP. Invariant: a message commits with its job, and a reply with the completion of its job.
  */
 export { submitTurn } from "./submit-turn.ts";
 export { cancelTurn } from "./cancel-turn.ts";

@@ -4,7 +4,7 @@ import type { MessageRole, MultitaskStrategy } from "#shared/contracts";
 export interface NewTurn {
   ownerId: string;
   content: string;
-  /** An unknown id starts a thread with that id; absent starts one with a new id. */
+  /** An unknown id starts a thread with that id; without one, a thread with a new id starts. */
   threadId?: string | undefined;
   idempotencyKey?: string | undefined;
   priority?: number | undefined;
@@ -16,7 +16,7 @@ export interface NewTurn {
   graph?: string | undefined;
   /** How to treat the thread's unfinished jobs; `enqueue` unless given. */
   multitaskStrategy?: MultitaskStrategy | undefined;
-  /** The reply to branch after, or the user's message to replace in a new branch. */
+  /** The reply after which to branch, or the user's message to replace in a new branch. */
   parentId?: string | undefined;
   budget?: Budget | undefined;
   traceContext?: Readonly<Record<string, string>> | undefined;

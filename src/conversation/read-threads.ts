@@ -40,9 +40,9 @@ export async function listThreads(
 const MESSAGE_BYTES = 300;
 
 export interface MessagePage {
-  /** The `olderCursor` of the page after it; the newest messages unless given. */
+  /** The `olderCursor` of the next newer page; the newest messages unless given. */
   before?: string | null | undefined;
-  /** The approximate size of the page in bytes, with one message at least; all messages unless given. */
+  /** The approximate size of the page in bytes; it has at least one message. All messages unless given. */
   maxBytes?: number;
 }
 
@@ -55,11 +55,10 @@ export async function getThread(
   { ownerId, threadId }: { ownerId: string; threadId: string },
   page: MessagePage = {},
 ): Promise<Thread> {
-  const [set] = await sql<
-    SetColumns[]
-  >`select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
+  const [set] = await sql<SetColumns[]>`
+    select * from decision_sets where thread_id = ${threadId} and owner_id = ${ownerId}`;
   if (!set) throw new NotFoundError("Thread", threadId);
-  // Jobs before messages: a reply that commits in between is shown beside its job instead of missing.
+  // Jobs are read before messages: a reply that commits in between appears beside its job instead of not at all.
   const jobs = await sql<(JobColumns & DetailColumns)[]>`
     select ${jobColumns(sql)}, ${detailColumns(sql)} from jobs where thread_id = ${threadId} and status <> 'completed' order by seq`;
   const messages = await readMessages(sql, set.id, page);
@@ -118,13 +117,12 @@ interface SetKey {
 }
 
 /**
- * A decision set with its newest version; null before the first.
+ * A decision set with its newest version; `latest` is null before the first.
  * @throws NotFoundError when the owner has no such decision set.
  */
 export async function getDecisionSet(sql: Executor, { ownerId, decisionSetId }: SetKey): Promise<DecisionSet> {
-  const [set] = await sql<
-    SetColumns[]
-  >`select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
+  const [set] = await sql<SetColumns[]>`
+    select * from decision_sets where id = ${decisionSetId} and owner_id = ${ownerId}`;
   if (!set) throw new NotFoundError("Decision set", decisionSetId);
   return {
     ...toThreadRow(set),

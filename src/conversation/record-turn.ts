@@ -1,6 +1,7 @@
 import { newId } from "#db";
 import type { Tx } from "#db";
 import type { Claim } from "#queue";
+import type { DecisionVersion } from "#shared/contracts";
 
 export interface TurnResult {
   decisionSetId: string;
@@ -8,17 +9,8 @@ export interface TurnResult {
   reply: string;
   /** The checkpoint at which the turn ended; null when unknown. */
   checkpointId: string | null;
-  /** Null when the turn designed nothing new. */
-  version: {
-    requirements: unknown;
-    plan: unknown;
-    alternatives: unknown;
-    costs: unknown;
-    risks: unknown;
-    policy: unknown;
-    rationale: string;
-    diff: unknown;
-  } | null;
+  /** The next decision version; null when the turn made none. */
+  version: Omit<DecisionVersion, "version" | "jobId" | "createdAt"> | null;
 }
 
 /**
@@ -36,7 +28,7 @@ export async function recordTurn(tx: Tx, claim: Claim, turn: TurnResult): Promis
       insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
       select ${id}, ${decisionSetId}, ${claim.jobId}, (select id from asked), ${checkpointId}, 'assistant', ${reply}
     ), moved as (
-      -- A message sent before this reply followed the question. Now it follows the reply.
+      -- A message that was sent before this reply followed the question. Now it follows the reply.
       update messages set parent_id = ${id} from asked where messages.parent_id = asked.id and messages.role = 'user'
     ), owner as (
       update decision_sets set updated_at = clock_timestamp(), current_version = current_version + ${version ? 1 : 0}

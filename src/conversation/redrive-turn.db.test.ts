@@ -23,7 +23,7 @@ test("a failed turn keeps its message, and no longer counts as the first of a fr
   expect(await payloadOf(jobId)).not.toHaveProperty("freshThread");
 });
 
-test("an edited turn shows the new message, starts a new run and forgets its questions", async () => {
+test("an edited turn shows the new message, starts a new run and drops its questions", async () => {
   const { jobId } = await submit();
   const job = await queue.takeOne();
   const question = { id: "q", kind: "approval", value: null, schema: null, deadlineMs: null };

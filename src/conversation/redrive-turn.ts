@@ -3,13 +3,13 @@ import type { Tx } from "#db";
 import { checkPayload, InvalidJobError } from "#queue";
 import type { JobKey, LockedJob } from "#queue";
 import { redrive } from "#queue/operate";
-import { placeAgain, placeAt } from "./branch.ts";
 import { z } from "zod";
 import { contentSchema } from "#shared/fields";
+import { branchForRerun, placeAt } from "./branch.ts";
 
 /**
- * Queues a job again like `redrive`. A given payload replaces the job's; a turn then starts over instead of resuming from
- * its last checkpoint. The caller must check that the payload fits the job type.
+ * Queues a job again like `redrive`. A given payload replaces the job's payload. A turn with a changed payload starts over;
+ * otherwise it resumes from its last checkpoint. The caller must check that the payload fits the job type.
  * @throws InvalidJobError when the payload cannot be stored or a turn's content is invalid; NotFoundError and
  * JobConflictError as `redrive` does.
  */
@@ -25,7 +25,7 @@ interface StoredTurn {
   decision_set_id: string | null;
 }
 
-/** The new payload as JSON text; undefined when the job keeps its own. */
+/** The new payload as JSON text; undefined when the job keeps its payload. */
 async function revise(tx: Tx, { jobId, status }: LockedJob, edited: unknown): Promise<string | undefined> {
   const editedJson = edited === undefined ? null : JSON.stringify(edited);
   const [job] = await tx<StoredTurn[]>`
@@ -36,7 +36,7 @@ async function revise(tx: Tx, { jobId, status }: LockedJob, edited: unknown): Pr
   const { message_id: messageId, decision_set_id: decisionSetId } = job;
   if (messageId === null || decisionSetId === null) return job.is_same ? undefined : (editedJson ?? undefined);
   if (!job.is_same) return JSON.stringify(await startOver(tx, { jobId, messageId, decisionSetId }, edited));
-  return status === "queued" ? undefined : JSON.stringify(await goOn(tx, jobId, job.payload));
+  return status === "queued" ? undefined : JSON.stringify(await continueTurn(tx, jobId, job.payload));
 }
 
 /**
@@ -56,16 +56,16 @@ async function startOver(
   return { ...payload, messageId: turn.messageId, branch, runId: newId() };
 }
 
-/** Resumes an ended turn. If its thread has gone on, it is no longer the first turn and needs a branch. */
-async function goOn(tx: Tx, jobId: string, stored: string): Promise<object> {
+/** Resumes an ended turn, on a branch if later turns have run. Its thread may have checkpoints, so it is no longer fresh. */
+async function continueTurn(tx: Tx, jobId: string, stored: string): Promise<object> {
   const { freshThread: _freshThread, ...payload } = JSON.parse(stored) as Record<string, unknown>;
-  const branch = await placeAgain(tx, jobId);
+  const branch = await branchForRerun(tx, jobId);
   return { ...payload, ...(branch && { branch }) };
 }
 
 const turnSchema = z.looseObject({ content: contentSchema }, "must be an object with content");
 
-/** Applies the rules for a submitted message, whatever the job's type. */
+/** Applies the rules of a submitted message, for every job type. */
 function checkTurn(payload: unknown): z.infer<typeof turnSchema> {
   const parsed = turnSchema.safeParse(payload);
   if (parsed.success) return parsed.data;

@@ -70,7 +70,7 @@ test("the turns of a thread run one at a time in submit order, whatever their pr
   expect((await queue.takeOne()).jobId).toBe(second.jobId);
 });
 
-test("a key that is submitted twice is one turn, also at the same time and after its end", async () => {
+test("a key that is submitted twice is one turn, also concurrently and after its end", async () => {
   const turn = { ownerId: queue.ownerId, content: "design", idempotencyKey: "k" };
   const submits = await Promise.all(
     Array.from({ length: 10 }, async () => queue.inTx(async (tx) => submitTurn(tx, turn))),
@@ -82,7 +82,7 @@ test("a key that is submitted twice is one turn, also at the same time and after
   expect(await queue.db.sql`select id from messages`).toHaveLength(1);
 });
 
-test("a key that is submitted at once for a new thread is one job in one thread, for its owner only", async () => {
+test("a key that is submitted concurrently for a new thread is one job in one thread, for its owner only", async () => {
   const threadId = randomUUID();
   const submits = await Promise.all(
     Array.from({ length: 10 }, async () =>

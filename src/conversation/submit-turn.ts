@@ -3,20 +3,20 @@ import type { Tx } from "#db";
 import { JobConflictError, lockThread, NotFoundError } from "#queue";
 import type { EnqueuedJob } from "#queue";
 import { enqueue, findByKey } from "#queue/enqueue";
+import type { Submitted } from "#shared/contracts";
+import { CHAT_JOB_TYPE } from "#shared/limits";
 import { addMessage } from "./add-message.ts";
+import { applyMultitaskStrategy } from "./apply-multitask-strategy.ts";
 import { placeAt, placeAtEnd } from "./branch.ts";
 import type { Place } from "./branch.ts";
 import { checkGraph, graphJobType } from "./graphs.ts";
 import { hashTurn } from "./hash-turn.ts";
-import { makeWay } from "./make-way.ts";
 import type { NewTurn } from "./new-turn.ts";
-import type { Submitted } from "#shared/contracts";
-import { CHAT_JOB_TYPE } from "#shared/limits";
 
 const TITLE_CHARS = 80;
 
 /**
- * Stores a user's message and its job in the caller's transaction: after the commit neither can be lost.
+ * Stores a user's message and its job in the caller's transaction.
  * @throws NotFoundError when the thread is another owner's; InvalidJobError when a field is out of range or names an
  * unknown graph or message; JobConflictError when the thread is busy and `reject` was chosen, or the idempotency key belongs
  * to a job with other content or no chat turn.
@@ -25,8 +25,9 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const first = await findByKey(tx, turn);
   const requestHash = turn.idempotencyKey === undefined ? undefined : hashTurn(turn);
   if (first) {
-    // A job without a hash was stored by a version that had no hashes.
-    if (first.requestHash !== null && first.requestHash !== requestHash) throw keyReused(first.jobId);
+    // Versions before request hashes stored jobs without one.
+    if (first.requestHash !== null && first.requestHash !== requestHash)
+      throw keyConflict(first.jobId, "has other content");
     return toSubmitted(first);
   }
   const threadId = turn.threadId?.toLowerCase() ?? newId();
@@ -34,14 +35,14 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
   const decisionSet = await openThread(tx, turn, threadId);
   const ownType = decisionSet.graph === null ? CHAT_JOB_TYPE : graphJobType(decisionSet.graph);
   const jobType = turn.graph === undefined ? (turn.jobType ?? ownType) : ownType;
-  const forgotten = await makeWay(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
+  const dropped = await applyMultitaskStrategy(tx, { ...turn, threadId }, turn.multitaskStrategy ?? "enqueue");
   const history = decisionSet.created ? (turn.history ?? []).map((message) => ({ id: newId(), ...message })) : [];
-  const { parentId, branch } = await placeOf(tx, decisionSet, turn.parentId ?? forgotten);
+  const { parentId, branch } = await placeOf(tx, decisionSet, turn.parentId ?? dropped);
   const [jobId, messageId] = [newId(), newId()];
-  const ofSet = { decisionSetId: decisionSet.id };
+  const decisionSetId = decisionSet.id;
   const seeds = history.map((message, index) => {
     const before = history[index - 1]?.id ?? parentId;
-    return addMessage(tx, { ...message, ...ofSet, jobId: null, parentId: before });
+    return addMessage(tx, { ...message, decisionSetId, jobId: null, parentId: before });
   });
   const enqueued = enqueue(tx, {
     jobId,
@@ -55,7 +56,7 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
       ...(decisionSet.created && { freshThread: true }),
     },
     threadId,
-    decisionSetId: decisionSet.id,
+    decisionSetId,
     priority: turn.priority,
     maxRetries: turn.maxRetries,
     idempotencyKey: turn.idempotencyKey,
@@ -63,26 +64,24 @@ export async function submitTurn(tx: Tx, turn: NewTurn): Promise<Submitted> {
     budget: turn.budget,
     traceContext: turn.traceContext,
   });
-  const message = { id: messageId, role: "user", content: turn.content, ...ofSet, jobId } as const;
+  const message = { id: messageId, role: "user", content: turn.content, decisionSetId, jobId } as const;
   const asked = addMessage(tx, { ...message, parentId: history.at(-1)?.id ?? parentId });
   const [, , job] = await together([decisionSet.stored, together(seeds), enqueued, asked]);
-  // An `enqueue` without a message takes no lock on the key, so that it can store the key's job first.
-  if (!job.created) throw keyTaken(job.jobId);
-  return { jobId, threadId, decisionSetId: decisionSet.id, status: job.status };
+  // A job that is no turn locks no key: it may have been stored with this key after `findByKey`.
+  if (!job.created) throw keyConflict(job.jobId, NO_TURN);
+  return { jobId, threadId, decisionSetId, status: job.status };
 }
 
-/** @throws JobConflictError when the key's job is no chat turn, so that nothing would answer the message. */
+const NO_TURN = "is no chat turn";
+
+/** @throws JobConflictError when the key's job is no chat turn: nothing would answer the message. */
 function toSubmitted({ jobId, threadId, decisionSetId, status }: EnqueuedJob): Submitted {
-  if (threadId === null || decisionSetId === null) throw keyTaken(jobId);
+  if (threadId === null || decisionSetId === null) throw keyConflict(jobId, NO_TURN);
   return { jobId, threadId, decisionSetId, status };
 }
 
-function keyReused(jobId: string): JobConflictError {
-  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which has other content: use another`);
-}
-
-function keyTaken(jobId: string): JobConflictError {
-  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which is no chat turn: use another`);
+function keyConflict(jobId: string, why: string): JobConflictError {
+  return new JobConflictError(`idempotencyKey is that of job ${jobId}, which ${why}: use another`);
 }
 
 async function placeOf(tx: Tx, { id, created }: OpenThread, messageId: string | null): Promise<Place> {
@@ -113,7 +112,7 @@ async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<Open
     returning id, graph, xmax = 0 as created`.execute();
   const stored = together([locked, storing]);
   stored.catch(() => undefined);
-  // Nobody else knows the new id yet, so there is nothing to wait for.
+  // No other transaction knows the new id yet, so there is nothing to wait for.
   if (isNew) return { id, graph, created: true, stored };
   const [, [row]] = await stored;
   if (!row) throw new NotFoundError("Thread", threadId);
@@ -122,9 +121,7 @@ async function openThread(tx: Tx, turn: NewTurn, threadId: string): Promise<Open
 
 function titleOf(content: string): string {
   const line = content.trim().replaceAll(/\s+/g, " ");
-  return line.length <= TITLE_CHARS
-    ? line
-    : `${Array.from(line)
-        .slice(0, TITLE_CHARS - 1)
-        .join("")}…`;
+  if (line.length <= TITLE_CHARS) return line;
+  const start = Array.from(line).slice(0, TITLE_CHARS - 1);
+  return `${start.join("")}…`;
 }

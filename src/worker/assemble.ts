@@ -1,6 +1,5 @@
 import { graphJobType } from "#conversation";
 import type { Offer } from "#queue/fleet";
-import type { RetryPolicy } from "#queue/settle";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
@@ -8,30 +7,21 @@ import { Database } from "#db";
 import { BAD_SETTINGS_EXIT_CODE, fillEnv, SettingsError } from "#env";
 import type { Settings } from "#env";
 import { loadGraphs, openModel, readGraphEnv } from "#graph";
-import type { BrokenGraph, ChatModel, LoadedGraph } from "#graph";
+import type { ChatModel } from "#graph";
 import { openTracer } from "#tracing";
-import type { Tracer } from "#tracing";
-import type { JobHandler } from "./define-job.ts";
-import { describeError } from "./run/describe-error.ts";
 import { exportThread } from "./jobs/export-thread.ts";
 import { graphJob } from "./jobs/graph-job.ts";
 import { mlWorkflow } from "./jobs/ml-workflow.ts";
-import { openLog } from "./open-log.ts";
 import type { TurnJobOptions } from "./jobs/turn-job.ts";
+import { openLog } from "./open-log.ts";
+import { describeError } from "./run/describe-error.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
-/** The parts that a worker's process and a quarantine process have in common. */
-export interface Assembly {
-  connection: { url: string; prepare: boolean };
-  db: Database;
-  log: Logger;
-  tracer: Tracer | undefined;
-  handlers: readonly JobHandler[];
-  /** Job types that failed to load, with the reason of each. */
-  broken: readonly Offer[];
-  leaseMs: number;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-}
+/** The parts that a worker process and a quarantine process have in common. */
+export type Assembly = Pick<
+  WorkerOptions,
+  "connection" | "db" | "log" | "tracer" | "handlers" | "leaseMs" | "retry" | "defaultTimeoutMs"
+> & { broken: readonly Offer[] };
 
 export interface AssembleOptions {
   workerId: string;
@@ -42,7 +32,7 @@ export interface AssembleOptions {
 
 /**
  * Opens the database, the log, the tracer and a handler for each job type.
- * @throws SettingsError when a setting cannot work.
+ * @throws SettingsError when a setting cannot work: correct the setting that the message names.
  */
 export async function assemble(settings: Settings, options: AssembleOptions): Promise<Assembly> {
   const { workerId, process: name, maxConnections } = options;
@@ -52,20 +42,11 @@ export async function assemble(settings: Settings, options: AssembleOptions): Pr
     throw new SettingsError(
       "DATABASE_URL must be set for a worker that runs by itself; npm start brings its own database",
     );
-  const tracer = await openTracer({
-    settings,
-    serviceName: "threadmill-worker",
-    instanceId: workerId,
-    describe: describeError,
-    log,
-  });
+  const serviceName = "threadmill-worker";
+  const tracer = await openTracer({ settings, serviceName, instanceId: workerId, describe: describeError, log });
   const connection = { url, prepare: settings.DATABASE_PREPARE === "true" };
-  const db = new Database({
-    ...connection,
-    maxConnections,
-    avoidTableScans: true,
-    applicationName: `threadmill-${name}`,
-  });
+  const applicationName = `threadmill-${name}`;
+  const db = new Database({ ...connection, maxConnections, avoidTableScans: true, applicationName });
   const turns: TurnJobOptions = {
     db,
     price: settings.MODEL && settings.MODEL_PRICE ? { model: settings.MODEL, ...settings.MODEL_PRICE } : null,
@@ -89,28 +70,21 @@ export async function assemble(settings: Settings, options: AssembleOptions): Pr
   };
 }
 
-interface OpenedGraphs {
-  graphs: readonly LoadedGraph[];
-  broken: readonly BrokenGraph[];
-}
-
-/** Loads the chat graphs; each graph that fails to load is one line of the log. */
-async function openGraphs(log: Logger, file: string | undefined): Promise<OpenedGraphs> {
+/** Loads the users' graphs, and logs one line for each graph that fails to load. */
+async function openGraphs(log: Logger, file: string | undefined): ReturnType<typeof loadGraphs> {
   const path = resolve(file ?? "langgraph.json");
   if (file === undefined && !existsSync(path)) return { graphs: [], broken: [] };
-  const opened = await readGraphEnv(path)
-    .then(async (values) => {
-      fillEnv(values);
-      return loadGraphs(path);
-    })
-    .catch((error: unknown) => {
-      throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
-    });
-  for (const { name, error } of opened.broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
-  return opened;
+  try {
+    fillEnv(await readGraphEnv(path));
+    const opened = await loadGraphs(path);
+    for (const { name, error } of opened.broken) log.error({ graph: name }, `graph ${name} cannot be used: ${error}`);
+    return opened;
+  } catch (error) {
+    throw new SettingsError(`LANGGRAPH_CONFIG: ${describeError(error).message}`, { cause: error });
+  }
 }
 
-/** Opens the model that MODEL names; null means the built-in offline engine. */
+/** Opens the model that MODEL names; null without MODEL, for the offline engine. */
 async function chooseModel(settings: Settings): Promise<ChatModel | null> {
   if (settings.MODEL === undefined) return null;
   return openModel(settings.MODEL, {
@@ -122,7 +96,7 @@ async function chooseModel(settings: Settings): Promise<ChatModel | null> {
   });
 }
 
-/** Runs a process's main function; what keeps it from starting is one line, and its exit code says whether a setting is at fault. */
+/** Runs a process's main function. Prints a failure as one line, and exits with a separate code for a wrong setting. */
 export async function orExit(main: () => Promise<void>): Promise<void> {
   try {
     await main();

@@ -9,7 +9,7 @@ test("a wait ends at its time limit", async () => {
   expect(condition.count).toBe(0);
 });
 
-test("a notification ends the present wait", async () => {
+test("a notification ends the current wait", async () => {
   const condition = new ConditionVariable();
   const waiting = condition.wait(NEVER_MS, condition.count);
   condition.notify();
@@ -17,7 +17,7 @@ test("a notification ends the present wait", async () => {
   expect(condition.count).toBe(1);
 });
 
-test("a notification between the look and the wait is not missed", async () => {
+test("a notification between reading the count and the wait is not missed", async () => {
   const condition = new ConditionVariable();
   const seen = condition.count;
   condition.notify();
@@ -25,7 +25,7 @@ test("a notification between the look and the wait is not missed", async () => {
   expect(condition.count).toBe(seen + 1);
 });
 
-test("a notification before the look does not end the next wait", async () => {
+test("a notification before reading the count does not end the next wait", async () => {
   const condition = new ConditionVariable();
   condition.notify();
   let ended = false;

@@ -1,4 +1,4 @@
-/** Lets one loop wait for a notification or a time limit; a notification before the wait is not missed. */
+/** Lets one loop wait for a notification or a time limit, without missing a notification before the wait. */
 export class ConditionVariable {
   #count = 0;
   #resume: (() => void) | undefined;
@@ -8,13 +8,13 @@ export class ConditionVariable {
     return this.#count;
   }
 
-  /** Ends the present wait, or a later one whose `seenCount` was read before this call. */
+  /** Ends the current wait, or a later wait whose `seenCount` was read before this call. */
   notify(): void {
     this.#count += 1;
     this.#resume?.();
   }
 
-  /** Waits until `limitMs` have passed, or until there are more notifications than `seenCount`. */
+  /** Waits for `limitMs`, or until there are more notifications than `seenCount`. */
   async wait(limitMs: number, seenCount: number): Promise<void> {
     if (this.#count !== seenCount) return;
     await new Promise<void>((resolve) => {

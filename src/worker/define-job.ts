@@ -6,30 +6,31 @@ import type { Logger } from "pino";
 import type { Usage } from "#shared/usage";
 import { PermanentError, SnoozeError } from "./errors.ts";
 
-/** Calls the database through `work`, and again while the database is away. */
+/** Calls the database through `work`, and repeats the call while the database is away. */
 export type Persist = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
- * The context of a running handler. Destructure it by name; do not spread it. A copy (`{ ...context }`) lacks every part
- * that is created on first use, such as `signal` and `log`.
+ * The context of a running handler. Destructure it by name, and do not spread it: a copy (`{ ...context }`) lacks the parts
+ * that are created on first use, such as `signal` and `log`.
  */
 export interface RunContext<Payload> {
   job: ClaimedJob;
   payload: Payload;
-  /** Aborted when the lease is lost, the job is cancelled, the time is up or the worker's grace period is over: stop then. */
+  /** Aborted when the lease is lost, the job is cancelled, its time is up or the worker's grace period is over: stop. */
   signal: AbortSignal;
   /** Aborted when the worker starts to shut down: stop where another worker can resume, and throw `ShutdownError`. */
   drain: AbortSignal;
   log: Logger;
-  /** Shows the run's present step on the job. */
+  /** Shows the run's current step on the job. */
   progress: (step: string, detail?: string) => void;
-  /** Adds an event to the job's log, which readers follow live. `type` is any but a closing one, `data` any JSON value. */
+  /** Adds an event to the job's log, which readers follow live. `type` is not a closing type; `data` is any JSON value. */
   emit: (type: string, data: unknown) => void;
   /** Adds to the attempt's use of models. The run is aborted when all attempts together exceed the job's budget. */
   spend: (usage: Usage) => void;
   /**
-   * Calls the product's database through `work`, again while the database is away, for as long as this attempt may own
-   * its job. A `work` that writes must be safe to send twice. Throws the reason of a stop once the run is stopped.
+   * Calls the product's database through `work`. Repeats the call while the database is away and this attempt may own its
+   * job, so a `work` that writes must be safe to send twice.
+   * @throws the reason of the stop once the run is stopped: let it pass.
    */
   persist: Persist;
 }
@@ -38,8 +39,8 @@ export interface RunResult {
   /** Stored on the job as JSON; null unless given. */
   result?: unknown;
   /**
-   * Writes that commit in the transaction of the job's completion, or not at all. Each retry of the transaction calls it
-   * again, and a lost lease rolls it back: it must do nothing but write.
+   * Writes that commit with the job's completion or not at all. It must do nothing but write: each retry of the transaction
+   * calls it again, and a lost lease rolls it back.
    */
   effects?: (tx: Tx, claim: Claim) => Promise<void>;
 }
@@ -55,7 +56,7 @@ export interface JobDefinition<Payload> {
   run: (context: RunContext<Payload>) => Promise<RunResult | void>;
 }
 
-/** A job type that a worker can run, its payload still unchecked. */
+/** A job type that a worker can run. It checks the payload itself. */
 export interface JobHandler {
   type: string;
   /** One sentence for people; absent where the type's name is enough. */
@@ -75,14 +76,9 @@ export interface JobType<Payload> extends JobHandler {
   job: (payload: Payload, options: Omit<NewJob, "jobType" | "payload">) => NewJob;
 }
 
-/** Defines a job type. Its payload is parsed before each run, and the handler gets it typed. */
-export function defineJob<Payload>({
-  type,
-  payload: schema,
-  retry,
-  timeoutMs,
-  run,
-}: JobDefinition<Payload>): JobType<Payload> {
+/** Defines a job type. Each run gets the parsed, typed payload. */
+export function defineJob<Payload>(definition: JobDefinition<Payload>): JobType<Payload> {
+  const { type, payload: schema, retry, timeoutMs, run } = definition;
   return {
     type,
     ...(retry !== undefined && { retry }),
@@ -102,7 +98,7 @@ export function defineJob<Payload>({
 }
 
 /**
- * Puts the running job back for `delayMs` without using up a retry. Call it in a handler; it always throws.
+ * Releases the running job for `delayMs` without using a retry. Call it in a handler; it always throws.
  * @param delayMs from 0 to ten years.
  * @throws RangeError for another delay, which fails the attempt.
  */
@@ -116,10 +112,10 @@ function misfit(type: string, error: z.ZodError): string {
   return `The payload does not fit job type ${type}: ${faults}`;
 }
 
-/** Wraps every run, for example in a check. It calls `next` and returns or throws the outcome. */
+/** Wraps every run, for example in a check. Calls `next` and returns or throws its outcome. */
 export type Middleware = (context: RunContext<unknown>, next: () => Promise<RunResult>) => Promise<RunResult>;
 
-/** Maps job types to their handlers, each wrapped in the middleware, of which the first is the outermost. */
+/** Maps job types to their handlers, each wrapped in the middleware. The first middleware is the outermost. */
 export function wrapHandlers(
   handlers: readonly JobHandler[],
   middleware: readonly Middleware[] = [],

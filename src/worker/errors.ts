@@ -5,10 +5,10 @@ export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
 }
 
-/** A failure with a known time for the retry, such as a provider's rate limit; it uses a retry. */
+/** A failure with a known delay of the retry, such as a provider's rate limit. It uses a retry. */
 export class RetryAfterError extends Error {
   override readonly name: string = "RetryAfterError";
-  /** The delay of the retry, in milliseconds, in place of the policy's. */
+  /** The delay of the retry, in milliseconds; it replaces the policy's delay. */
   readonly delayMs: number;
   constructor(message: string, delayMs: number, options?: ErrorOptions) {
     super(message, options);
@@ -16,7 +16,7 @@ export class RetryAfterError extends Error {
   }
 }
 
-/** Not a failure: the job is put back until later and uses no retry. */
+/** Not a failure: the job is released with a delay and uses no retry. */
 export class SnoozeError extends Error {
   override readonly name = "SnoozeError";
   readonly delayMs: number;
@@ -37,7 +37,7 @@ export class WaitError extends Error {
   }
 }
 
-/** The job's attempts have exceeded its budget for models; a retry would only spend more. */
+/** The job's attempts have exceeded its model budget; a retry would only spend more. */
 export class BudgetExceededError extends PermanentError {
   override readonly name = "BudgetExceededError";
 }

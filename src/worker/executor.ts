@@ -2,7 +2,6 @@ import { claimKey, LeaseLostError } from "#queue";
 import type { Claim, ClaimedJob } from "#queue";
 import { release } from "#queue/settle";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
 import type { Tracer } from "#tracing";
 import { CancelledError, ShutdownError } from "./errors.ts";
 import type { Heartbeat } from "./lease/heartbeat.ts";
@@ -18,24 +17,23 @@ import type { WorkerSignals } from "./worker-options.ts";
 
 export interface ExecutorOptions {
   environment: RunEnvironment;
-  log: Logger;
   tracer: Tracer | undefined;
   concurrency: number;
   heartbeat: Heartbeat;
   quarantine: Quarantine | undefined;
   signals: WorkerSignals | undefined;
-  /** Called when a handler has ended, while the end of its attempt is still being written. */
+  /** Called when a handler has ended and the end of its attempt is still to be written. */
   onFreeSlot: () => void;
   /** Called when the end of an attempt is written. */
   onEnded: () => void;
 }
 
-/** Runs claimed jobs, and holds the lease of each until its attempt has ended. */
+/** Runs claimed jobs, and holds each lease until its attempt has ended. */
 export class Executor {
   readonly #options: ExecutorOptions;
-  /** Every attempt that this worker holds a lease for. */
+  /** The attempts whose leases this worker holds. */
   readonly #runs = new Map<string, AttemptRun>();
-  /** How many attempts have a running handler; the others are being settled. */
+  /** The number of attempts whose handler runs; the others are being settled. */
   #busyCount = 0;
 
   constructor(options: ExecutorOptions) {
@@ -43,15 +41,15 @@ export class Executor {
   }
 
   /**
-   * How many more jobs may be claimed. A job frees its slot when its handler ends, so that claims and completions run side
-   * by side. Leases are bounded to two for each slot.
+   * The number of jobs that may be claimed now. A job frees its slot when its handler ends, so that the next claim need not
+   * wait for the completion. A worker holds at most two leases for each slot.
    */
-  get freeSlots(): number {
+  get freeSlotCount(): number {
     const { concurrency } = this.#options;
     return Math.min(concurrency - this.#busyCount, maxClaims(concurrency) - this.#runs.size);
   }
 
-  /** A handler has ended; the end of its attempt is still being written. */
+  /** Call it when a handler has ended. */
   freeSlot(): void {
     this.#busyCount -= 1;
     this.#options.onFreeSlot();
@@ -63,7 +61,7 @@ export class Executor {
 
   /** Starts the jobs of a claim that was sent at `claimSentMs`, in milliseconds since 1970. */
   launch(jobs: readonly ClaimedJob[], claimSentMs: number): void {
-    // All leases are held before any handler runs: the first one may block the event loop.
+    // All leases are held before any handler runs: the first handler may block the event loop.
     const fresh = jobs.flatMap((job) => this.#hold(job, claimSentMs) ?? []);
     for (const run of fresh) {
       run.ended = this.#run(run).then((end) => {
@@ -95,7 +93,7 @@ export class Executor {
     this.#stopRuns(toShutdown);
   }
 
-  /** Aborts runs with a reason of their own; all of them unless keys are given. */
+  /** Aborts the runs of the given keys, or all runs. */
   #stopRuns(reason: (claim: Claim) => Error, keys: Iterable<string> = this.#runs.keys()): void {
     for (const key of keys) {
       const run = this.#runs.get(key);
@@ -111,7 +109,7 @@ export class Executor {
     else await Promise.race([ends, wait(limitMs, undefined, { signal: limit.signal }).catch(() => undefined)]);
   }
 
-  /** Ends the child processes at once, before this process exits: the leases cover their jobs. */
+  /** Kills the child processes before this process exits: the leases cover their jobs. */
   abandon(): void {
     this.#options.quarantine?.abandon();
   }
@@ -120,16 +118,16 @@ export class Executor {
     while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((run) => run.ended));
   }
 
-  /** Takes up the lease of a claimed job; undefined when the attempt was given back. */
+  /** Holds the lease of a claimed job; undefined when the attempt was released. */
   #hold(job: ClaimedJob, claimSentMs: number): AttemptRun | undefined {
     const { tracer, heartbeat, environment, signals } = this.#options;
     const key = claimKey(job);
     if (this.#runs.has(key)) {
-      this.#giveBackTwin(job, key);
+      this.#releaseTwin(job, key);
       return undefined;
     }
     const isAlone = this.#runsAlone(job);
-    // A quarantine process opens the span of its job itself.
+    // A quarantine process opens its job's span.
     const span = tracer && !isAlone ? openAttempt(tracer, job, claimSentMs) : undefined;
     const run = new AttemptRun(job, environment, span);
     const maxAgeMs = run.timeoutMs + environment.leaseMs + (isAlone ? QUARANTINE_GRACE_MS : 0);
@@ -143,18 +141,16 @@ export class Executor {
   }
 
   /**
-   * A database that crashed may have forgotten a claim, and may give this worker the same attempt again. Two runs would
-   * then carry one fencing token. So the first run has lost its lease, and the attempt is given back.
+   * A database that crashed may lose a claim and give this worker the same attempt again. Two runs would then have the same
+   * fencing token, so the first run counts as lost and the attempt is released.
    */
-  #giveBackTwin(job: ClaimedJob, key: string): void {
+  #releaseTwin(job: ClaimedJob, key: string): void {
     this.loseRuns([key]);
-    const { environment, log } = this.#options;
-    const reason = "The database had forgotten the claim";
-    environment.db
-      .transaction(async (tx) => release(tx, job, { reason }))
-      .catch((error: unknown) =>
-        log.warn({ jobId: job.jobId, err: describeError(error) }, "could not release a job; its lease will expire"),
-      );
+    const { db, log } = this.#options.environment;
+    const reason = "The database had lost the claim";
+    db.transaction(async (tx) => release(tx, job, { reason })).catch((error: unknown) =>
+      log.warn({ jobId: job.jobId, err: describeError(error) }, "could not release a job; its lease will expire"),
+    );
   }
 
   #runsAlone(job: ClaimedJob): boolean {

@@ -1,6 +1,6 @@
 /**
- * The worker claims jobs, keeps their leases, runs them by type, and does the queue's work that is due by the clock. It
- * owns the life of an attempt and must not know HTTP. Invariant: an attempt that lost its lease changes nothing.
+ * The worker claims jobs, keeps their leases, runs their handlers, and does the queue's work that is due by the clock. It
+ * owns an attempt from claim to end, and must not know HTTP. Invariant: an attempt that lost its lease changes nothing.
  */
 export { defineJob, snooze } from "./define-job.ts";
 export type { JobDefinition, JobHandler, JobType, Middleware, RunContext, RunResult } from "./define-job.ts";

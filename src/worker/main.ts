@@ -25,7 +25,7 @@ async function main(settings: Settings): Promise<void> {
     poll: { minMs: settings.POLL_MIN_MS, maxMs: settings.POLL_MAX_MS },
     retention: { completedMs: settings.RETENTION_COMPLETED_MS, failedMs: settings.RETENTION_FAILED_MS },
     quarantine: { module: QUARANTINE },
-    forgetThreads: pruneCheckpoints,
+    pruneCheckpoints,
   });
   await worker.start();
   const listener = listenFor(worker, settings.DATABASE_LISTEN_URL ?? connection.url);
@@ -55,14 +55,14 @@ function listenFor(worker: Worker, url: string): Listener {
 
 /** Drains at the first signal, and exits at once at the second. */
 function leaveOnSignals(log: Logger, { drain, abandon }: { drain: () => Promise<void>; abandon: () => void }): void {
-  let leaving = false;
+  let isLeaving = false;
   const leave = (signal: string) => {
-    if (leaving) {
+    if (isLeaving) {
       log.warn({ signal }, "second signal: exiting at once; the leases cover the running jobs");
       abandon();
       process.exit(1);
     }
-    leaving = true;
+    isLeaving = true;
     log.info({ signal }, "draining");
     void drain().then(() => {
       log.info("worker stopped");

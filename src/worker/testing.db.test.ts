@@ -64,7 +64,7 @@ test("runInline runs a handler by itself and checks its payload", async () => {
   await expect(runInline(greet, {})).rejects.toThrow(PermanentError);
 });
 
-test("middleware runs around every run, the first outermost, and may replace the outcome", async () => {
+test("middleware wraps every run, the first as the outermost, and may replace the outcome", async () => {
   const order: string[] = [];
   const note = (name: string): Parameters<typeof drain>[0]["middleware"] => [
     async (_context, next) => {
@@ -177,7 +177,7 @@ test("the past of idle threads is pruned once, and the conversation keeps its st
       policyOf: () => ({ baseMs: 0, capMs: 0 }),
       reaper: { workerId: "w", heartbeatMs: 10_000 },
       retention: { completedMs: 60_000, failedMs: 60_000 },
-      forgetThreads: pruneCheckpoints,
+      pruneCheckpoints,
     });
   const before = await checkpoints();
   expect(before).toBeGreaterThan(3);

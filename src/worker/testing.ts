@@ -13,7 +13,7 @@ export interface DrainOptions {
   db: Database;
   handlers: readonly JobHandler[];
   middleware?: readonly Middleware[];
-  /** The most jobs to run, against jobs that enqueue jobs for ever; 1,000 unless given. */
+  /** The most attempts, because a job may always enqueue another; 1,000 unless given. */
   most?: number;
 }
 
@@ -21,9 +21,9 @@ const LEASE_MS = 60_000;
 const silent = pino({ level: "silent" });
 
 /**
- * For tests: runs every ready job, and every job that becomes ready meanwhile, one after another in this process. Retries
- * have no delay. Returns the attempts in their order.
- * @throws Error when more than `most` jobs are ready.
+ * For tests: runs every job that is or becomes ready, one after another in this process. Retries have no delay. Returns the
+ * attempts in their order.
+ * @throws Error when more than `most` attempts are needed.
  */
 export async function drain({ db, handlers, middleware = [], most = 1_000 }: DrainOptions): Promise<ClaimedJob[]> {
   const options = { workerId: `drain-${randomUUID()}`, limit: 1, leaseMs: LEASE_MS };
@@ -62,9 +62,8 @@ export interface InlineOptions {
 }
 
 /**
- * For tests: runs a handler on a payload without a queue or a database and returns its result; its effects are not
- * written.
- * @throws PermanentError when the payload does not fit, and the handler's own errors.
+ * For tests: runs a handler on a payload without a queue or a database. Returns its result, and does not write its effects.
+ * @throws PermanentError when the payload does not fit; the handler's errors.
  */
 export async function runInline(
   handler: JobHandler,

@@ -57,13 +57,13 @@ const graphOf = (name: string, graph: { compile: () => unknown }) =>
   graphJob(wrapGraph(name, graph), { ...turns.options, tracer });
 const submit = async (jobType?: string, content = "Predict churn") =>
   turns.db.transaction(async (tx) => submitTurn(tx, { ownerId, content, jobType, traceContext }));
-/** Everything that was told, once the worker has left and the rest was sent. */
+/** All spans, after the worker has stopped and the exporter has sent the rest. */
 const told = async (): Promise<SentSpan[]> => {
   await turns.stopWorkers();
   await tracer.close();
   return collector.spans;
 };
-/** What the spans have under a key, in any order. */
+/** The values of an attribute of the spans, in any order. */
 const each = (spans: readonly SentSpan[], key: string) => new Set(spans.map((span) => span.attributes[key]));
 const named = (spans: readonly SentSpan[], name: string) => spans.filter((span) => span.name === name);
 const say = () => ({ messages: [new AIMessage("done")] });

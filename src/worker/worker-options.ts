@@ -12,7 +12,7 @@ import type { AttemptEnd } from "./run/outcome-of.ts";
 export interface WorkerSignals {
   /** A claim has committed, and the handler is about to run. */
   claimed?: (job: ClaimedJob) => void;
-  /** The end of an attempt has committed, and the worker has let go of its lease. */
+  /** The end of an attempt has committed, and the worker no longer holds its lease. */
   ended?: (job: ClaimedJob, end: AttemptEnd) => void;
 }
 
@@ -37,9 +37,9 @@ export interface WorkerOptions {
   defaultTimeoutMs: number;
   /** How long ended jobs are kept, in milliseconds. */
   retention: { completedMs: number; failedMs: number };
-  /** How to start a process for a job that has crashed before; without it, such a job runs in this process. */
+  /** Starts a child process for a job that has crashed before; without it, such a job runs in this process. */
   quarantine?: QuarantineOptions;
-  /** Deletes checkpoints of threads that have been idle for as long as completed jobs are kept. */
-  forgetThreads?: (tx: Tx, threadIds: readonly string[]) => Promise<void>;
+  /** Called for threads that have been idle for as long as completed jobs are kept. */
+  pruneCheckpoints?: ((tx: Tx, threadIds: readonly string[]) => Promise<void>) | undefined;
   signals?: WorkerSignals;
 }

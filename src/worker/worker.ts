@@ -14,9 +14,9 @@ import type { WorkerOptions } from "./worker-options.ts";
 const DEFAULT_GRACE_MS = 30_000;
 
 /**
- * Claims and runs jobs until it is stopped. The producer fills free slots by the claimer, the executor runs the jobs, the
- * completer and `runJob` write how they end, the heartbeat keeps the leases, and the maintainer does the work due by the
- * clock.
+ * Claims and runs jobs until it is stopped. The producer fills free slots through the claimer. The executor runs the jobs;
+ * the completer and `runJob` write their ends. The heartbeat keeps the leases. The maintainer does the work that is due by
+ * the clock.
  */
 export class Worker extends Service {
   readonly #options: WorkerOptions;
@@ -40,7 +40,6 @@ export class Worker extends Service {
     this.#heartbeat = this.#makeHeartbeat();
     this.#executor = new Executor({
       environment: this.#environment,
-      log,
       tracer: options.tracer,
       concurrency,
       heartbeat: this.#heartbeat,
@@ -49,16 +48,16 @@ export class Worker extends Service {
       onFreeSlot: () => {
         if (this.#claimer.mayFindMore) this.#producer.wake();
       },
-      // The end may have readied other jobs, such as the next of the thread. Behind a pooler no notice says so.
+      // The end may have readied the thread's next job, and behind a pooler no notice arrives.
       onEnded: () => this.#producer.wake(),
     });
-    // A round of maintenance follows the claim: before it, it would delay the start of jobs by a statement.
+    // Maintenance follows the claim: before it, a round would delay the start of jobs by a statement.
     const afterNotice = () => this.#maintainer.wake();
     this.#producer = new Producer({ claimer: this.#claimer, completer, log, poll, afterNotice });
     this.#maintainer = this.#makeMaintainer();
   }
 
-  /** Enters the registry, keeps its leases, then claims. */
+  /** Enters the registry, starts the heartbeat, then claims. */
   protected async onStart(): Promise<void> {
     const { db, log } = this.#options;
     await enterRegistry(db, log, describeWorker(this.#options));
@@ -79,8 +78,8 @@ export class Worker extends Service {
   }
 
   /**
-   * Stops claiming and asks graph runs to stop after their current step. Runs may end within the grace period of the
-   * first call; then they are aborted and released. Resolves once every lease was given back.
+   * Stops claiming, and asks graph runs to stop after their current step. Runs that exceed the grace period of the first
+   * call are aborted and released. Resolves when every attempt has ended.
    * @param graceMs in milliseconds; 30 s unless given.
    */
   override async stop(graceMs = DEFAULT_GRACE_MS): Promise<void> {
@@ -108,7 +107,7 @@ export class Worker extends Service {
     this.#executor.abandon();
   }
 
-  /** A handler may end the process: the log names the jobs that ran. */
+  /** A handler may end the process: logs the jobs that ran. */
   readonly #onExit = (code: number): void => {
     this.#executor.abandon();
     const jobs = this.#executor.jobs.map(({ jobId, jobType }) => ({ jobId, jobType }));
@@ -124,7 +123,7 @@ export class Worker extends Service {
       workerId: identity.workerId,
       leaseMs,
       drain: this.stopping,
-      freeSlots: () => this.#executor.freeSlots,
+      freeSlotCount: () => this.#executor.freeSlotCount,
       heldClaims: () => this.#executor.jobs,
       launch: (jobs, sentMs) => {
         if (jobs.length > 0) this.#maintainer.resetDelay();
@@ -162,7 +161,7 @@ export class Worker extends Service {
   }
 
   #makeMaintainer(): QueueMaintainer {
-    const { db, log, poll, retention, retry, identity, heartbeatMs, forgetThreads } = this.#options;
+    const { db, log, poll, retention, retry, identity, heartbeatMs, pruneCheckpoints } = this.#options;
     const { handlers } = this.#environment;
     return new QueueMaintainer({
       db,
@@ -171,7 +170,7 @@ export class Worker extends Service {
       retention,
       policyOf: (jobType) => ({ ...retry, ...handlers.get(jobType)?.retry }),
       reaper: { workerId: identity.workerId, heartbeatMs },
-      forgetThreads,
+      pruneCheckpoints,
       onRound: ({ ready, limited }) => {
         if (limited) this.#claimer.expectLimited();
         if (ready || limited) this.#producer.wake();

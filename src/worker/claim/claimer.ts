@@ -2,54 +2,51 @@ import type { Claim, ClaimedJob, Database } from "#queue";
 import { claim, claimLimited, completeAndClaim, flushClaims } from "#queue/claim";
 import type { Claimed, Line } from "#queue/claim";
 import { releaseOrphans } from "#queue/settle";
-import type { Logger } from "pino";
 import { faultPoint } from "#fault";
+import type { WorkerOptions } from "../worker-options.ts";
 
-export interface ClaimerOptions {
-  db: Database;
-  log: Logger;
+export interface ClaimerOptions extends Pick<WorkerOptions, "db" | "log" | "leaseMs"> {
   workerId: string;
-  leaseMs: number;
   /** Aborted when the worker stops claiming. */
   drain: AbortSignal;
-  /** How many more jobs the worker could run now. */
-  freeSlots: () => number;
+  /** How many more jobs the worker can run now. */
+  freeSlotCount: () => number;
   /** The claims that the worker knows it holds. */
   heldClaims: () => readonly Claim[];
   /** Starts the jobs of a claim that was sent at `sentMs`, in milliseconds since 1970. */
   launch: (jobs: readonly ClaimedJob[], sentMs: number) => void;
-  /** Called when a claim that went with completions has left slots free. */
+  /** Called when a joint claim has left slots free. */
   onFreeSlots: () => void;
 }
 
 /**
- * - `drained`: the last claim took every ready job; a notice or the next poll tells of new ones.
- * - `backlogged`: the last claim took all that it asked for, or no slot was free; more jobs may be ready.
- * - `claiming`: one statement is in flight, and no second one is sent.
- * - `unsure`: a claim's answer was lost, so this worker may hold leases that it does not know.
+ * - `drained`: the last claim took every ready job. A notice or the next poll finds new ones.
+ * - `backlogged`: the last claim filled its slots, or no slot was free. More jobs may be ready.
+ * - `claiming`: a statement is in flight. No second one is sent.
+ * - `unsure`: a claim's answer was lost. This worker may hold leases that it does not know.
  */
 type State = "drained" | "backlogged" | "claiming" | "unsure";
 
-/** What one claim tells the next. */
+/** What the next claim must know of the claims before it. */
 interface Cursor {
-  /** The owner that was served last, so that the next one takes its turn. */
+  /** The owner that was served last: the next owner has its turn. */
   afterOwner: string | undefined;
-  /** The only line with ready jobs; undefined when there may be several. */
+  /** The only line with ready jobs; undefined when several lines may have some. */
   line: Line | undefined;
-  /** Whether queues with a limit may have ready jobs. */
+  /** True when queues with a limit may have ready jobs. */
   hasLimited: boolean;
-  /** Both kinds of queues take turns within a priority: true when those with a limit went last in this claim. */
+  /** Queues with and without a limit take turns within a priority. True when limited queues went last in this claim. */
   isLimitedLast: boolean;
 }
 
 type Completion = Parameters<typeof completeAndClaim>[1][number];
 type JointClaimOptions = Parameters<typeof completeAndClaim>[2];
 
-/** The most jobs that one statement both completes and claims. */
+/** The most jobs that one joint statement completes, and the most that it claims. */
 const MAX_JOINT_BATCH = 32;
 
 /**
- * Claims jobs for one worker over a connection of its own, with at most one statement in flight:
+ * Claims jobs for one worker over its own connection, with at most one statement in flight:
  *
  *     drained | backlogged ──send──▶ claiming ──all slots filled──▶ backlogged
  *                                       ├──fewer jobs──▶ drained
@@ -66,7 +63,7 @@ export class Claimer {
     this.#db = options.db.withOwnConnection();
   }
 
-  /** False when a free slot need not wake the worker: nothing is ready, or the claim in flight will look again. */
+  /** False when a free slot need not wake the worker: nothing is ready, or the end of the claim in flight will. */
   get mayFindMore(): boolean {
     return this.#state === "backlogged" || this.#state === "unsure" || this.#cursor.hasLimited;
   }
@@ -81,32 +78,32 @@ export class Claimer {
     await this.releaseUnknown();
     // The end of the claim in flight calls `onFreeSlots`.
     if (this.#state === "claiming") return false;
-    const limit = this.#options.freeSlots();
+    const limit = this.#options.freeSlotCount();
     if (limit < 1) {
       this.#state = "backlogged";
       return false;
     }
     this.#state = "claiming";
-    const isContended = await this.#claim(limit).catch((error: unknown) => this.#lose(error));
+    const isContended = await this.#claim(limit).catch((error: unknown) => this.#markUnsure(error));
     return isContended || this.#isBehind;
   }
 
   /**
-   * Completes jobs and claims as many as have a slot, in one statement; resolves with the jobs that were not completed.
-   * Returns undefined when the caller should complete alone. A worker with few slots waits for commits most of the time.
-   * A worker with many slots claims and completes side by side on two connections.
+   * Completes jobs and claims jobs for the free slots in one joint statement. Resolves with the jobs that were not
+   * completed. Returns undefined when the caller should complete alone. A small worker mostly waits for commits, so it
+   * saves one; a large worker claims and completes at the same time over two connections.
    */
   completeAndClaim<T extends Completion>(completions: readonly T[]): Promise<T[]> | undefined {
-    const { drain, freeSlots } = this.#options;
+    const { drain, freeSlotCount } = this.#options;
     const { line, hasLimited } = this.#cursor;
-    const limit = freeSlots();
+    const limit = freeSlotCount();
     const isSmall = limit > 0 && Math.max(limit, completions.length) <= MAX_JOINT_BATCH;
     if (!isSmall || !line || this.#state !== "backlogged" || hasLimited) return undefined;
     if (drain.aborted || !this.#db.hasIndexedPlans) return undefined;
     return this.#sendJoint(completions, { ...this.#claimOptions(limit), line });
   }
 
-  /** After a lost answer, gives back the claims that the database has recorded and this worker does not know. */
+  /** After a lost answer, releases the claims that the database has recorded and this worker does not know. */
   async releaseUnknown(): Promise<void> {
     if (this.#state !== "unsure") return;
     const { log, workerId, heldClaims } = this.#options;
@@ -120,7 +117,7 @@ export class Claimer {
   }
 
   async #sendJoint<T extends Completion>(completions: readonly T[], options: JointClaimOptions): Promise<T[]> {
-    const { freeSlots, onFreeSlots } = this.#options;
+    const { freeSlotCount, onFreeSlots } = this.#options;
     const sentMs = Date.now();
     this.#state = "claiming";
     try {
@@ -129,13 +126,13 @@ export class Claimer {
       this.#accept(claimed, { limit: options.limit, sentMs });
       return left;
     } catch (error) {
-      return this.#lose(error);
+      return this.#markUnsure(error);
     } finally {
-      if (freeSlots() > 0) onFreeSlots();
+      if (freeSlotCount() > 0) onFreeSlots();
     }
   }
 
-  /** Returns true when slots are left although more jobs were ready: other workers had locked them. */
+  /** Returns true when slots stayed free although more jobs were ready, because other workers had locked these. */
   async #claim(limit: number): Promise<boolean> {
     const cursor = this.#cursor;
     let left = limit;
@@ -156,17 +153,17 @@ export class Claimer {
     return left < limit && left > 0 && (hasMore || cursor.hasLimited);
   }
 
-  /** True when slots became free while a claim that got all it asked for was in flight. */
+  /** True when slots became free while a claim was in flight that then filled its slots. */
   get #isBehind(): boolean {
-    return this.#state === "backlogged" && this.#options.freeSlots() > 0;
+    return this.#state === "backlogged" && this.#options.freeSlotCount() > 0;
   }
 
-  #lose(error: unknown): never {
+  #markUnsure(error: unknown): never {
     this.#state = "unsure";
     throw error;
   }
 
-  /** Claims jobs of queues with a limit, and records whether more may follow, now or once a slot is free. */
+  /** Claims jobs of queues with a limit, and records whether more may be ready. */
   async #claimLimited(limit: number, yields?: "lower" | "equal"): Promise<number> {
     const options = { ...this.#claimOptions(limit), yields };
     const sentMs = Date.now();
@@ -177,18 +174,18 @@ export class Claimer {
     return claimed.jobs.length;
   }
 
-  /** Starts jobs that were claimed from the lines, and moves the cursor. */
+  /** Starts jobs of queues without a limit, and moves the cursor. */
   #accept(claimed: Claimed, { limit, sentMs }: { limit: number; sentMs: number }): void {
     this.#state = claimed.jobs.length === limit ? "backlogged" : "drained";
     if (claimed.jobs.length > 0 || claimed.line) this.#cursor.line = claimed.line;
     this.#start(claimed, sentMs);
   }
 
-  /** Starts jobs, and flushes their claim before the database can have answered any of them. */
+  /** Starts jobs, then flushes their claim to disk. */
   #start({ jobs, lastOwner, unflushed }: Claimed, sentMs: number): void {
     this.#cursor.afterOwner = lastOwner;
     this.#options.launch(jobs, sentMs);
-    // A database that is away flushed the claim or forgot it. If it forgot, the next heartbeat finds the lease gone.
+    // A database that crashed meanwhile has flushed the claim or lost it. If lost, the next heartbeat finds out.
     if (unflushed) void this.#db.call(flushClaims).catch(() => undefined);
   }
 

@@ -79,7 +79,7 @@ test("a worker with one slot completes a job and claims the next in one statemen
   await run(async ({ job }) => ({ result: done.push(job.jobId) }), { db: counted });
   await completed(ids);
   expect(done).toHaveLength(20);
-  // One for each job, and a few to start and for maintenance.
+  // One statement for each job, and a few for the start and for maintenance.
   expect(counted.calls).toBeLessThan(32);
   await stop();
   await counted.close();

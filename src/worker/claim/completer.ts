@@ -15,8 +15,8 @@ interface Pending {
 const MAX_BATCH = 500;
 
 /**
- * Completes jobs without effects in batches: the jobs that end while one statement is under way share the next one. With
- * a claimer, the statement of a small batch also claims the next jobs.
+ * Completes jobs without effects in batches: jobs that end while a statement is in flight share the next one. With a
+ * claimer, the statement of a small batch also claims the next jobs.
  */
 export class Completer {
   readonly #db: Database;
@@ -29,7 +29,7 @@ export class Completer {
     this.#claimer = claimer;
   }
 
-  /** True when completions will be sent in this turn of the event loop or the next. */
+  /** True when completions wait to be sent. */
   get isDue(): boolean {
     return this.#pending.length > 0;
   }
@@ -37,7 +37,7 @@ export class Completer {
   /**
    * Resolves when the job's completion has committed.
    * @throws LeaseLostError when the attempt no longer owns the job; InvalidJobError when the result cannot be stored;
-   * DatabaseUnavailableError: send it again.
+   * DatabaseUnavailableError when the answer is unknown: call again.
    */
   complete({ claim, result }: Pick<Pending, "claim" | "result">): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -49,7 +49,7 @@ export class Completer {
   }
 
   async #write(): Promise<void> {
-    // Jobs that end in the same turn of the event loop share the first statement as well.
+    // Jobs that end in the same turn of the event loop share the first statement.
     await nextTurn();
     while (this.#pending.length > 0) {
       const batch = this.#pending.splice(0, MAX_BATCH);
@@ -61,14 +61,14 @@ export class Completer {
         for (const one of batch) if (!left.has(one)) one.resolve();
         for (const one of left) void this.#completeAlone(one);
       } catch (error) {
-        // An absent database fails the whole batch. Any other error may be one job's: the others must complete.
+        // An absent database fails the whole batch. Any other error may be the fault of one job: the others must complete.
         const isShared = error instanceof DatabaseUnavailableError || batch.length === 1;
         for (const one of batch) {
           if (isShared) one.reject(error);
           else void this.#completeAlone(one);
         }
       }
-      // The completed attempts give up their leases first: then the next statement may claim as many jobs.
+      // First the completed attempts free their slots, so that the next statement can claim as many jobs.
       await nextTurn();
     }
     this.#isWriting = false;

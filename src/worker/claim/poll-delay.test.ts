@@ -18,7 +18,7 @@ test("the delay is finite, at least half of `minMs` and at most `maxMs`", () => 
   );
 });
 
-test("it doubles with each empty poll until it reaches `maxMs`", () => {
+test("the delay doubles with each empty poll until it reaches `maxMs`", () => {
   fc.assert(
     fc.property(emptyPolls, bounds, random, (polls, limits, chance) => {
       const now = pollDelayMs(polls, limits, chance);
@@ -29,7 +29,7 @@ test("it doubles with each empty poll until it reaches `maxMs`", () => {
   );
 });
 
-test("up to half of it is random", () => {
+test("up to half of the delay is random", () => {
   const limits = { minMs: 250, maxMs: 30_000 };
   expect(pollDelayMs(0, limits, 0)).toBe(250);
   expect(pollDelayMs(2, limits, 0)).toBe(1_000);

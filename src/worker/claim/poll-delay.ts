@@ -4,8 +4,8 @@ export interface PollBounds {
 }
 
 /**
- * Returns the delay before the next poll, in milliseconds. It doubles from `minMs` to `maxMs`, less a random part of up to
- * half, so that the polls of a fleet spread out.
+ * Returns the delay before the next poll, in milliseconds. It doubles from `minMs` to `maxMs`. A random part of up to half
+ * is subtracted, so that the polls of a fleet spread out.
  * @param emptyPolls how many polls in a row found nothing, from 0.
  * @param random a number from 0 up to 1.
  */

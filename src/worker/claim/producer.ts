@@ -13,7 +13,7 @@ export interface ProducerOptions {
   completer: Completer;
   log: Logger;
   poll: PollBounds;
-  /** Called once after notices, when the claim that they caused has been made. */
+  /** Called once after notices, when the claim that they caused has ended. */
   afterNotice: () => void;
 }
 
@@ -38,7 +38,7 @@ export class Producer extends Service {
     this.#wakeup.notify();
   }
 
-  /** Claims at once because the database said that jobs may be ready. */
+  /** Claims at once because a notice said that jobs may be ready. */
   hearNotice(): void {
     this.#hasNotice = true;
     this.wake();
@@ -56,7 +56,7 @@ export class Producer extends Service {
   async #run(): Promise<void> {
     const { claimer, completer, log, poll, afterNotice } = this.#options;
     for (;;) {
-      // Handlers that end in one turn of the event loop free their slots together.
+      // Handlers that end in the same turn of the event loop free their slots for one claim.
       await nextTurn();
       // Completions go first: the claim may share their statement.
       if (completer.isDue) await nextTurn();

@@ -70,7 +70,7 @@ test.each([
   },
 );
 
-test("a job that waits within a subgraph gives way too", async () => {
+test("a job that waits within a subgraph can be interrupted too", async () => {
   await turns.startWorker(handlers);
   const first = await submit("one", { graph: "at-once" });
   const old = (await turns.reaches(first.jobId, "waiting")).interrupts.map(({ id }) => id);

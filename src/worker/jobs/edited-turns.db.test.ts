@@ -29,7 +29,7 @@ afterAll(async () => turns.close());
 
 const asked = (messages: BaseMessage[]) => messages.findLast((one) => HumanMessage.isInstance(one))?.text ?? "";
 const say = (text: string) => ({ messages: [new AIMessage(text)] });
-/** A graph that fails, asks, or replies with all its messages, as the last message says. */
+/** A graph that fails, asks, or replies with all its messages; the last message chooses. */
 const steps = () =>
   new StateGraph(MessagesAnnotation)
     .addNode("begin", ({ messages }) => {
@@ -115,7 +115,7 @@ test("a turn that waits for its retry runs at once with an edited payload", asyn
   expect((await turns.reaches(jobId, "completed")).reply).toBe("heard better, begun better");
 });
 
-test("the questions of the old run are dropped, and their answers answer none of the new run", async () => {
+test("the questions of the old run are dropped, and their answers answer no question of the new run", async () => {
   await start();
   const { jobId } = await submit("ask");
   const [first] = (await turns.reaches(jobId, "waiting")).interrupts;

@@ -40,19 +40,13 @@ export function writeDocument(thread: Thread, format: ExportPayload["format"]): 
       .replaceAll(/[^a-z0-9]+/g, "-")
       .replaceAll(/^-|-$/g, "") || "thread";
   if (format === "json") {
-    const content = JSON.stringify(
-      { threadId: thread.threadId, title: thread.title, messages: thread.messages },
-      null,
-      2,
-    );
+    const { threadId, title, messages } = thread;
+    const content = JSON.stringify({ threadId, title, messages }, null, 2);
     return { filename: `${name}.json`, mediaType: "application/json", content };
   }
-  const messages = thread.messages.map(
+  const parts = thread.messages.map(
     ({ role, content }) => `**${role[0]?.toUpperCase()}${role.slice(1)}**\n\n${content}`,
   );
-  return {
-    filename: `${name}.md`,
-    mediaType: "text/markdown",
-    content: `${[`# ${thread.title}`, ...messages].join("\n\n")}\n`,
-  };
+  const document = `${[`# ${thread.title}`, ...parts].join("\n\n")}\n`;
+  return { filename: `${name}.md`, mediaType: "text/markdown", content: document };
 }

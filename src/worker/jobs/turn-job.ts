@@ -3,6 +3,7 @@ import { holdsLease, LeaseLostError } from "#queue";
 import type { Database } from "#queue";
 import type { z } from "zod";
 import { FencedSaver } from "#checkpoint";
+import type { SaverOptions } from "#checkpoint";
 import { DrainedError, PermanentGraphError, RateLimitedGraphError } from "#graph";
 import type { ModelUse, TurnInput, TurnOptions } from "#graph";
 import type { chatPayloadSchema } from "#shared/contracts";
@@ -13,9 +14,9 @@ import { PermanentError, RetryAfterError, ShutdownError } from "../errors.ts";
 import { AttemptRun } from "../run/attempt-run.ts";
 import { storable } from "../run/storable.ts";
 
-/** The price of one million tokens of a model, in US dollars. */
+/** The price of one million tokens, in US dollars. */
 export interface ModelPrice {
-  /** As `provider:name`; the price holds for no other model. */
+  /** As `provider:name`; other models have no known price. */
   model: string;
   input: number;
   output: number;
@@ -36,13 +37,13 @@ export interface Turn {
   input: TurnInput;
   options: TurnOptions;
   decisionSetId: string;
-  /** True for the first attempt of a thread's first turn: the thread has no checkpoint. */
+  /** True for the first attempt of a thread's first turn: the thread has no checkpoint yet. */
   isFresh: boolean;
 }
 
 /**
- * Prepares the run of a chat turn's job; the graph's events go to the job's log.
- * @throws PermanentError when the job belongs to no thread.
+ * Prepares a graph's run for the job of a turn. The graph's events go to the job's log.
+ * @throws PermanentError when the job belongs to no thread: submit it with `chat.submit`.
  */
 export async function openTurn(context: TurnContext, { db, price, tracer }: TurnJobOptions): Promise<Turn> {
   const { job, payload, signal, drain, progress, emit, spend, persist } = context;
@@ -64,7 +65,7 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
         branch: { ...branch, readPast: () => persist(() => db.transaction((tx) => readPast(tx, messageId))) },
       }),
       onStep: (step) => progress(step),
-      // A step is shown as progress.
+      // `onStep` shows steps as progress.
       onEvent: (event) => event.type !== "step" && emit(event.type, event.data),
       onUse: ({ model, ...used }) => spend({ ...used, costUsd: costOf({ model, ...used }, price) }),
       tracer,
@@ -72,34 +73,25 @@ export async function openTurn(context: TurnContext, { db, price, tracer }: Turn
   };
 }
 
-interface OpenSaverOptions {
-  db: Database;
-  /** True where the thread has no checkpoint yet. */
-  isFresh: boolean;
-  /** True for a graph whose steps have no effects outside it: a step does not wait until the last one is stored. */
-  isWriteBehind?: boolean;
-}
-
 /** The checkpoint saver of a run. Its writes take effect only while the attempt holds its lease. */
 export function openSaver(
   context: Pick<TurnContext, "job" | "persist">,
-  { db, isFresh, isWriteBehind = false }: OpenSaverOptions,
+  { db, ...mode }: { db: Database } & Pick<SaverOptions, "isFresh" | "isWriteBehind">,
 ): FencedSaver {
   const { job, persist } = context;
   return new FencedSaver({
     call: (work) => persist(() => db.call(work)),
-    isWriteBehind,
-    isFresh,
+    ...mode,
     fence: {
       holds: (sql) => holdsLease(sql, job),
       lost: () => new LeaseLostError(job.jobId, job.attempt),
-      // A checkpoint also writes the waiting events of a worker's run: both then cost one commit.
+      // A checkpoint also writes the run's waiting events, to save a commit.
       piggyback: () => (context instanceof AttemptRun ? context.eventWriter?.piggyback() : undefined),
     },
   });
 }
 
-/** The cost in US dollars; null without a known price of the model. */
+/** The cost in US dollars; null when the model has no known price. */
 export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: ModelPrice | null): number | null {
   return price === null || model !== price.model
     ? null
@@ -107,8 +99,8 @@ export function costOf({ model, inputTokens, outputTokens }: ModelUse, price: Mo
 }
 
 /**
- * Makes a reply storable.
- * @throws PermanentError when it is too long.
+ * Makes a reply storable in PostgreSQL.
+ * @throws PermanentError when it has more than `MAX_REPLY_BYTES`.
  */
 export function checkReply(given: string): string {
   const reply = storable(given);

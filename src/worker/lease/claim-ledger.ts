@@ -1,8 +1,8 @@
 import type { HeldClaim } from "#queue/fleet";
 
 /*
- * A slot in the shared memory, in this order: a version, odd during a write (int32); the attempt, 0 in a free slot
- * (int32); the age limit (float64); the job's id as text.
+ * A slot in the shared memory: a version, which is odd during a write (int32); the attempt, 0 in a free slot (int32); the
+ * age limit in milliseconds (float64); the job's id as text.
  */
 const SLOT_BYTES = 64;
 const INTS = SLOT_BYTES / Int32Array.BYTES_PER_ELEMENT;
@@ -11,8 +11,8 @@ const ID_AT = 16;
 const ID_CHARS = 36;
 
 /**
- * The claims that a worker holds, in memory that it shares with its heartbeat thread. A message for each claim would cost
- * more than a small job does: claims come and go by the thousand a second. Only one thread writes.
+ * The claims that a worker holds, in memory shared with its heartbeat thread. Only the worker's thread writes. Messages
+ * would cost more than small jobs, of which thousands begin and end each second.
  */
 export class ClaimLedger {
   /** The other thread opens its ledger on this memory. */
@@ -23,7 +23,7 @@ export class ClaimLedger {
   readonly #workerId: string;
   readonly #free: number[] = [];
 
-  /** @param slots the number of slots of a new ledger, or the memory of another one. */
+  /** @param slots the number of slots of a new ledger, or the memory of an existing one. */
   constructor(workerId: string, slots: number | SharedArrayBuffer) {
     this.memory = typeof slots === "number" ? new SharedArrayBuffer(slots * SLOT_BYTES) : slots;
     this.#workerId = workerId;
@@ -35,7 +35,7 @@ export class ClaimLedger {
 
   /**
    * Enters a claim and returns its slot.
-   * @throws RangeError when every slot is taken: the worker holds more claims than it announced.
+   * @throws RangeError when every slot is taken: the ledger was made too small.
    */
   add({ jobId, attempt, maxAgeMs }: { jobId: string; attempt: number; maxAgeMs: number }): number {
     const slot = this.#free.pop();
@@ -58,7 +58,7 @@ export class ClaimLedger {
     this.#free.push(slot);
   }
 
-  /** Returns the held claims. A claim that is being entered or removed may be missing: its lease is new or over. */
+  /** Returns the held claims. One that is being entered or removed may be missing: its lease is new or over. */
   read(): Required<HeldClaim>[] {
     const claims: Required<HeldClaim>[] = [];
     for (let slot = 0; slot * SLOT_BYTES < this.memory.byteLength; slot += 1) {
@@ -68,8 +68,8 @@ export class ClaimLedger {
       const maxAgeMs = this.#doubles[slot * DOUBLES + 1] ?? 0;
       const from = slot * SLOT_BYTES + ID_AT;
       const jobId = this.#bytes.toString("latin1", from, from + ID_CHARS);
-      const whole = version % 2 === 0 && Atomics.load(this.#ints, at) === version;
-      if (whole && attempt !== 0) claims.push({ jobId, attempt, workerId: this.#workerId, maxAgeMs });
+      const isWhole = version % 2 === 0 && Atomics.load(this.#ints, at) === version;
+      if (isWhole && attempt !== 0) claims.push({ jobId, attempt, workerId: this.#workerId, maxAgeMs });
     }
     return claims;
   }

@@ -28,7 +28,7 @@ const LONGEST_RETRY_MS = 1_000;
 const FATAL = 60;
 const WARN = 40;
 const STDOUT_FD = 1;
-const life: { state: WorkerState; stopping: boolean } = { state: "active", stopping: false };
+const worker: { state: WorkerState; isStopping: boolean } = { state: "active", isStopping: false };
 
 const send = (message: FromHeartbeat) => port.postMessage(message);
 
@@ -37,16 +37,16 @@ port.on("message", (message: ToHeartbeat) => {
     loop.answered();
     return;
   }
-  if (message.type === "state") life.state = message.state;
-  if (message.type === "stop") life.stopping = true;
+  if (message.type === "state") worker.state = message.state;
+  if (message.type === "stop") worker.isStopping = true;
   wakeup.notify();
 });
 
 send({ type: "ready" });
 
-/** When the present series of failed heartbeats began; undefined while they succeed. */
+/** When the current series of failed heartbeats began, by `performance.now`; undefined while they succeed. */
 let missedAt: number | undefined;
-/** How long the latest outage of the database took: added to each claim's age limit, because runs waited for it. */
+/** The length of the latest outage. Runs waited for the database, so it extends each claim's age limit. */
 let outageMs = 0;
 
 async function beat(): Promise<void> {
@@ -55,12 +55,12 @@ async function beat(): Promise<void> {
   const { kept, cancelled } = await db.call((sql) => heartbeat(sql, claims, settings.leaseMs));
   const lost = claims.map(claimKey).filter((key) => !kept.has(key));
   send({ type: "beat", lost, cancelled: [...cancelled] });
-  await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: life.state }));
+  await db.call((sql) => reportWorker(sql, { ...settings.report, running: claims.length, state: worker.state }));
 }
 
 /**
- * Warns when the worker's event loop is blocked. Kills the process when a run blocks it beyond its timeout: other workers
- * then run its other jobs.
+ * Warns when the worker's event loop is blocked. Kills the process when a run blocks the loop beyond its timeout, so that
+ * other workers can run its other jobs.
  */
 async function watchLoop(): Promise<void> {
   const overdue = loop.overdue(ledger.read(), performance.now());
@@ -69,7 +69,7 @@ async function watchLoop(): Promise<void> {
   if (loop.becameBlocked(performance.now())) writeLog(WARN, await describeJobs(ledger.read()), BLOCKED);
   if (overdue.length === 0) return;
   const jobs = await describeJobs(overdue);
-  // The query may have taken a while: the event loop may answer again.
+  // The loop may have answered during the query.
   if (loop.overdue(ledger.read(), performance.now()).length === 0) return;
   writeLog(FATAL, jobs, STUCK);
   process.kill(process.pid, "SIGKILL");
@@ -93,7 +93,7 @@ function writeLog(level: number, jobs: object[], msg: string): void {
   }
 }
 
-while (!life.stopping) {
+while (!worker.isStopping) {
   await watchLoop();
   const seen = wakeup.count;
   const sentAt = performance.now();
@@ -107,9 +107,9 @@ while (!life.stopping) {
   missedAt = isKept ? undefined : (missedAt ?? sentAt);
   // Short retries: after an outage, expired leases must be renewed before another worker may reap them.
   const delayMs = isKept ? heartbeatMs : Math.min(heartbeatMs, LONGEST_RETRY_MS) * (0.5 + Math.random() / 2);
-  if (!life.stopping) await wakeup.wait(delayMs, seen);
+  if (!worker.isStopping) await wakeup.wait(delayMs, seen);
 }
-life.state = "stopped";
+worker.state = "stopped";
 await beat().catch(() => undefined);
 await db.close();
 port.close();

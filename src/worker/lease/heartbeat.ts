@@ -1,4 +1,4 @@
-import type { HeldClaim, Offer } from "#queue/fleet";
+import type { HeldClaim, reportWorker } from "#queue/fleet";
 import type { Worker as Thread } from "node:worker_threads";
 import type { Logger } from "pino";
 import { Service } from "#shared/service";
@@ -6,46 +6,39 @@ import { describeError } from "../run/describe-error.ts";
 import { ClaimLedger } from "./claim-ledger.ts";
 import { openThread } from "./open-thread.ts";
 
+type WorkerReport = Parameters<typeof reportWorker>[1];
+export type WorkerState = WorkerReport["state"];
+
 /** The `workerData` of the heartbeat thread. */
 export interface HeartbeatSettings {
   url: string;
   prepare: boolean;
   leaseMs: number;
   /** The worker's entry in the registry. */
-  report: {
-    workerId: string;
-    host: string;
-    pid: number;
-    version: string;
-    concurrency: number;
-    offers: readonly Offer[];
-    heartbeatMs: number;
-  };
+  report: Omit<WorkerReport, "running" | "state">;
   /** The memory of the claim ledger. */
   claims: SharedArrayBuffer;
 }
 
-export type WorkerState = "active" | "draining" | "stopped";
-
-/** Messages of the worker to the thread. Claims are not sent: the thread reads them in the ledger. */
+/** Messages of the worker to the thread, which reads the claims in the ledger. */
 export type ToHeartbeat = { type: "state"; state: WorkerState } | { type: "alive" } | { type: "stop" };
 
 /** Messages of the thread to the worker. */
 export type FromHeartbeat =
   | { type: "ready" }
-  /** Asks whether the worker's event loop still runs. */
+  /** Asks the worker's event loop for an `alive`. */
   | { type: "alive?" }
   | { type: "beat"; lost: string[]; cancelled: string[] }
   | { type: "missed"; message: string };
 
 export interface HeartbeatOptions {
   settings: Omit<HeartbeatSettings, "claims">;
-  /** The most claims held at once. */
+  /** The most claims that the worker holds at once. */
   maxClaims: number;
   log: Logger;
   /** Called with the keys of claims whose lease is lost. */
   onLost: (keys: readonly string[]) => void;
-  /** Called with the keys of claims to cancel, at each heartbeat until they have ended. */
+  /** Called with the keys of claims whose jobs are to be cancelled, at each heartbeat until they end. */
   onCancelled: (keys: readonly string[]) => void;
 }
 
@@ -53,8 +46,8 @@ const FIRST_RESTART_MS = 100;
 const LONGEST_RESTART_MS = 5_000;
 
 /**
- * Extends a worker's leases and renews its registry entry from a thread, so that a handler that blocks the event loop
- * does not lose its lease. A thread that dies is started again, and reads the held claims in the ledger.
+ * Extends a worker's leases and renews its registry entry from a thread, so that no lease is lost when a handler blocks the
+ * event loop. A thread that dies is started again, and reads the held claims in the ledger.
  */
 export class Heartbeat extends Service {
   readonly #options: HeartbeatOptions;
@@ -66,7 +59,7 @@ export class Heartbeat extends Service {
   #state: WorkerState = "active";
   #restartMs = FIRST_RESTART_MS;
   #restartTimer: NodeJS.Timeout | undefined;
-  /** When the present series of failed heartbeats began; undefined while they succeed. */
+  /** When the current series of failed heartbeats began, by `performance.now`; undefined while they succeed. */
   #missedAt: number | undefined;
 
   constructor(options: HeartbeatOptions) {
@@ -124,8 +117,7 @@ export class Heartbeat extends Service {
 
   #open(): Thread {
     const { settings, log } = this.#options;
-    const data = { ...settings, claims: this.#ledger.memory } satisfies HeartbeatSettings;
-    const thread = openThread("heartbeat-thread", data);
+    const thread = openThread({ ...settings, claims: this.#ledger.memory } satisfies HeartbeatSettings);
     thread.on("message", (message: FromHeartbeat) => this.#hear(message));
     thread.on("error", (error) => log.error({ err: describeError(error) }, "the heartbeat thread failed"));
     thread.on("exit", () => {
@@ -152,7 +144,7 @@ export class Heartbeat extends Service {
       if (this.#missedAt !== undefined)
         log.warn({ awayMs: Math.round(performance.now() - this.#missedAt) }, "heartbeats reach the database again");
       this.#missedAt = undefined;
-      // A run that ended while the heartbeat was under way has settled: its lease is not lost.
+      // A run that ended while the heartbeat was in flight has settled: its lease is not lost.
       const lost = message.lost.filter((key) => this.#held.has(key));
       if (lost.length > 0) onLost(lost);
       if (message.cancelled.length > 0) onCancelled(message.cancelled);

@@ -5,10 +5,10 @@ import type { HeldClaim } from "#queue/fleet";
 const KILL_AFTER_MS = 5_000;
 const WARN_AFTER_MS = 10_000;
 
-/** Detects a run that blocks its process's event loop beyond its timeout, so that nothing else in it can go on. */
+/** Detects a run that blocks its process's event loop beyond its timeout. */
 export class StuckLoop {
   readonly #leaseMs: number;
-  /** When each claim was first seen, by its key. */
+  /** When each claim was first seen, by its key, in milliseconds. */
   readonly #seenAt = new Map<string, number>();
   #unansweredSince: number | undefined;
   #hasWarned = false;
@@ -28,7 +28,7 @@ export class StuckLoop {
     this.#hasWarned = false;
   }
 
-  /** Returns true once for each time that the event loop is blocked for longer than the warning's limit. */
+  /** Returns true once for each time that the event loop is blocked for `WARN_AFTER_MS`. */
   becameBlocked(nowMs: number): boolean {
     if (this.#hasWarned || this.#unansweredSince === undefined || nowMs - this.#unansweredSince < WARN_AFTER_MS)
       return false;

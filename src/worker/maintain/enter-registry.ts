@@ -6,7 +6,7 @@ import type { HeartbeatSettings } from "../lease/heartbeat.ts";
 import { describeError } from "../run/describe-error.ts";
 import type { WorkerOptions } from "../worker-options.ts";
 
-/** The worker's registry entry, with the job types that it runs and those that it cannot run. */
+/** The worker's registry entry, with its job types and the job types that failed to load. */
 export function describeWorker(options: WorkerOptions): HeartbeatSettings["report"] {
   const { identity, concurrency, heartbeatMs, handlers, broken = [] } = options;
   const runs = handlers.map(({ type, description = null }) => ({ jobType: type, description, error: null }));
@@ -14,8 +14,8 @@ export function describeWorker(options: WorkerOptions): HeartbeatSettings["repor
 }
 
 /**
- * Enters a worker in the registry before it is ready: a caller that waits for it may then use its graphs. While the
- * database is away, the first heartbeat that succeeds enters it.
+ * Enters a worker in the registry before it is ready: a caller that waits for the worker may then use its graphs. If the
+ * database is away, the first successful heartbeat enters it.
  */
 export async function enterRegistry(db: Database, log: Logger, report: HeartbeatSettings["report"]): Promise<void> {
   try {

@@ -1,6 +1,5 @@
 import { takeIdleThreads } from "#conversation";
 import { DatabaseUnavailableError } from "#queue";
-import type { Database, Tx } from "#queue";
 import type { Reaper } from "#queue/fleet";
 import { prune, pruneLimitKeys, pruneWorkers } from "#queue/operate";
 import { survey } from "#queue/read";
@@ -10,33 +9,28 @@ import { fireSchedules } from "#queue/schedules";
 import { expireInterrupts, reap } from "#queue/settle";
 import type { RetryPolicy } from "#queue/settle";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Logger } from "pino";
 import { faultPoint } from "#fault";
 import { Service } from "#shared/service";
 import { pollDelayMs } from "../claim/poll-delay.ts";
-import type { PollBounds } from "../claim/poll-delay.ts";
 import { ConditionVariable } from "../condition-variable.ts";
 import { logFailure } from "../log-failure.ts";
 import { describeError } from "../run/describe-error.ts";
+import type { WorkerOptions } from "../worker-options.ts";
 
-export interface QueueMaintainerOptions {
-  db: Database;
-  log: Logger;
-  /** How long to wait between two rounds in which nothing was due. */
-  poll: PollBounds;
+/** `poll` bounds the delay between two rounds. */
+export interface QueueMaintainerOptions extends Pick<
+  WorkerOptions,
+  "db" | "log" | "poll" | "retention" | "pruneCheckpoints"
+> {
   policyOf: (jobType: string) => RetryPolicy;
   reaper: Reaper;
-  /** How long ended jobs are kept, in milliseconds. */
-  retention: { completedMs: number; failedMs: number };
-  /** Deletes checkpoints of threads that have been idle for as long as completed jobs are kept. */
-  forgetThreads?: ((tx: Tx, threadIds: readonly string[]) => Promise<void>) | undefined;
   /** Called after each round: `ready` when jobs may be claimed, `limited` when some of their queues have a limit. */
   onRound?: (found: Pick<Survey, "ready" | "limited">) => void;
 }
 
 interface Duty {
   name: string;
-  /** How long the duty can wait, in milliseconds; 0 or less when it is due, null when there is nothing to do. */
+  /** The time until the duty is due, in milliseconds; 0 or less when it is due, null when it has nothing to do. */
   waitMs: (seen: Survey) => number | null;
   /** Does a bounded part of the duty, and returns how many rows it changed. */
   act: () => Promise<number>;
@@ -47,21 +41,21 @@ const IDLE_THREADS_BATCH = 20;
 const PRUNE_BATCH = 500;
 const PRUNE_EVERY_MS = 600_000;
 const PRUNE_LIMIT_MS = 3_000;
-/** How long a duty waits after it failed. */
+/** The delay of a duty that failed. */
 const RETRY_MS = 5_000;
 const SHORTEST_WAIT_MS = 10;
-/** The least time between two rounds: notices may come by the hundred. */
+/** The least time between two rounds: hundreds of notices may arrive each second. */
 const SPACING_MS = 20;
 
 /**
- * Does all work of the queue that is due by the clock: readies due jobs, reaps expired leases, admits limited keys, fires
- * schedules, prunes old jobs. Every worker does it; each verb locks its rows, so no leader is needed. A duty that fails
- * waits and delays no other.
+ * Does the queue's work that is due by the clock: readies due jobs, reaps expired leases, admits limited keys, fires
+ * schedules, prunes old jobs. Every worker does it without a leader, because each verb locks its rows. A failed duty
+ * delays no other.
  */
 export class QueueMaintainer extends Service {
   readonly #options: QueueMaintainerOptions;
   readonly #duties: readonly Duty[];
-  /** When duties that failed may run again, by name. */
+  /** When failed duties may run again, by name and `performance.now`. */
   readonly #retryAt = new Map<string, number>();
   #pruneAt = -Infinity;
   readonly #wakeup = new ConditionVariable();
@@ -134,17 +128,17 @@ export class QueueMaintainer extends Service {
     const { db, reaper } = this.#options;
     const look = () => db.call((sql) => survey(sql, reaper));
     let seen = await look();
-    // A duty can make another one due, as a schedule does with its job. The bound ends a flood of due work.
-    for (let round = 0; round < MAX_ROUNDS && (await this.#act(seen)); round += 1) seen = await look();
+    // A duty can make another duty due: a schedule adds a job. The bound lets `onRound` run in a flood of due work.
+    for (let round = 0; round < MAX_ROUNDS && (await this.#runDuties(seen)); round += 1) seen = await look();
     const waits = this.#duties.map((duty) => this.#waitOf(duty, seen) ?? Infinity);
     return { ready: seen.ready, limited: seen.limited, nextMs: Math.min(...waits) };
   }
 
-  async #act(seen: Survey): Promise<boolean> {
+  async #runDuties(seen: Survey): Promise<boolean> {
     let changed = 0;
     for (const duty of this.#duties) {
       const waitMs = this.#waitOf(duty, seen);
-      if (waitMs !== null && waitMs <= 0) changed += await this.#do(duty);
+      if (waitMs !== null && waitMs <= 0) changed += await this.#runDuty(duty);
     }
     return changed > 0;
   }
@@ -155,7 +149,7 @@ export class QueueMaintainer extends Service {
     return waitMs === null ? null : Math.max(waitMs, retryMs);
   }
 
-  async #do({ name, act }: Duty): Promise<number> {
+  async #runDuty({ name, act }: Duty): Promise<number> {
     try {
       return await act();
     } catch (error) {
@@ -202,17 +196,17 @@ export class QueueMaintainer extends Service {
     return looked;
   }
 
-  /** Prunes a batch; after a full one, the next round goes on. */
+  /** Prunes a batch. A full batch leaves the duty due for the next round. */
   async #prune(): Promise<number> {
     const { db, log, retention } = this.#options;
     const deleted = await db.transaction(async (tx) => {
-      // On a very large table the statement must not delay the other duties for long.
+      // On a large table the statement must not delay the other duties for long.
       await tx`select set_config('statement_timeout', ${String(PRUNE_LIMIT_MS)}, true)`;
       return prune(tx, retention, PRUNE_BATCH);
     });
     if (deleted > 0) log.info({ deleted }, "old jobs pruned");
-    const forgotten = await this.#forget();
-    if (deleted < PRUNE_BATCH && forgotten < IDLE_THREADS_BATCH) {
+    const threads = await this.#pruneIdleThreads();
+    if (deleted < PRUNE_BATCH && threads < IDLE_THREADS_BATCH) {
       await db.call(pruneWorkers);
       await db.call(pruneLimitKeys);
       this.#pruneAt = performance.now() + PRUNE_EVERY_MS;
@@ -221,12 +215,12 @@ export class QueueMaintainer extends Service {
     return 0;
   }
 
-  async #forget(): Promise<number> {
-    const { db, log, retention, forgetThreads } = this.#options;
-    if (!forgetThreads) return 0;
+  async #pruneIdleThreads(): Promise<number> {
+    const { db, log, retention, pruneCheckpoints } = this.#options;
+    if (!pruneCheckpoints) return 0;
     const threads = await db.transaction(async (tx) => {
       const idle = await takeIdleThreads(tx, retention.completedMs, IDLE_THREADS_BATCH);
-      if (idle.length > 0) await forgetThreads(tx, idle);
+      if (idle.length > 0) await pruneCheckpoints(tx, idle);
       return idle.length;
     });
     if (threads > 0) log.info({ threads }, "checkpoints of idle threads pruned");

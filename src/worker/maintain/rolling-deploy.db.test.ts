@@ -83,7 +83,7 @@ test("a job fails when other workers could not load its type", async () => {
   expect((await turns.reaches(jobId, "failed")).error).toBe('Unknown job type "graph:torn": this worker runs old');
 });
 
-test("a job that is released unrun waits longer each time, and in doubt it is kept", async () => {
+test("a job that is released unrun waits longer each time, and is also released in doubt", async () => {
   const away = { call: async () => Promise.reject(new Error("away")) } as unknown as Database;
   const refusal = async (attempt: number, retryCount = 0) =>
     refuse({ jobType: "t", attempt, retryCount, crashCount: 0 } as ClaimedJob, { db: away, handlers: new Map() });

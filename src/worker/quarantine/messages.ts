@@ -4,14 +4,14 @@ import type { ClaimedJob } from "#queue";
 import { CancelledError, ShutdownError } from "../errors.ts";
 import type { AttemptEnd } from "../run/outcome-of.ts";
 
-/** The reason of a stop; the other process makes the error from it again. */
+/** The reason of a stop, from which the child makes the error again. */
 type StopMessage =
   | { type: "stop"; reason: "lease lost"; jobId: string; attempt: number }
   | { type: "stop"; reason: "cancelled" | "shutdown" };
 
 export type ToQuarantine = { type: "run"; job: ClaimedJob } | { type: "drain" } | StopMessage;
 
-/** `began` precedes the handler: a death before it is no fault of the job. */
+/** `began` is sent before the handler runs: a death before it is no fault of the job. */
 export type FromQuarantine = { type: "began" } | { type: "ended"; outcome: AttemptEnd["outcome"] };
 
 export function toStopMessage(reason: unknown): StopMessage {

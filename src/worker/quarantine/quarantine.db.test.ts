@@ -151,7 +151,7 @@ test("a job that blocks its process beyond its timeout times out and uses a retr
   });
 });
 
-test("at most four jobs run alone at a time; the others are put back without a crash or a retry", async () => {
+test("at most four jobs run alone at a time; the others are released without a crash or a retry", async () => {
   const jobs = await Promise.all(Array.from({ length: 7 }, async () => add("say where it runs", 2)));
   await start({ concurrency: 7 });
   for (const jobId of jobs) expect(await reaches(jobId, "completed")).toMatchObject({ crashCount: 2, retryCount: 0 });
@@ -160,7 +160,7 @@ test("at most four jobs run alone at a time; the others are put back without a c
   expect(released[0]?.error_message).toContain("waits to run alone, while this worker runs 4 others alone");
 });
 
-test("a job whose child process exits before it starts is put back and keeps its crash count", async () => {
+test("a job whose child process exits before the handler runs is released and keeps its crash count", async () => {
   const jobId = await add("say where it runs", 2);
   const module = new URL("../../../test/no-such-module.ts", import.meta.url);
   await start({ quarantine: { ...quarantine, module } });
@@ -170,7 +170,7 @@ test("a job whose child process exits before it starts is put back and keeps its
   expect((await read(jobId)).crashCount).toBe(2);
 });
 
-test("a job whose child process cannot be forked is put back, and the worker goes on", async () => {
+test("a job whose child process cannot be forked is released, and the worker runs on", async () => {
   const jobId = await add("say where it runs", 2);
   // No program accepts such an argument: fork fails, as it does without memory.
   await start({ quarantine: { ...quarantine, execArgv: ["\0"] } });

@@ -1,34 +1,26 @@
-import type { ClaimedJob, Database } from "#queue";
-import type { RetryPolicy } from "#queue/settle";
+import type { ClaimedJob } from "#queue";
 import { Worker as Thread } from "node:worker_threads";
-import type { Logger } from "pino";
-import type { Tracer } from "#tracing";
-import { wrapHandlers } from "../define-job.ts";
-import type { JobHandler, Middleware } from "../define-job.ts";
 import { Completer } from "../claim/completer.ts";
+import { wrapHandlers } from "../define-job.ts";
 import { AttemptRun } from "../run/attempt-run.ts";
 import { runJob } from "../run/run-job.ts";
 import { openAttempt } from "../run/trace-attempt.ts";
-import type { FromQuarantine, ToQuarantine } from "./messages.ts";
+import type { WorkerOptions } from "../worker-options.ts";
 import { toStopReason } from "./messages.ts";
+import type { FromQuarantine, ToQuarantine } from "./messages.ts";
 
-/** The parts of the child process, the same as its worker has. */
-export interface QuarantineParts {
-  db: Database;
-  log: Logger;
-  handlers: readonly JobHandler[];
-  middleware?: readonly Middleware[];
-  tracer?: Tracer | undefined;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-  leaseMs: number;
+/** The parts of the child process, equal to its worker's. */
+export interface QuarantineParts extends Pick<
+  WorkerOptions,
+  "db" | "log" | "handlers" | "middleware" | "tracer" | "retry" | "defaultTimeoutMs" | "leaseMs"
+> {
   /** Closes the parts after the attempt's end. */
   close: () => Promise<void>;
 }
 
 /**
- * Serves one job in this process: waits for the job, opens the parts, runs this attempt to its end and exits. The process
- * ignores signals, because its worker sends it drains and stops as messages. When the worker dies, the process ends at
+ * Runs one attempt in this process: waits for the job, opens the parts, runs the attempt to its end and exits. The process
+ * ignores UNIX signals, because its worker sends drains and stops as messages. When the worker dies, the process ends at
  * once, and the lease covers the job.
  */
 export async function serveQuarantine(open: (job: ClaimedJob) => Promise<QuarantineParts>): Promise<never> {
@@ -53,7 +45,7 @@ export async function serveQuarantine(open: (job: ClaimedJob) => Promise<Quarant
     handlers: wrapHandlers(handlers, middleware),
     completer: new Completer(db),
     drain: drain.signal,
-    // The worker kills this process at the end of its patience.
+    // Never aborted: after the grace period the worker sends a stop, then kills this process.
     leaving: new AbortController().signal,
     onRan: () => undefined,
   };
@@ -69,14 +61,14 @@ export async function serveQuarantine(open: (job: ClaimedJob) => Promise<Quarant
   process.exit(0);
 }
 
-/** The program of a thread that ends this process after its worker's death, also while a handler blocks the event loop. */
+/** A thread's program. It kills this process after its worker's death, even when a handler blocks the event loop. */
 const WATCH = `
   const { workerData } = require("node:worker_threads");
   setInterval(() => process.ppid === workerData || process.kill(process.pid, "SIGKILL"), 1_000);`;
 
 function endWithWorker(): void {
   process.once("disconnect", () => process.exit(1));
-  // The worker may have died while this module was loaded.
+  // The worker may have died while this module was loading.
   if (!process.connected) process.exit(1);
   new Thread(WATCH, { eval: true, execArgv: [], workerData: process.ppid }).unref();
 }

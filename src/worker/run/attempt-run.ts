@@ -1,32 +1,26 @@
 import { DatabaseUnavailableError, LeaseLostError } from "#queue";
-import type { ClaimedJob, Database } from "#queue";
+import type { ClaimedJob } from "#queue";
 import { heartbeat } from "#queue/fleet";
-import type { RetryPolicy } from "#queue/settle";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Usage } from "#shared/usage";
 import type { Span } from "#tracing";
 import type { Completer } from "../claim/completer.ts";
 import type { JobHandler, Persist, RunContext } from "../define-job.ts";
+import type { WorkerOptions } from "../worker-options.ts";
 import { EventWriter } from "./event-writer.ts";
 import { UsageMeter } from "./usage-meter.ts";
 
 /** The parts of a worker that all its attempts share. */
-export interface RunEnvironment {
-  db: Database;
-  /** Its lines name the worker. */
-  log: Logger;
+export interface RunEnvironment extends Pick<WorkerOptions, "db" | "log" | "retry" | "defaultTimeoutMs" | "leaseMs"> {
   /** By job type, each wrapped in the middleware. */
   handlers: ReadonlyMap<string, JobHandler>;
   completer: Completer;
-  retry: RetryPolicy;
-  defaultTimeoutMs: number;
-  leaseMs: number;
   /** Aborted when the worker starts to shut down. */
   drain: AbortSignal;
   /** Aborted when the worker's grace period is over. */
   leaving: AbortSignal;
-  /** Called when an attempt's handler has ended and only its end has to be written. */
+  /** Called when a handler has ended and the end of its attempt is still to be written. */
   onRan: () => void;
 }
 
@@ -35,13 +29,13 @@ const RETRY_MS = 500;
 const NOT_STARTED = Promise.resolve();
 
 /**
- * One attempt that a worker holds a lease for, from its claim until its end is written. The handler gets it as its
- * `RunContext`. Signals, logs, writers and functions are created on first use: most small jobs need none of them, and
- * thousands of ended attempts wait at once for their completion (`npm run bench -- --only throughput`).
+ * One attempt, from its claim until its end is written. The handler gets it as its `RunContext`. Its parts are created on
+ * first use: most small jobs need none, and thousands of ended attempts can wait for their completion at once
+ * (`npm run bench -- --only throughput`).
  */
 export class AttemptRun implements RunContext<unknown> {
   readonly job: ClaimedJob;
-  /** As claimed; the job type replaces it by the parsed payload. */
+  /** As claimed; the job type replaces it with the parsed payload. */
   payload: unknown;
   readonly drain: AbortSignal;
   readonly environment: RunEnvironment;
@@ -49,7 +43,7 @@ export class AttemptRun implements RunContext<unknown> {
   readonly span: Span | undefined;
   /** Resolves when the attempt's end is written. */
   ended: Promise<void> = NOT_STARTED;
-  /** How many of its database calls are being retried. */
+  /** The number of database calls that are being retried. */
   #retryingCount = 0;
   #stopReason: Error | undefined;
   #controller: AbortController | undefined;
@@ -94,7 +88,7 @@ export class AttemptRun implements RunContext<unknown> {
     this.#rejectRace?.(reason);
   }
 
-  /** Rejects as soon as the run is stopped, also where `work` ignores the signal; else settles as `work` does. */
+  /** Settles as `work` does, but rejects as soon as the run is stopped: `work` may ignore the signal. */
   race<T>(work: Promise<T>): Promise<T> {
     if (this.#stopReason) {
       work.catch(() => undefined);
@@ -127,7 +121,7 @@ export class AttemptRun implements RunContext<unknown> {
     return this.#usage;
   }
 
-  /** Drops the events of a handler that goes on after its end. */
+  /** Drops the events of a handler that still runs after it was stopped. */
   seal(): void {
     this.#isSealed = true;
     this.#events?.seal();
@@ -154,16 +148,16 @@ export class AttemptRun implements RunContext<unknown> {
       });
   }
 
-  /** True while a database call of the run is retried: the database is away, or was when the call began. */
+  /** True while a database call of the run is retried, because the database is away. */
   get isRetrying(): boolean {
     return this.#retryingCount > 0;
   }
 
   /**
-   * Calls `work`, also after a stop, and calls it again while the database is away. Sending a write twice is safe: the
-   * fence admits it once. A write that finds its lease expired, as after an outage, first renews it, unless a reaper took
-   * the job. An error of a database that answers, such as a query timeout, is retried for one lease.
-   * @throws LeaseLostError when the attempt no longer owns its job; DatabaseUnavailableError when a retry is useless.
+   * Calls `work`, even after a stop, and again while the database is away. The fence makes a repeated write safe. If the
+   * lease has expired, as after an outage, it is renewed first, unless a reaper took the job. An error of a database that
+   * answers, such as a query timeout, is retried for one lease.
+   * @throws LeaseLostError when the attempt no longer owns its job; DatabaseUnavailableError when retries are used up.
    */
   persistAfterStop<T>(work: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
@@ -194,7 +188,7 @@ export class AttemptRun implements RunContext<unknown> {
     }
   }
 
-  /** Renews the lease as a heartbeat does; false when a reaper took the job. True also if the database does not answer. */
+  /** Renews the lease as a heartbeat does. False when a reaper took the job; true also when the database does not answer. */
   async #renewLease(): Promise<boolean> {
     const { db, leaseMs } = this.environment;
     const renewed = await db.call((sql) => heartbeat(sql, [this.job], leaseMs)).catch(() => null);

@@ -89,7 +89,7 @@ test("a thrown error keeps its name; another thrown value is shown as text", () 
   expect(describeError(Object.assign(new RangeError("x"), { message: "" }))).toMatchObject({ message: "RangeError" });
 });
 
-test("an error without a name of its own gets the name of its class", () => {
+test("an error without its own name gets the name of its class", () => {
   class CardDeclined extends Error {}
   expect(describeError(new CardDeclined("no"))).toMatchObject({ name: "CardDeclined" });
   expect(describeError(new DOMException("stopped", "AbortError"))).toMatchObject({ name: "AbortError" });

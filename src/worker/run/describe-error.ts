@@ -4,7 +4,7 @@ const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 2_000;
 const MAX_STACK_CHARS = 8_000;
 
-/** Describes a thrown value in bounded text without NUL characters, with secrets such as keys redacted. Never throws. */
+/** Describes a thrown value in short text without NUL characters and without secrets such as keys. Never throws. */
 export function describeError(thrown: unknown): { name: string; message: string; stack: string | null } {
   if (!(thrown instanceof Error))
     return { name: "Error", message: clean(toText(thrown), MAX_MESSAGE_CHARS), stack: null };
@@ -17,7 +17,7 @@ export function describeError(thrown: unknown): { name: string; message: string;
   };
 }
 
-/** Serialises a log's `err`, an error or an already described one; `type` is the error's class. */
+/** Serialises the `err` of a log line: an error or a described error. `type` is the error's class. */
 export function serializeError(value: unknown): { type: string; message: string; stack: string | null } {
   const { name, message, stack } = isDescribed(value) ? value : describeError(value);
   return { type: name, message, stack };
@@ -37,7 +37,7 @@ function nameOf(thrown: Error): string {
   return typeof constructor === "function" && constructor.name !== "" ? constructor.name : name;
 }
 
-/** A thrown value may have a `toString` that throws. */
+/** Never throws, although a value's `toString` may throw. */
 function toText(value: unknown): string {
   try {
     return String(value);

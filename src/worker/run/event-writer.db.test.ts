@@ -59,7 +59,7 @@ const store = async (piggyback: () => Piggyback | undefined = () => writer.piggy
     },
   }).put(config(), checkpoint({}), metadata, {});
 const checkpoints = async () => (await queue.db.sql`select 1 from langgraph.checkpoints`).length;
-/** Sends the parts in a statement of their own. */
+/** Sends the parts in a separate statement. */
 const send = async ({ parts }: Piggyback) =>
   (await queue.db.sql`with ${parts(queue.db.sql)} select 1 from owner`).length > 0;
 

@@ -11,11 +11,11 @@ import { describeError } from "./describe-error.ts";
 import type { Persist } from "../define-job.ts";
 import { byteLengthOf, storable } from "./storable.ts";
 
-/** The shortest time between two writes: events that come faster share one. */
+/** The shortest time between two writes: faster events share one. */
 const SPACING_MS = 40;
-/** The longest text of merged tokens, in characters: well under `MAX_EVENT_BYTES`. */
+/** The longest text of merged tokens, in characters, well below `MAX_EVENT_BYTES`. */
 const MAX_TOKEN_CHARS = 32_000;
-/** The longest name of a step whose data exceeds `MAX_EVENT_BYTES`. */
+/** The longest name of a step whose data is too large, in characters. */
 const MAX_STEP_CHARS = 200;
 
 interface EventWriterOptions {
@@ -28,32 +28,32 @@ interface EventWriterOptions {
 }
 
 /**
- * Writes a run's events to its job's log, in order and fenced. Events within 40 ms share a write, and tokens in a row
- * become one event. The first write begins with `started`: readers then drop the unfinished text of earlier attempts.
- * The next write retries a failed one; after the lease is lost, nothing is written.
+ * Writes a run's events to its job's log, in order and fenced. Events within 40 ms share a write, and consecutive tokens
+ * become one event. The first write begins with `started`, at which readers drop the unfinished text of earlier attempts.
+ * The next write retries a failed one. After the lease is lost, nothing is written.
  */
 export class EventWriter {
   readonly #options: EventWriterOptions;
   #waiting: NewEvent[] = [];
-  /** The batch in flight; also one whose answer was lost, which has to be sent again unchanged. */
+  /** The batch in flight, or a failed batch to send again unchanged. */
   #sending: Append | undefined;
-  #progress: Progress | undefined;
+  #progress: Append["progress"];
   #usage: Usage | undefined;
   #after: number;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #wroteAt = -Infinity;
   /** True once the lease is lost or the run is over: later events are dropped. */
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: EventWriterOptions) {
     this.#options = options;
     this.#after = options.job.eventSeq;
   }
 
-  /** Adds an event, which is written within 40 ms: without data that is no JSON value, and with a note for too much data. */
+  /** Adds an event. Data that is no JSON value becomes null, and a note replaces data that is too large. */
   add(type: string, given: unknown): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const data = this.#toStorable(given);
     if (this.#waiting.length === 0 && this.#wroteAt === -Infinity) {
       const { workerId, attempt } = this.#options.job;
@@ -76,8 +76,8 @@ export class EventWriter {
     this.#schedule();
   }
 
-  /** Shows a step on the job and in its log. */
-  report(progress: Progress): void {
+  /** Shows a step on the job, and adds it to the log. */
+  report(progress: NonNullable<Append["progress"]>): void {
     const kept = storable(progress);
     this.#progress = byteLengthOf(kept) <= MAX_EVENT_BYTES ? kept : { step: kept.step.slice(0, MAX_STEP_CHARS) };
     this.add("progress", progress);
@@ -90,13 +90,12 @@ export class EventWriter {
   }
 
   /**
-   * Hands the waiting events to another statement of the run. Undefined when there are none, while a batch is in flight,
-   * and after the run's end.
+   * Hands the waiting events to another statement of the run. Undefined when no events wait, while a batch is in flight, and
+   * after the run's end.
    */
   piggyback(): Piggyback | undefined {
-    if (this.#closed || this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.#isClosed || this.#writing || (!this.#sending && this.#waiting.length === 0)) return undefined;
+    this.#unschedule();
     const { db, job } = this.#options;
     const append = this.#next();
     let end = (): void => undefined;
@@ -106,8 +105,8 @@ export class EventWriter {
     faultPoint("before events");
     return {
       parts: (sql) => appendParts(sql, job, append),
-      settle: (written) => {
-        if (written) {
+      settle: (isWritten) => {
+        if (isWritten) {
           this.#written(append);
           void notifyEvents(db.sql, job.jobId);
         }
@@ -117,11 +116,10 @@ export class EventWriter {
     };
   }
 
-  /** Drops all events that are added from now on: a handler may go on after its end. */
+  /** Drops all later events: a handler may still run after it was stopped. */
   seal(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#isClosed = true;
+    this.#unschedule();
   }
 
   /**
@@ -130,8 +128,8 @@ export class EventWriter {
    */
   async takeRest(): Promise<Append | undefined> {
     await this.#untilWritten();
-    // The log may have this batch already: only a statement of its own finds out.
-    if (this.#sending) await this.#sendLeft();
+    // The log may contain this batch already: only a separate statement finds out.
+    if (this.#sending) await this.#sendRest();
     return this.#waiting.length > 0 ? this.#next() : undefined;
   }
 
@@ -141,20 +139,20 @@ export class EventWriter {
   }
 
   /**
-   * Seals the writer and writes the last events; call it before the closing event. While the database is away, it retries
-   * for as long as the lease can hold.
+   * Seals the writer and writes the last events. Call it before the closing event. Retries while the database is away and
+   * the lease can hold.
    */
   async close(): Promise<void> {
     this.seal();
     await this.#untilWritten();
-    while (this.#sending || this.#waiting.length > 0) await this.#sendLeft();
+    while (this.#sending || this.#waiting.length > 0) await this.#sendRest();
   }
 
   async #untilWritten(): Promise<void> {
     while (this.#writing) await this.#writing;
   }
 
-  async #sendLeft(): Promise<void> {
+  async #sendRest(): Promise<void> {
     try {
       await this.#send();
     } catch (error) {
@@ -174,10 +172,7 @@ export class EventWriter {
       this.#options.log.warn({ bytes }, "an event's data is too large: a note replaces it");
       return { note: `The data had ${bytes} bytes as JSON: the most is ${MAX_EVENT_BYTES}` };
     } catch (error) {
-      this.#options.log.warn(
-        { err: describeError(error) },
-        "an event's data is no JSON value: the event is written without it",
-      );
+      this.#options.log.warn({ err: describeError(error) }, "an event's data is no JSON value: null replaces it");
       return null;
     }
   }
@@ -192,9 +187,14 @@ export class EventWriter {
     }, delayMs);
   }
 
+  #unschedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   #afterWrite(): void {
     this.#writing = undefined;
-    if (!this.#closed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
+    if (!this.#isClosed && (this.#sending || this.#waiting.length > 0)) this.#schedule();
   }
 
   async #send(): Promise<void> {
@@ -229,7 +229,7 @@ export class EventWriter {
   #onFailure(error: unknown): void {
     const { log, onLost } = this.#options;
     if (error instanceof LeaseLostError) {
-      this.#closed = true;
+      this.#isClosed = true;
       this.#sending = undefined;
       this.#waiting = [];
       onLost(error);
@@ -237,11 +237,6 @@ export class EventWriter {
       log.debug({ err: describeError(error) }, "events were not written; the next write retries them");
     }
   }
-}
-
-interface Progress {
-  step: string;
-  detail?: string;
 }
 
 function isToken(data: unknown): data is { text: string; step?: unknown; message?: unknown } {

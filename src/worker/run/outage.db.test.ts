@@ -150,7 +150,7 @@ test("a write before the first heartbeat after an outage renews the lease", asyn
   expect(job.events.map((event) => event.type)).toEqual(["started", "note", "completed"]);
 });
 
-test("a handler that throws because the database is away gets its job released, without a retry", async () => {
+test("the job of a handler that throws because the database is away is released and uses no retry", async () => {
   const handler = defineJob({
     type: "gives up",
     payload: z.object({}),

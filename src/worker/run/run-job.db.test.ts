@@ -153,7 +153,7 @@ test("an error is retried until the retries are used up, then the job is a dead 
   expect(JSON.stringify([job, running[0]?.lines])).not.toContain("hunter2");
 });
 
-test("a snoozed job is put back for later without using up a retry", async () => {
+test("a snoozed job is released with a delay and uses no retry", async () => {
   const jobId = await add({ maxRetries: 0 });
   await run([handler(async ({ job }) => (job.attempt === 1 ? snooze(50) : { result: job.attempt }))]);
   expect(await reaches(jobId, "completed")).toMatchObject({
@@ -170,7 +170,7 @@ test("a thrown value that is no error counts as a failure", async () => {
   expect((await reaches(jobId, "failed")).error).toContain("no text");
 });
 
-test("a run over its timeout is stopped, counts as timed out, and frees its place", async () => {
+test("a run over its timeout is stopped, counts as timed out, and frees its slot", async () => {
   const jobId = await add({ maxRetries: 0 });
   const reason = deferred<unknown>();
   const never = deferred();
@@ -276,7 +276,7 @@ test("a completion whose answer was lost is sent again, and its effects are ther
 test("a run that lost its lease is aborted and writes nothing, though its handler runs to its end", async () => {
   const started = deferred();
   const reason = deferred<unknown>();
-  const goOn = deferred();
+  const mayContinue = deferred();
   const ended = deferred();
   const jobId = await add();
   await run(
@@ -287,7 +287,7 @@ test("a run that lost its lease is aborted and writes nothing, though its handle
         if (attempt > 1) return { result: attempt, effects };
         signal.addEventListener("abort", () => reason.resolve(signal.reason));
         started.resolve();
-        await goOn.promise;
+        await mayContinue.promise;
         progress("too late");
         ended.resolve();
         return { result: attempt, effects };
@@ -299,7 +299,7 @@ test("a run that lost its lease is aborted and writes nothing, though its handle
   await takeLeases(db);
   expect(await reason.promise).toBeInstanceOf(LeaseLostError);
   const job = await reaches(jobId, "completed");
-  goOn.resolve();
+  mayContinue.resolve();
   await ended.promise;
   expect(job).toMatchObject({ result: 2, retryCount: 0, crashCount: 1 });
   expect(job.attempts.map((one) => one.outcome)).toEqual(["lease_expired", "completed"]);
@@ -307,10 +307,10 @@ test("a run that lost its lease is aborted and writes nothing, though its handle
   expect((await read(jobId)).events.filter((event) => event.type === "progress")).toEqual([]);
 });
 
-test("a claim that a crashed database forgot and gives to the same worker again is released, and the first run is stopped", async () => {
+test("a claim that a crashed database lost and gives to the same worker again is released, and the first run is stopped", async () => {
   const started = deferred();
   const reason = deferred<unknown>();
-  const goOn = deferred();
+  const mayContinue = deferred();
   const attempts: number[] = [];
   const jobId = await add();
   await run(
@@ -320,7 +320,7 @@ test("a claim that a crashed database forgot and gives to the same worker again 
         if (attempts.length > 1) return { result: attempt };
         signal.addEventListener("abort", () => reason.resolve(signal.reason));
         started.resolve();
-        await goOn.promise;
+        await mayContinue.promise;
         return { result: "too late" };
       }),
     ],
@@ -333,7 +333,7 @@ test("a claim that a crashed database forgot and gives to the same worker again 
       claimed_at = null, started_at = null where id = ${jobId}`;
   expect(await reason.promise).toBeInstanceOf(LeaseLostError);
   const job = await reaches(jobId, "completed");
-  goOn.resolve();
+  mayContinue.resolve();
   expect(attempts).toEqual([1, 2]);
   expect(job).toMatchObject({ result: 2, retryCount: 0 });
   expect(job.attempts.map((one) => one.outcome)).toEqual(["released", "completed"]);

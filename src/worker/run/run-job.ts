@@ -19,7 +19,7 @@ const AWAY_LOOK_MS = 1_000;
 const COMPLETED: AttemptEnd = { outcome: "completed" };
 const CANCELLED: AttemptEnd = { outcome: "cancelled" };
 
-/** Runs one claimed job to the end of this attempt and writes that end. Never rejects. */
+/** Runs one attempt to its end and writes that end. Never rejects. */
 export function runJob(run: AttemptRun): Promise<AttemptEnd> {
   return run.span ? followAttempt(run.span, () => runAttempt(run)) : runAttempt(run);
 }
@@ -28,7 +28,7 @@ async function runAttempt(run: AttemptRun): Promise<AttemptEnd> {
   let writeEnd: () => Promise<AttemptEnd>;
   try {
     const result = await execute(run);
-    writeEnd = () => settle(run, result);
+    writeEnd = () => settleResult(run, result);
   } catch (error) {
     writeEnd = () => settleError(run, error);
   }
@@ -39,26 +39,26 @@ async function runAttempt(run: AttemptRun): Promise<AttemptEnd> {
   } catch (error) {
     const isHopeless =
       error instanceof LeaseLostError || (error instanceof DatabaseUnavailableError && error.isAbsence);
-    // The end was rolled back as a whole: the attempt ends as failed.
-    return isHopeless ? leave(run, error) : endAttempt(run, error);
+    // The completion was rolled back as a whole, so the attempt can still end as failed.
+    return isHopeless ? giveUp(run, error) : endAttempt(run, error);
   }
 }
 
-/** Ends an attempt with an error; its handler may have run elsewhere or not at all. Never rejects. */
+/** Ends an attempt with an error. Its handler may have run in a child process or not at all. Never rejects. */
 export async function endAttempt(run: AttemptRun, error: unknown): Promise<AttemptEnd> {
   try {
     return await settleError(run, error);
   } catch (failure) {
-    return leave(run, failure);
+    return giveUp(run, failure);
   }
 }
 
-/** Ends an attempt that can write nothing: another attempt, or the lease's expiry, decides about the job. */
-function leave(run: AttemptRun, error: unknown): AttemptEnd {
+/** Ends an attempt that cannot write its end. Another attempt or the reaper then decides about the job. */
+function giveUp(run: AttemptRun, error: unknown): AttemptEnd {
   if (error instanceof LeaseLostError) {
-    const { level, line, end } = outcomeOf(error);
+    const { level, line, name } = outcomeOf(error);
     run.log[level](line);
-    return { outcome: end, error };
+    return { outcome: name, error };
   }
   run.log.error({ err: describeError(error) }, "the attempt could not be settled; its lease will expire");
   return { outcome: "unsettled", error };
@@ -80,14 +80,14 @@ async function execute(run: AttemptRun): Promise<RunResult> {
     if (run.stopReason) throw run.stopReason;
     return checkResult(await run.race(handler.run(run)));
   } catch (error) {
-    // A stopped handler may throw anything: the reason of the stop counts.
+    // A stopped handler may throw any error: the stop's reason counts.
     throw run.stopReason ?? error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** @throws PermanentError when the result cannot be stored: in a batch it would fail the other jobs' completions. */
+/** @throws PermanentError when the result cannot be stored: it would fail the completions of its batch. */
 function checkResult(run: RunResult): RunResult {
   if (run.result === undefined) return run;
   let result: unknown;
@@ -102,7 +102,7 @@ function checkResult(run: RunResult): RunResult {
   return { ...run, result };
 }
 
-async function settle(run: AttemptRun, { result, effects }: RunResult): Promise<AttemptEnd> {
+async function settleResult(run: AttemptRun, { result, effects }: RunResult): Promise<AttemptEnd> {
   const { job, eventWriter: events } = run;
   const { db, completer, log } = run.environment;
   if (effects === undefined) {
@@ -119,27 +119,26 @@ async function settle(run: AttemptRun, { result, effects }: RunResult): Promise<
   return COMPLETED;
 }
 
-interface Effects {
-  ending: Ending;
-  effects: NonNullable<RunResult["effects"]>;
-}
-
 /**
- * Completes a job and writes its effects in one transaction. To save round trips, it sends the effects before the server
- * has confirmed the lease; a lost lease rolls them back.
- * @throws LeaseLostError when the attempt no longer owns the job, or the error of the effects; nothing is written then.
+ * Completes a job and writes its effects in one transaction. To save a round trip, it sends the effects before the server
+ * has confirmed the lease. A lost lease rolls them back.
+ * @throws LeaseLostError when the attempt no longer owns the job, or the error of the effects: nothing was written.
  */
-export async function completeWithEffects(db: Database, claim: Claim, { ending, effects }: Effects): Promise<void> {
+export async function completeWithEffects(
+  db: Database,
+  claim: Claim,
+  { ending, effects }: { ending: Ending; effects: NonNullable<RunResult["effects"]> },
+): Promise<void> {
   try {
     await db.transaction(async (tx) => {
       faultPoint("before completing");
       const [isEnded] = await together([complete(tx, claim, ending), effects(tx, claim)]);
-      if (!isEnded) throw new Error("an earlier call has written them");
+      if (!isEnded) throw new Error("an earlier call has written the effects");
       faultPoint("before the completion commits");
     });
   } catch (error) {
     if (error instanceof DatabaseUnavailableError) throw error;
-    // Sent one after the other, the statements show the culprit, or that an earlier call had committed without an answer.
+    // Sent one by one, the statements show which of them failed, or that an earlier call has committed.
     await db.transaction(async (tx) => {
       if (await complete(tx, claim, ending)) await effects(tx, claim);
     });
@@ -154,10 +153,12 @@ async function settleError(run: AttemptRun, error: unknown): Promise<AttemptEnd>
   if (outcome.before) faultPoint(outcome.before);
   const status = await run.persistAfterStop(() => run.environment.db.transaction((tx) => write(tx, run, error)));
   if (outcome.after) faultPoint(outcome.after);
-  // A handler that failed may have left work running.
+  // A failed handler may have left work running: the abort stops it.
   if (outcome.isFailure) run.abort(error instanceof Error ? error : new Error(describeError(error).message));
   const line = status === "queued" ? (outcome.retryLine ?? outcome.line) : outcome.line;
   run.log[outcome.level]({ status, ...outcome.fields?.(error) }, status === "cancelled" ? "job cancelled" : line);
   if (status === "cancelled") return CANCELLED;
-  return outcome.isFailure ? { outcome: outcome.end, error, willRetry: status === "queued" } : { outcome: outcome.end };
+  return outcome.isFailure
+    ? { outcome: outcome.name, error, willRetry: status === "queued" }
+    : { outcome: outcome.name };
 }

@@ -9,7 +9,7 @@ const BROKEN = /\p{Surrogate}/gu;
 export function storable<T>(value: T): T {
   if (value === null || value === undefined) return value;
   if (typeof value === "string") return clean(value) as T;
-  // The pattern also matches an escaped backslash before "u0000"; cleaning such a text changes nothing.
+  // The pattern also matches an escaped backslash before "u0000"; `cleanAll` does not change such a text.
   const json = JSON.stringify(value) as string | undefined;
   if (json === undefined) throw new TypeError(`a ${typeof value} is no JSON value`);
   return SUSPECT.test(json) ? (cleanAll(JSON.parse(json)) as T) : value;

@@ -3,8 +3,8 @@ import type { Span, Tracer } from "#tracing";
 import type { AttemptEnd } from "./outcome-of.ts";
 
 /**
- * Begins the span of an attempt, in the trace in which the job was submitted. It starts when the worker sent the claim,
- * `claimSentMs`, in milliseconds since 1970.
+ * Opens the span of an attempt, in the trace of the job's submit. The span starts at `claimSentMs`, when the worker sent the
+ * claim, in milliseconds since 1970.
  */
 export function openAttempt(tracer: Tracer, job: ClaimedJob, claimSentMs: number): Span {
   const span = tracer.start(`job run ${job.jobType}`, {

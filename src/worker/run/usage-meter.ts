@@ -1,5 +1,5 @@
 import type { ClaimedJob, Database } from "#queue";
-import { readSpent } from "#queue/read";
+import { addUsage, readSpent } from "#queue/read";
 import type { Budget, Usage } from "#shared/usage";
 import { BudgetExceededError } from "../errors.ts";
 import type { EventWriter } from "./event-writer.ts";
@@ -13,7 +13,7 @@ interface UsageMeterOptions {
 
 const NOTHING: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
-/** Adds up an attempt's use of models, shows it on the job, and reports when all attempts exceed the job's budget. */
+/** Adds up an attempt's use of models, shows it on the job, and reports when the job's attempts exceed its budget. */
 export class UsageMeter {
   readonly #options: UsageMeterOptions;
   #earlier: Usage = NOTHING;
@@ -23,7 +23,7 @@ export class UsageMeter {
     this.#options = options;
   }
 
-  /** Reads the use of earlier attempts, where the job has a budget. */
+  /** Reads the use of earlier attempts, if the job has a budget. */
   async readEarlier(): Promise<void> {
     const { db, job } = this.#options;
     if (job.budget === null || job.attempt === 1) return;
@@ -44,13 +44,7 @@ export class UsageMeter {
   }
 }
 
-function sum(a: Usage, b: Usage): Usage {
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
-  };
-}
+const sum = (...usages: Usage[]): Usage => addUsage(usages) ?? NOTHING;
 
 /** A sentence that says how the usage exceeds the budget; null when it does not. */
 export function findExcess(budget: Budget, { inputTokens, outputTokens, costUsd }: Usage): string | null {

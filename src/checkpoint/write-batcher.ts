@@ -1,8 +1,8 @@
 import { faultPoint } from "#fault";
 import { extendLayout, layoutOf } from "./stored-values.ts";
 import type { ListLayout, StoredValue } from "./stored-values.ts";
-import type { StoredCheckpoint } from "./read-rows.ts";
-import type { BlobRow, CheckpointRow, RowKey, Rows, WriteRow } from "./write-rows.ts";
+import type { NamespaceKey, StoredCheckpoint } from "./read-rows.ts";
+import type { BlobRow, CheckpointRow, Rows, WriteRow } from "./write-rows.ts";
 
 /** A checkpoint to store, with its new channel values. */
 export interface NewCheckpoint {
@@ -14,30 +14,29 @@ interface Batch {
   checkpoints: Promise<NewCheckpoint>[];
   writes: Promise<WriteRow[]>[];
   done: Promise<void>;
-  settle: (error?: unknown) => void;
+  finish: (error?: unknown) => void;
 }
 
-/** How long a write waits for others to share its statement, in milliseconds. A crash in that time loses a task's writes. */
+/** How long a task's writes wait for others to share their statement, in milliseconds. A crash meanwhile loses them. */
 const GATHER_MS = 20;
-/** The same for writes before the first node has ended, in milliseconds: their loss in a crash costs nothing. */
-const START_GATHER_MS = 250;
+/** The same for a graph's input, in milliseconds: no node has run, and the next attempt has the same input. */
+const INPUT_GATHER_MS = 250;
 
-export interface WriteBehindOptions {
+export interface WriteBatcherOptions {
   send: (rows: Rows) => Promise<void>;
   /**
-   * True resolves the promise of a step's write when the write is durable. False resolves it when the write is queued, and
-   * omits the writes of tasks whose next checkpoint goes out in the same statement. A user's graph needs those writes:
-   * LangGraph rebuilds a `DeltaChannel` from the writes of earlier checkpoints.
+   * False resolves a step's write when it is durable, true when it is queued. True also omits a task's writes that share a
+   * statement with the next checkpoint. A user's graph needs those: LangGraph rebuilds a `DeltaChannel` from them.
    */
-  waits: boolean;
+  isWriteBehind: boolean;
 }
 
 /**
- * Gathers the writes of a step into one statement. Statements go out one at a time, in the order of the writes. After one
- * has failed, none follows, because later rows refer to earlier ones.
+ * Gathers the writes of a step into one statement. Statements go out one at a time, in the order of the writes. None
+ * follows a failed one, because later rows refer to earlier ones.
  */
-export class WriteBehind {
-  readonly #options: WriteBehindOptions;
+export class WriteBatcher {
+  readonly #options: WriteBatcherOptions;
   readonly #layouts = new Map<string, () => ListLayout>();
   #batch: Batch | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -45,27 +44,24 @@ export class WriteBehind {
   #sending: Promise<void> | null = null;
   #broken: { error: unknown } | null = null;
 
-  constructor(options: WriteBehindOptions) {
+  constructor(options: WriteBatcherOptions) {
     this.#options = options;
   }
 
-  /** Adds the writes of a task. They go out with the checkpoint that ends the step, or 20 ms later. */
-  async addWrites(writes: Promise<WriteRow[]>, { starts }: { starts: boolean }): Promise<void> {
+  /** Adds the writes of a task. They go out with the checkpoint that ends the step, at the latest after the gather time. */
+  async addWrites(writes: Promise<WriteRow[]>, { isInput }: { isInput: boolean }): Promise<void> {
     this.check();
-    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
+    const batch = this.#open(isInput ? INPUT_GATHER_MS : GATHER_MS);
     batch.writes.push(writes);
-    await (starts || !this.#options.waits ? writes : batch.done);
+    await (isInput || this.#options.isWriteBehind ? writes : batch.done);
   }
 
-  /**
-   * Adds a checkpoint. If the run waits, a checkpoint that ends a step goes out at once. Those at the start of a run go out
-   * with later writes: no node has run yet, and the next attempt has the same input.
-   */
-  async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { starts }: { starts: boolean }): Promise<void> {
+  /** Adds a checkpoint. It goes out at once, except in write-behind mode and for a graph's input. */
+  async addCheckpoint(checkpoint: Promise<NewCheckpoint>, { isInput }: { isInput: boolean }): Promise<void> {
     this.check();
-    const batch = this.#open(starts ? START_GATHER_MS : GATHER_MS);
+    const batch = this.#open(isInput ? INPUT_GATHER_MS : GATHER_MS);
     batch.checkpoints.push(checkpoint);
-    if (starts || !this.#options.waits) {
+    if (isInput || this.#options.isWriteBehind) {
       await checkpoint;
       return;
     }
@@ -84,7 +80,7 @@ export class WriteBehind {
   }
 
   /**
-   * Waits for the statement in flight and takes the remaining rows, for a transaction of the caller.
+   * Waits for the statement in flight and takes the remaining rows, for the caller's transaction.
    * @throws the error of the first failed write.
    */
   async takeRest(): Promise<Rows> {
@@ -97,7 +93,7 @@ export class WriteBehind {
     return this.#rowsOf(batch);
   }
 
-  /** Remembers the rows of a stored checkpoint's lists: the lists' next versions are based on them. */
+  /** Remembers how a checkpoint's lists are stored: their next versions add rows to these. */
   learnLists(stored: StoredCheckpoint): void {
     for (const [channel, rows] of stored.blobs) {
       if (rows[0]?.type !== "json" || !rows[0].value.startsWith("[")) continue;
@@ -108,21 +104,21 @@ export class WriteBehind {
 
   #open(gatherMs: number): Batch {
     if (this.#batch) {
-      if (gatherMs < this.#gatherMs) this.#wait(gatherMs);
+      if (gatherMs < this.#gatherMs) this.#schedule(gatherMs);
       return this.#batch;
     }
-    let settle: Batch["settle"] = () => undefined;
+    let finish: Batch["finish"] = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- rejects with the error of the write
-      settle = (error) => (error === undefined ? resolve() : reject(error));
+      finish = (error) => (error === undefined ? resolve() : reject(error));
     });
     done.catch(() => undefined);
-    this.#batch = { checkpoints: [], writes: [], done, settle };
-    this.#wait(gatherMs);
+    this.#batch = { checkpoints: [], writes: [], done, finish };
+    this.#schedule(gatherMs);
     return this.#batch;
   }
 
-  #wait(gatherMs: number): void {
+  #schedule(gatherMs: number): void {
     clearTimeout(this.#timer);
     this.#gatherMs = gatherMs;
     this.#timer = setTimeout(() => void this.#flush(), gatherMs);
@@ -135,10 +131,10 @@ export class WriteBehind {
     clearTimeout(this.#timer);
     this.#batch = null;
     this.#sending = this.#write(batch).then(
-      () => batch.settle(),
+      () => batch.finish(),
       (error: unknown) => {
         this.#broken ??= { error };
-        batch.settle(error);
+        batch.finish(error);
       },
     );
     await this.#sending;
@@ -158,7 +154,7 @@ export class WriteBehind {
     return {
       checkpoints: checkpoints.map(({ row }) => row),
       blobs: checkpoints.flatMap(({ row, values }) => values.map((value) => this.#toBlob(row, value))),
-      writes: this.#options.waits ? writes.flat() : withoutSuperseded(writes.flat(), checkpoints),
+      writes: this.#options.isWriteBehind ? withoutSuperseded(writes.flat(), checkpoints) : writes.flat(),
     };
   }
 
@@ -175,13 +171,13 @@ export class WriteBehind {
   }
 }
 
-/** A task's writes serve only a run that resumes at their checkpoint; the next checkpoint has them in its values. */
+/** Drops writes whose next checkpoint is in the batch: its values contain them, and no run resumes before it. */
 function withoutSuperseded(writes: readonly WriteRow[], checkpoints: readonly NewCheckpoint[]): WriteRow[] {
   const superseded = new Set(checkpoints.map(({ row }) => keyWithin(row, row.parentId)));
   return writes.filter((row) => !superseded.has(keyWithin(row, row.checkpointId)));
 }
 
-/** The map key of a channel or a checkpoint of a namespace. */
-function keyWithin({ threadId, ns }: RowKey, id: string | null): string {
+/** The map key of a channel or a checkpoint in a namespace. */
+function keyWithin({ threadId, ns }: NamespaceKey, id: string | null): string {
   return JSON.stringify([threadId, ns, id]);
 }

@@ -61,7 +61,7 @@ test("a failed write stops the run at the next step, and `flush` throws its erro
   await expect(saver.takeRest()).rejects.toThrow("away");
 });
 
-test("the caller's transaction writes the rest of a run, whole, also after a rollback and twice", async () => {
+test("the caller's transaction writes all the rest of a run, also after a rollback and when it is repeated", async () => {
   const ran: string[] = [];
   const saver = open();
   await threeNodes(saver, ran).invoke(input, config());

@@ -1,14 +1,14 @@
 import type { Tx } from "#db";
 import { JobConflictError, UNFINISHED } from "#queue";
-import { cancelTurn } from "./cancel-turn.ts";
 import type { MultitaskStrategy } from "#shared/contracts";
+import { cancelTurn } from "./cancel-turn.ts";
 
 /**
- * Applies the submitter's strategy to a thread's unfinished jobs, under the thread's lock. Returns the oldest user message
- * that a rollback forgets; null without a rollback.
- * @throws JobConflictError when the thread is busy and the strategy is `reject`; nothing is stored then.
+ * Applies the submitter's strategy to a thread's unfinished jobs. Call it with the thread locked. Returns the oldest user
+ * message that a rollback drops; null without a rollback.
+ * @throws JobConflictError when the thread is busy and the strategy is `reject`: submit again after the job's end.
  */
-export async function makeWay(
+export async function applyMultitaskStrategy(
   tx: Tx,
   { ownerId, threadId }: { ownerId: string; threadId: string },
   strategy: MultitaskStrategy,
@@ -23,7 +23,7 @@ export async function makeWay(
       `The thread is busy with job ${unfinished[0]?.id}: wait for its end, or choose another multitaskStrategy`,
     );
   }
-  // The last job first, so that no job becomes the head just before it is cancelled.
+  // The last job first: otherwise each cancellation would ready the next job, just before that is cancelled too.
   for (const job of unfinished.toReversed()) await cancelTurn(tx, { ownerId, jobId: job.id });
   return strategy === "rollback" ? (unfinished.find((job) => job.message_id !== null)?.message_id ?? null) : null;
 }
