@@ -2,6 +2,7 @@
  * The only reader of the environment. It owns the rule of every setting and checks it at start. It must not know the effect
  * of a setting. Invariant: no value appears in an error, because some values are secrets.
  */
+import { MODEL_FAULT, MODEL_PATTERN } from "#shared/model-providers";
 import { z } from "zod";
 import { readHosts } from "#shared/database-url";
 
@@ -64,10 +65,7 @@ const settingsSchema = z.object({
   /** Completed and cancelled jobs are kept this long after their end, failed jobs below; 30 and 90 days. */
   RETENTION_COMPLETED_MS: wholeNumber(2_592_000_000, 1_000, 315_360_000_000),
   RETENTION_FAILED_MS: wholeNumber(7_776_000_000, 1_000, 315_360_000_000),
-  MODEL: z
-    .string()
-    .regex(/^(openai|anthropic|ollama):.+$/, "must be provider:name, where provider is openai, anthropic or ollama")
-    .optional(),
+  MODEL: z.string().regex(MODEL_PATTERN, MODEL_FAULT).optional(),
   /** US dollars for a million tokens of `MODEL` as `input:output`; unset, costs are not counted. */
   MODEL_PRICE: z
     .string()

@@ -4,7 +4,7 @@ import { JobConflictError, lockThread, NotFoundError } from "#queue";
 import type { EnqueuedJob } from "#queue";
 import { enqueue, findByKey } from "#queue/enqueue";
 import type { Submitted } from "#shared/contracts";
-import { CHAT_JOB_TYPE } from "#shared/limits";
+import { CHAT_JOB_TYPE } from "#shared/job-types";
 import { addMessage } from "./add-message.ts";
 import { applyMultitaskStrategy } from "./apply-multitask-strategy.ts";
 import { placeAt, placeAtEnd } from "./branch.ts";

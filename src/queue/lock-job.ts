@@ -25,7 +25,7 @@ export interface LockedJob {
  * @throws NotFoundError when the owner has no such job.
  */
 export async function lockJob(tx: Tx, { ownerId, jobId }: JobKey): Promise<LockedJob> {
-  // A job's thread and key never change, so they may be read before the locks; its state may not.
+  // A job's thread, queue and limited key never change, so they may be read before the locks; its state may not.
   const [keys] = await tx<{ id: string; thread_id: string | null; limit_key: string | null; queue: string }[]>`
     select id, thread_id, limit_key, queue from jobs where id = ${jobId} and owner_id = ${ownerId}`;
   if (!keys) throw new NotFoundError("Job", jobId);

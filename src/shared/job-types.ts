@@ -2,7 +2,11 @@
 import { z } from "zod";
 import { chatPayloadSchema } from "./contracts.ts";
 import { idSchema } from "./fields.ts";
-import { CHAT_JOB_TYPE, EXPORT_JOB_TYPE } from "./limits.ts";
+
+/** The job type of a chat turn. */
+export const CHAT_JOB_TYPE = "ml_workflow";
+/** The job type that exports a conversation as a document. */
+export const EXPORT_JOB_TYPE = "export_thread";
 
 /** `export_thread`: exports a conversation as one document. */
 export const exportPayloadSchema = z.object({
@@ -14,7 +18,7 @@ export type ExportPayload = z.infer<typeof exportPayloadSchema>;
 /** The result of an `export_thread` job. */
 export type ExportResult = { filename: string; mediaType: string; content: string };
 
-/** The payload schemas that the server checks at submit; payloads of other types are checked by the worker before a run. */
+/** The server checks these payloads when a schedule is saved or a job is edited. Workers check every payload before a run. */
 export const PAYLOAD_SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   [CHAT_JOB_TYPE, chatPayloadSchema],
   [EXPORT_JOB_TYPE, exportPayloadSchema],

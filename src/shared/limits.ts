@@ -11,10 +11,6 @@ export const DEFAULT_MAX_RETRIES = 3;
 export const DEFAULT_MAX_CRASHES = 3;
 /** After this many crashes a job runs alone in a child process. */
 export const CRASHES_BEFORE_QUARANTINE = 2;
-/** The job type of a chat turn. */
-export const CHAT_JOB_TYPE = "ml_workflow";
-/** The job type that exports a conversation as a document. */
-export const EXPORT_JOB_TYPE = "export_thread";
 /** The queue of jobs whose submitter names none. */
 export const DEFAULT_QUEUE = "default";
 /** The most jobs of one batch. */

@@ -3,6 +3,7 @@
  * This folder must not know graphs or prompts.
  * Invariant: a model's client never retries, because the queue does.
  */
+import { MODEL_FAULT, MODEL_PATTERN } from "#shared/model-providers";
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { readModelError } from "./read-model-error.ts";
 
@@ -24,7 +25,7 @@ const TIMEOUT_MS = 60_000;
  * @throws Error naming MODEL when the provider is unknown.
  */
 export async function openModel(spec: string, options: ModelOptions): Promise<ChatModel> {
-  const [, provider, model] = /^(openai|anthropic|ollama):(.+)$/.exec(spec) ?? [];
+  const [, provider, model] = MODEL_PATTERN.exec(spec) ?? [];
   if (provider === "openai" && model) {
     const { ChatOpenAI } = await import("@langchain/openai");
     return new ChatOpenAI({
@@ -54,7 +55,7 @@ export async function openModel(spec: string, options: ModelOptions): Promise<Ch
       ...(options.ollamaBaseUrl !== undefined && { baseUrl: options.ollamaBaseUrl }),
     });
   }
-  throw new Error("MODEL must be provider:name, where provider is openai, anthropic or ollama");
+  throw new Error(`MODEL ${MODEL_FAULT}`);
 }
 
 /** Reads a refusal before Ollama's client, which drops the headers. */

@@ -4,7 +4,7 @@ import { notifyChanged } from "../events/notices.ts";
 import { lockThreads } from "../locks.ts";
 import type { Entry } from "../new-job.ts";
 import { admitSoon } from "./admit.ts";
-import { dispatch, NEXT_HOLD, readyNextInThread } from "./ready.ts";
+import { dispatch, nextHold, readyNextInThread } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
 type Dependent = Pick<Entry, "jobId" | "ownerId" | "after">;
@@ -136,7 +136,7 @@ async function releaseDependents(tx: Tx, ended: readonly string[]): Promise<void
     returning jobs.id`;
   if (released.length === 0) return;
   const ready = await tx<Readied[]>`
-    update jobs set hold = ${tx.unsafe(NEXT_HOLD)}
+    update jobs set hold = ${nextHold(tx)}
     where id = any(${released.map((row) => row.id)}::uuid[]) and status = 'queued' and hold = 'dependency' and pending_dependencies = 0
     returning queue, limit_key, hold`;
   await dispatch(tx, ready);

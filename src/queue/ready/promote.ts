@@ -1,5 +1,5 @@
 import type { Tx } from "#db";
-import { dispatch, NEXT_HOLD } from "./ready.ts";
+import { dispatch, nextHold } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 
 const BATCH = 1000;
@@ -8,7 +8,7 @@ const BATCH = 1000;
 export async function promote(tx: Tx): Promise<number> {
   // statement_timestamp is stable, so it can bound an index scan; clock_timestamp would read every scheduled job.
   const rows = await tx<Readied[]>`
-    update jobs set hold = ${tx.unsafe(NEXT_HOLD)}
+    update jobs set hold = ${nextHold(tx)}
     where id in (
       select id from jobs where status = 'queued' and hold = 'time' and run_at <= statement_timestamp()
       order by run_at limit ${BATCH} for update skip locked

@@ -1,5 +1,5 @@
 import type { Executor } from "#db";
-import { dispatch, NEXT_HOLD } from "./ready.ts";
+import { dispatch, nextHold } from "./ready.ts";
 import type { Readied } from "./ready.ts";
 import { READY } from "../predicates.ts";
 
@@ -14,7 +14,7 @@ export async function sweepPaused(sql: Executor): Promise<number> {
     ) returning queue, limit_key, hold`;
   // A paused job gives up its slot under a limit, and queues for a new one when its type is resumed.
   const freed = await sql<Readied[]>`
-    update jobs set hold = ${sql.unsafe(NEXT_HOLD)} where id in (
+    update jobs set hold = ${nextHold(sql)} where id in (
       select id from jobs where status = 'queued' and hold = 'paused' and job_type <> all (array(select name from job_types where paused))
       limit ${BATCH} for update skip locked
     ) returning queue, limit_key, hold`;

@@ -14,8 +14,7 @@ import { getJob, listDeadLetters } from "#queue/read";
 import { deleteSchedule, listSchedules, pauseSchedule, runScheduleNow, saveSchedule } from "#queue/schedules";
 import type { z } from "zod";
 import { jobIdInputSchema } from "#shared/contracts";
-import { exportPayloadSchema, PAYLOAD_SCHEMAS } from "#shared/job-types";
-import { EXPORT_JOB_TYPE } from "#shared/limits";
+import { exportPayloadSchema, PAYLOAD_SCHEMAS, EXPORT_JOB_TYPE } from "#shared/job-types";
 import {
   deadLetterFilterSchema,
   jobIdsInputSchema,

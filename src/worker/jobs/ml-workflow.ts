@@ -2,7 +2,7 @@ import { recordTurn } from "#conversation";
 import { buildMlWorkflow } from "#graph";
 import type { ChatModel } from "#graph";
 import { chatPayloadSchema } from "#shared/contracts";
-import { CHAT_JOB_TYPE } from "#shared/limits";
+import { CHAT_JOB_TYPE } from "#shared/job-types";
 import { defineJob } from "../define-job.ts";
 import type { JobHandler } from "../define-job.ts";
 import { checkReply, openSaver, openTurn, toJobError } from "./turn-job.ts";

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { ReactNode } from "react";
-import { EXPORT_JOB_TYPE } from "#shared/limits";
+import { EXPORT_JOB_TYPE } from "#shared/job-types";
 import { describeError } from "../../describe-error.ts";
 import { trpc } from "../../trpc.ts";
 import { Button, ErrorNotice } from "../../ui/index.ts";
