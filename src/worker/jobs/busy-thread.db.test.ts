@@ -50,7 +50,7 @@ test.each([
   ["interrupt", "start start red 3"],
   ["rollback", "start red 3"],
 ] as const)(
-  "%s: a job that waits for a person gives way, and the next turn asks again despite earlier answers",
+  "%s: a job that waits for a person is cancelled, and the next turn asks again despite earlier answers",
   async (multitaskStrategy, said) => {
     await turns.startWorker(handlers);
     const first = await submit("one", { graph: "twice" });
