@@ -1,4 +1,6 @@
 import { HOUR_MS, setProcessClock, setUpQueue, WRONG_CLOCKS } from "../../test/queue.ts";
+import { lockThread } from "#queue";
+import { deferred } from "../../test/deferred.ts";
 import { takeIdleThreads } from "./idle-threads.ts";
 import type { NewTurn } from "./new-turn.ts";
 import { submitTurn } from "./submit-turn.ts";
@@ -37,6 +39,26 @@ test("at most as many idle threads are taken as the limit says, the longest idle
   await age();
   expect(await take(1)).toEqual([first.threadId]);
   expect(await take(1)).toEqual([second.threadId]);
+});
+
+test("a submit that holds the thread's lock and the taking of idle threads do not deadlock", async () => {
+  const { threadId } = await submit();
+  await queue.finish(await queue.takeOne());
+  await age();
+  const locked = deferred();
+  const { sql } = queue.db;
+  const isBlocked = async () =>
+    (await sql`select 1 from pg_locks where locktype = 'advisory' and not granted`).length > 0;
+  const submitting = sql.begin(async (tx) => {
+    await lockThread(tx, threadId);
+    locked.resolve();
+    await expect.poll(isBlocked).toBe(true);
+    await tx`update decision_sets set updated_at = clock_timestamp() where thread_id = ${threadId}`;
+  });
+  await locked.promise;
+  const taken = sql.begin(async (tx) => takeIdleThreads(tx, HOUR_MS, 10));
+  await submitting;
+  expect(await taken).toEqual([]);
 });
 
 test.each(WRONG_CLOCKS)(
