@@ -2,8 +2,7 @@ import { send } from "#db";
 import type { Executor, Statement } from "#db";
 import { READY } from "../predicates.ts";
 import { CLAIMED_COLUMNS, claimValues, COMMITS_UNFLUSHED, OPEN, TAKE_PICKED, toClaimedJob } from "./claim-rows.ts";
-import type { ClaimRow } from "./claim-rows.ts";
-import type { Claimed, ClaimOptions } from "./claim.ts";
+import type { Claimed, ClaimOptions, ClaimRow } from "./claim-rows.ts";
 
 /** How often in a row a claim skips owners without a claimable job. */
 const MAX_SKIPS = 10;

@@ -2,7 +2,7 @@ import { setUpQueue } from "../../../test/queue.ts";
 import type { NewJob } from "../new-job.ts";
 import { pauseJobType, pauseQueue } from "../operate/pause.ts";
 import { createQueue, setQueueLimits } from "../operate/queue-limits.ts";
-import type { Line } from "./claim-line.ts";
+import type { Line } from "./claim-rows.ts";
 import { claim } from "./claim.ts";
 import { expect, test } from "vitest";
 

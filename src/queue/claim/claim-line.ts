@@ -14,15 +14,7 @@ import {
   TAKEN_COLUMNS,
   toClaimedJob,
 } from "./claim-rows.ts";
-import type { ClaimRow } from "./claim-rows.ts";
-import type { ClaimOptions } from "./claim.ts";
-
-/** The ready jobs of one owner at one priority of a queue; they are claimed in submit order. */
-export interface Line {
-  queue: string;
-  priority: number;
-  ownerId: string;
-}
+import type { ClaimOptions, ClaimRow, Line } from "./claim-rows.ts";
 
 /** The jobs taken from a line; fields as in `Claimed`. */
 export interface Taken {

@@ -1,7 +1,37 @@
 import { UNFLUSHED } from "#db";
 import type { ClaimedJob } from "../claimed-job.ts";
-import type { ClaimOptions } from "./claim.ts";
 import type { Budget } from "#shared/usage";
+
+export interface ClaimOptions {
+  workerId: string;
+  /** The most jobs to take, at least 1. */
+  limit: number;
+  leaseMs: number;
+  /** The owner served last, so that the next owner takes its turn: `lastOwner` of the previous claim. */
+  afterOwner?: string | undefined;
+  /** The only line that was ready: `line` of the previous claim. */
+  line?: Line | undefined;
+}
+
+export interface Claimed {
+  /** Higher priority first, then older first. */
+  jobs: ClaimedJob[];
+  /** True when more jobs were ready than taken, as far as this claim could see without waiting for other claims. */
+  more: boolean;
+  /** Pass it to the next claim. If nothing was claimed, it is the previous claim's. */
+  lastOwner: string | undefined;
+  /** The line of all ready jobs of the highest priority; undefined when there are several lines. Pass it to the next claim. */
+  line: Line | undefined;
+  /** True when it committed without a flush: call `flushClaims`. */
+  unflushed: boolean;
+}
+
+/** The ready jobs of one owner at one priority of a queue; they are claimed in submit order. */
+export interface Line {
+  queue: string;
+  priority: number;
+  ownerId: string;
+}
 
 /*
  * The claiming statements are texts that are built once: building one takes as long as sending it. In each of them $1 is

@@ -1,34 +1,10 @@
 import type { Executor, Tx } from "#db";
-import type { ClaimedJob } from "../claimed-job.ts";
 import { CLAIM_NAMED, CLAIM_OPEN, takeLevel } from "./claim-level.ts";
 import { claimLine } from "./claim-line.ts";
-import type { Line, Taken } from "./claim-line.ts";
+import type { Taken } from "./claim-line.ts";
+import type { Claimed, ClaimOptions } from "./claim-rows.ts";
 import type { PendingQuery, Row } from "postgres";
 import { READY } from "../predicates.ts";
-
-export interface ClaimOptions {
-  workerId: string;
-  /** The most jobs to take, at least 1. */
-  limit: number;
-  leaseMs: number;
-  /** The owner served last, so that the next owner takes its turn: `lastOwner` of the previous claim. */
-  afterOwner?: string | undefined;
-  /** The only line that was ready: `line` of the previous claim. */
-  line?: Line | undefined;
-}
-
-export interface Claimed {
-  /** Higher priority first, then older first. */
-  jobs: ClaimedJob[];
-  /** True when more jobs were ready than taken, as far as this claim could see without waiting for other claims. */
-  more: boolean;
-  /** Pass it to the next claim. If nothing was claimed, it is the previous claim's. */
-  lastOwner: string | undefined;
-  /** The line of all ready jobs of the highest priority; undefined when there are several lines. Pass it to the next claim. */
-  line: Line | undefined;
-  /** True when it committed without a flush: call `flushClaims`. */
-  unflushed: boolean;
-}
 
 /**
  * Takes ready jobs that no other worker holds: higher priority first, then owners in turn, then older first. A flood of

@@ -1,9 +1,8 @@
 import type { Executor } from "#db";
 import type { Completion } from "../settle/complete-many.ts";
 import { endAndClaimLine } from "./claim-line.ts";
-import type { Line } from "./claim-line.ts";
 import { claimOn } from "./claim.ts";
-import type { Claimed, ClaimOptions } from "./claim.ts";
+import type { Claimed, ClaimOptions, Line } from "./claim-rows.ts";
 
 /**
  * `completeMany` and `claim` in one statement and one commit: a worker with few slots mostly waits for commits. `left` are

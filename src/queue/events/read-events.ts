@@ -2,7 +2,7 @@ import type { Executor } from "#db";
 import { iso } from "#shared/iso";
 import { NotFoundError } from "../errors.ts";
 import type { JobKey } from "../lock-job.ts";
-import { closingEvent } from "../read/get-job.ts";
+import { closingEvent } from "./closing-event.ts";
 import type { JobEvent } from "#shared/contracts";
 import { MAX_EVENT_PAGE_BYTES } from "#shared/limits";
 import type { JobStatus } from "#shared/job-states";

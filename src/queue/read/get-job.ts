@@ -1,13 +1,13 @@
 import type { Executor } from "#db";
 import { iso, isoOrNull } from "#shared/iso";
 import { NotFoundError } from "../errors.ts";
+import { closingEvent } from "../events/closing-event.ts";
 import type { JobKey } from "../lock-job.ts";
 import { detailColumns, jobColumns, toStatusView } from "./job-view.ts";
 import type { DetailColumns, JobColumns } from "./job-view.ts";
 import type { PendingQuery, Row } from "postgres";
 import type { Attempt, JobDetail, JobEvent, JobStatusView } from "#shared/contracts";
 import type { Usage } from "#shared/usage";
-import { isTerminal } from "#shared/job-states";
 
 const NEWEST_EVENTS = 500;
 
@@ -84,15 +84,6 @@ function currentAttempt(job: JobDetailColumns, recorded: number): Attempt[] {
       usage: job.usage,
     },
   ];
-}
-
-/** An ended job's closing event, which has no row: the status implies it. Its number follows the last event's. */
-export function closingEvent(
-  job: Pick<JobDetailColumns, "status" | "attempt" | "event_seq" | "completed_at" | "error_message">,
-): JobEvent[] {
-  if (!isTerminal(job.status) || job.completed_at === null) return [];
-  const data = job.status !== "completed" && job.error_message !== null ? { error: job.error_message } : {};
-  return [{ seq: job.event_seq + 1, attempt: job.attempt, type: job.status, data, createdAt: iso(job.completed_at) }];
 }
 
 interface StatusColumns extends JobColumns, DetailColumns {

@@ -1,7 +1,7 @@
 import type { PendingQuery, Row } from "postgres";
 import { mayNotifyWithin, together } from "#db";
 import type { Tx } from "#db";
-import type { AttemptOutcome, JobStatus } from "#shared/job-states";
+import type { JobStatus } from "#shared/job-states";
 import type { Claim } from "../claimed-job.ts";
 import { LeaseLostError } from "../errors.ts";
 import { appendAssignments, insertEvent, insertEvents } from "../events/append-events.ts";
@@ -14,6 +14,7 @@ import { settleDependents } from "../ready/dependencies.ts";
 import { dispatch, nextHold, readyNext } from "../ready/ready.ts";
 import type { Readied } from "../ready/ready.ts";
 import { insertAttempts } from "./insert-attempts.ts";
+import type { AttemptHistory } from "./insert-attempts.ts";
 
 /** The status that the job takes when its attempt ends. */
 export type NextState =
@@ -37,17 +38,11 @@ export interface QueuedAgain {
 export interface AttemptEnd {
   next: NextState;
   /** The attempt's row in the history. A completion has none: the job's own row implies it. */
-  history?: { outcome: AttemptOutcome; error?: Partial<AttemptError> };
+  history?: AttemptHistory;
   /** The event that records the end; absent when the job's status implies it. */
   event?: NewEvent;
   /** The attempt's last events, stored with its end. */
   last?: Append | undefined;
-}
-
-export interface AttemptError {
-  name: string;
-  message: string;
-  stack: string | null;
 }
 
 /** The counters of an attempt that may end: its row is locked, and its guard held. */

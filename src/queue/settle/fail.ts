@@ -5,7 +5,8 @@ import { MAX_DELAY_MS } from "../check-job.ts";
 import type { Claim } from "../claimed-job.ts";
 import { holdsLease } from "../fence.ts";
 import { endAttempt, readEarlierEnd, lockAttempt } from "./end-attempt.ts";
-import type { AttemptEnd, AttemptError, AttemptKey, LockedAttempt, NextState } from "./end-attempt.ts";
+import type { AttemptEnd, AttemptKey, LockedAttempt, NextState } from "./end-attempt.ts";
+import type { AttemptError } from "./insert-attempts.ts";
 
 export interface RetryPolicy {
   /** The delay before the first retry, without jitter, in milliseconds; 0 retries at once. */

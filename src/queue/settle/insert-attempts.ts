@@ -1,6 +1,18 @@
 import type { PendingQuery, Row } from "postgres";
 import type { Executor } from "#db";
-import type { AttemptEnd } from "./end-attempt.ts";
+import type { AttemptOutcome } from "#shared/job-states";
+
+export interface AttemptError {
+  name: string;
+  message: string;
+  stack: string | null;
+}
+
+/** How an attempt ended, for its row in the history. */
+export interface AttemptHistory {
+  outcome: AttemptOutcome;
+  error?: Partial<AttemptError>;
+}
 
 /**
  * Inserts a row of the history for each job of `source`, a table expression with the columns `id`, `attempt`,
@@ -9,7 +21,7 @@ import type { AttemptEnd } from "./end-attempt.ts";
 export function insertAttempts(
   sql: Executor,
   source: PendingQuery<Row[]>,
-  { outcome, error = {} }: NonNullable<AttemptEnd["history"]>,
+  { outcome, error = {} }: AttemptHistory,
 ): PendingQuery<Row[]> {
   const { name = null, message = null, stack = null } = error;
   return sql`
