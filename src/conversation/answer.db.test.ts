@@ -58,7 +58,7 @@ test("an unknown question and another owner's job are not found", async () => {
 test("a job that has ended takes no answer", async () => {
   const jobId = await asking();
   await queue.inTx(async (tx) => cancelTurn(tx, queue.keyOf(jobId)));
-  await expect(reply(jobId, "x", "a")).rejects.toThrow(/has cancelled already/);
+  await expect(reply(jobId, "x", "a")).rejects.toThrow(/has ended as cancelled/);
 });
 
 test.each<[string, unknown]>([
