@@ -10,15 +10,13 @@ export interface NewMessage {
   jobId: string | null;
   /** The message before it; null for the first message of a branch. */
   parentId: string | null;
-  /** The checkpoint at which a reply's turn ended; null when unknown or not a reply. */
-  checkpointId?: string | null | undefined;
 }
 
 /** Adds a message to its decision set. Skips the message if its job was not stored, because the job's key was taken. */
 export async function addMessage(tx: Tx, message: NewMessage): Promise<void> {
   await tx`
-    insert into messages (id, decision_set_id, job_id, parent_id, checkpoint_id, role, content)
-    select ${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid, ${message.parentId}::uuid, ${message.checkpointId ?? null},
+    insert into messages (id, decision_set_id, job_id, parent_id, role, content)
+    select ${message.id}, ${message.decisionSetId}, ${message.jobId}::uuid, ${message.parentId}::uuid,
       ${message.role}::message_role, ${message.content}
     where ${message.jobId}::uuid is null or exists (select 1 from jobs where id = ${message.jobId}::uuid)`;
 }
